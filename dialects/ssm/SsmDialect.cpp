@@ -1,0 +1,28 @@
+//===- SsmDialect.cpp - registration of the ssm dialect -------------------===//
+
+#include "dialects/ssm/SsmOps.h"
+
+#include "mlir/IR/DialectImplementation.h"
+#include "llvm/ADT/TypeSwitch.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+
+using namespace mlir;
+using namespace mlir::ssm;
+
+#include "dialects/ssm/SsmDialect.cpp.inc"
+#include "dialects/ssm/SsmEnums.cpp.inc"
+#define GET_ATTRDEF_CLASSES
+#include "dialects/ssm/SsmAttrs.cpp.inc"
+#define GET_OP_CLASSES
+#include "dialects/ssm/SsmOps.cpp.inc"
+
+void SsmDialect::initialize() {
+  addAttributes<
+#define GET_ATTRDEF_LIST
+#include "dialects/ssm/SsmAttrs.cpp.inc"
+      >();
+  addOperations<
+#define GET_OP_LIST
+#include "dialects/ssm/SsmOps.cpp.inc"
+      >();
+}

@@ -1,0 +1,32 @@
+/*===- kernel.h - what generated code calls ---------------------------------===*
+ *
+ * These functions are linked into every compiled model with hidden
+ * visibility. They are called by generated code alone.
+ *===----------------------------------------------------------------------===*/
+
+#ifndef SSMRT_KERNEL_H
+#define SSMRT_KERNEL_H
+
+#include "ssmrt/ssmrt.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Calls body(data, begin, end) over disjoint pieces of [0, n). */
+void ssmrt_parallel_for(ssmrt_context *context, int64_t n, ssmrt_loop_body body,
+                        void *data);
+/* Threads that a parallel loop may use: lets a kernel choose its grain. */
+int64_t ssmrt_num_threads(ssmrt_context *context);
+/* Reports an error found in the data (an index out of range); the run goes on
+ * with a harmless value and returns SSMRT_RUNTIME in the end. `what` is a
+ * constant string in the model. Safe to call from any thread. */
+void ssmrt_report(ssmrt_context *context, const char *what);
+/* Memory whose size is not a function of the symbols (data-dependent lengths).
+ * Freed at the end of the run. Never null: on failure a run ends early. */
+void *ssmrt_alloc(ssmrt_context *context, int64_t bytes);
+
+#ifdef __cplusplus
+}
+#endif
+#endif /* SSMRT_KERNEL_H */

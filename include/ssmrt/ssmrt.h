@@ -1,0 +1,153 @@
+/*===- ssmrt.h - C99 interface of compiled models ---------------------------===*
+ *
+ * A compiled model is a shared library without dependencies but libc and libm.
+ * It exports one symbol, `ssm_model`, of type `const ssmrt_model_desc`: what
+ * the model takes and gives, and the functions that compute it. The functions
+ * below open such a library, check its version, and call it.
+ *
+ * No function aborts or prints. Each returns a status whose message says what
+ * is wrong, where, and what to do. A model may be used by many threads at
+ * once, each call with a workspace of its own.
+ *===----------------------------------------------------------------------===*/
+
+#ifndef SSMRT_SSMRT_H
+#define SSMRT_SSMRT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define SSMRT_ABI_VERSION 1
+#define SSMRT_MAX_RANK 8
+
+typedef enum ssmrt_code {
+  SSMRT_OK = 0,
+  SSMRT_INVALID_ARGUMENT = 1, /* a null pointer, an unknown name, a wrong type */
+  SSMRT_SHAPE_MISMATCH = 2,   /* an input's extents contradict the model */
+  SSMRT_OUT_OF_MEMORY = 3,
+  SSMRT_VERSION = 4, /* the model was made for another version of this ABI */
+  SSMRT_IO = 5,      /* a file could not be opened, read or mapped */
+  SSMRT_UNSUPPORTED = 6,
+  SSMRT_RUNTIME = 7 /* the data asked for something impossible: bad index */
+} ssmrt_code;
+
+typedef struct ssmrt_status {
+  ssmrt_code code;
+  char message[240]; /* empty when code is SSMRT_OK */
+} ssmrt_status;
+
+/* Element types; the numbers are those of ONNX's TensorProto.DataType. */
+typedef enum ssmrt_dtype {
+  SSMRT_F32 = 1,
+  SSMRT_U8 = 2,
+  SSMRT_I8 = 3,
+  SSMRT_I16 = 5,
+  SSMRT_I32 = 6,
+  SSMRT_I64 = 7,
+  SSMRT_BOOL = 9, /* one byte, 0 or 1 */
+  SSMRT_F16 = 10,
+  SSMRT_F64 = 11,
+  SSMRT_BF16 = 16
+} ssmrt_dtype;
+
+/* A dense row-major tensor in the caller's memory. */
+typedef struct ssmrt_tensor {
+  void *data;
+  int32_t dtype; /* ssmrt_dtype */
+  int32_t rank;
+  int64_t shape[SSMRT_MAX_RANK]; /* in elements */
+} ssmrt_tensor;
+
+/*===- What a compiled model contains ---------------------------------------===*/
+
+/* One input or output. `dim_symbol[i]` is the index of the symbol that extent
+ * i binds, or -1 if it is computed by the entry's `dims` function;
+ * `dim_name[i]` is the extent as text ("24", "batch", "past + seq"). */
+typedef struct ssmrt_value_desc {
+  const char *name;
+  int32_t dtype;
+  int32_t rank;
+  const char *dim_name[SSMRT_MAX_RANK];
+  int32_t dim_symbol[SSMRT_MAX_RANK];
+} ssmrt_value_desc;
+
+/* What one call may use: how to run loops in parallel, and where to say what
+ * went wrong. Generated code sees it as an opaque pointer. */
+typedef struct ssmrt_context ssmrt_context;
+
+/* An entry is a function of a model: forward, prefill, step. Its sizes are
+ * functions of the symbols (batch, length ...), in the order of `symbols`. */
+typedef struct ssmrt_entry_desc {
+  const char *name;
+  int32_t num_symbols, num_inputs, num_outputs, reserved;
+  const char *const *symbols;
+  const ssmrt_value_desc *inputs;
+  const ssmrt_value_desc *outputs;
+  /* Writes every extent of every input, then of every output. */
+  void (*dims)(const int64_t *symbols, int64_t *extents);
+  /* Bytes of workspace that `run` needs, aligned to 64. */
+  int64_t (*workspace)(const int64_t *symbols);
+  /* Computes; returns an ssmrt_code. */
+  int32_t (*run)(const int64_t *symbols, void *const *inputs,
+                 void *const *outputs, void *workspace, const void *weights,
+                 ssmrt_context *context);
+} ssmrt_entry_desc;
+
+typedef struct ssmrt_model_desc {
+  int32_t abi_version; /* SSMRT_ABI_VERSION of the compiler */
+  int32_t num_entries;
+  const ssmrt_entry_desc *entries;
+  const void *weights; /* start of the mapped weight section, may be null */
+  int64_t weights_bytes;
+  const char *info; /* JSON: compiler, flags, target, raise report */
+} ssmrt_model_desc;
+
+/*===- Using a model --------------------------------------------------------===*/
+
+typedef struct ssmrt_model ssmrt_model;
+
+/* Opens the shared library at `path`. */
+ssmrt_status ssmrt_open(const char *path, ssmrt_model **model);
+void ssmrt_close(ssmrt_model *model);
+
+const ssmrt_model_desc *ssmrt_describe(const ssmrt_model *model);
+/* The entry of that name, or null. */
+const ssmrt_entry_desc *ssmrt_find_entry(const ssmrt_model *model,
+                                         const char *name);
+
+/* Checks the inputs' types, ranks and extents against the entry, and fills in
+ * dtype, rank and shape of the outputs (data is left alone). Inputs are in the
+ * order of the entry. */
+ssmrt_status ssmrt_infer_outputs(const ssmrt_entry_desc *entry,
+                                 const ssmrt_tensor *inputs,
+                                 ssmrt_tensor *outputs);
+/* Bytes of workspace that ssmrt_run needs for these inputs. */
+ssmrt_status ssmrt_workspace_bytes(const ssmrt_entry_desc *entry,
+                                   const ssmrt_tensor *inputs, size_t *bytes);
+
+/* A parallel loop: calls body(data, begin, end) for disjoint pieces that cover
+ * [0, n), on any threads, and returns when all are done. */
+typedef void (*ssmrt_loop_body)(void *data, int64_t begin, int64_t end);
+typedef void (*ssmrt_parallel_for_fn)(void *pool, int64_t n,
+                                      ssmrt_loop_body body, void *data);
+
+typedef struct ssmrt_run_options {
+  void *workspace; /* null: allocated and freed by the call */
+  size_t workspace_bytes;
+  int32_t num_threads; /* of the built-in pool; 0: as many as processors */
+  ssmrt_parallel_for_fn parallel_for; /* null: the built-in pool */
+  void *pool;                         /* first argument of parallel_for */
+} ssmrt_run_options;
+
+/* Computes the outputs into the caller's memory. `options` may be null. */
+ssmrt_status ssmrt_run(const ssmrt_model *model, const ssmrt_entry_desc *entry,
+                       const ssmrt_tensor *inputs, ssmrt_tensor *outputs,
+                       const ssmrt_run_options *options);
+
+#ifdef __cplusplus
+}
+#endif
+#endif /* SSMRT_SSMRT_H */

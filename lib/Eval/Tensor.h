@@ -1,0 +1,65 @@
+//===- Tensor.h - a tensor held by the evaluator ----------------*- C++ -*-===//
+//
+// Floating-point values are held in double whatever their element type, all
+// integers and booleans in int64_t. Buffers are shared between copies of a
+// tensor and copied when one of them is written to.
+//
+//===----------------------------------------------------------------------===//
+
+#pragma once
+
+#include "mlir/IR/BuiltinAttributes.h"
+#include "mlir/IR/BuiltinTypes.h"
+#include "llvm/ADT/ArrayRef.h"
+#include "llvm/ADT/SmallVector.h"
+
+#include <memory>
+#include <vector>
+
+namespace ssmc {
+
+class Tensor {
+public:
+  /// An empty tensor without a type: the value of an omitted input.
+  Tensor() = default;
+  /// Zeros. `elementType` is a float, integer or i1 type.
+  Tensor(mlir::Type elementType, llvm::ArrayRef<int64_t> shape);
+
+  static Tensor scalar(mlir::Type elementType, double value);
+  /// Row-major integers (i64).
+  static Tensor integers(mlir::MLIRContext *context,
+                         llvm::ArrayRef<int64_t> values);
+  /// The value of a constant. Fails where the attribute's bytes are not
+  /// readable (an elided resource, a type that is not a number).
+  static mlir::FailureOr<Tensor> fromAttr(mlir::ElementsAttr attr);
+  /// The constant of this value, rounded to the element type.
+  mlir::ElementsAttr toAttr() const;
+
+  bool isNull() const { return !elementType; }
+  bool isFloat() const { return mlir::isa<mlir::FloatType>(elementType); }
+  mlir::Type getElementType() const { return elementType; }
+  llvm::ArrayRef<int64_t> getShape() const { return shape; }
+  int64_t getRank() const { return shape.size(); }
+  int64_t getNumElements() const;
+
+  llvm::ArrayRef<double> floats() const { return *floatBuffer; }
+  llvm::ArrayRef<int64_t> ints() const { return *intBuffer; }
+  llvm::MutableArrayRef<double> mutableFloats();
+  llvm::MutableArrayRef<int64_t> mutableInts();
+
+  /// The same elements under another shape of as many elements.
+  Tensor reshaped(llvm::ArrayRef<int64_t> newShape) const;
+  /// Element `i` in row-major order as a double, whatever the type.
+  double at(int64_t i) const;
+
+private:
+  mlir::Type elementType;
+  llvm::SmallVector<int64_t> shape;
+  std::shared_ptr<std::vector<double>> floatBuffer;
+  std::shared_ptr<std::vector<int64_t>> intBuffer;
+};
+
+/// Row-major strides of a shape.
+llvm::SmallVector<int64_t> rowMajorStrides(llvm::ArrayRef<int64_t> shape);
+
+} // namespace ssmc

@@ -1,0 +1,17 @@
+//===- Register.cpp - all dialects, passes and pipelines ------------------===//
+
+#include "lib/Pipelines/Register.h"
+
+#include "dialects/onnx/OnnxOps.h"
+#include "dialects/ssm/SsmOps.h"
+
+#include "mlir/InitAllDialects.h"
+#include "mlir/InitAllExtensions.h"
+#include "mlir/InitAllPasses.h"
+
+void ssmc::registerAll(mlir::DialectRegistry &registry) {
+  mlir::registerAllDialects(registry);
+  mlir::registerAllExtensions(registry);
+  mlir::registerAllPasses();
+  registry.insert<mlir::ssm::SsmDialect, mlir::onnx::OnnxDialect>();
+}
