@@ -20,20 +20,19 @@ endfunction()
 add_library(SsmPch OBJECT ${CMAKE_SOURCE_DIR}/cmake/pch.cpp)
 ssmc_target_options(SsmPch)
 target_precompile_headers(SsmPch PRIVATE ${CMAKE_SOURCE_DIR}/cmake/pch.h)
-if(CMAKE_CXX_COMPILER_ID MATCHES Clang)
-  # Without time stamps in it, equal precompiled headers hash alike in ccache.
-  target_compile_options(SsmPch PRIVATE "SHELL:-Xclang -fno-pch-timestamp")
-endif()
+# Without time stamps in it, equal precompiled headers hash alike in ccache.
+target_compile_options(SsmPch PRIVATE "SHELL:-Xclang -fno-pch-timestamp")
 
 # ssmc_library(Name SOURCES... DEPENDS generated-targets... LINK libraries...)
 function(ssmc_library name)
   cmake_parse_arguments(ARG "" "" "DEPENDS;LINK" ${ARGN})
   add_library(${name} STATIC ${ARG_UNPARSED_ARGUMENTS})
   ssmc_target_options(${name})
-  target_precompile_headers(${name} REUSE_FROM SsmPch)
-  if(CMAKE_CXX_COMPILER_ID MATCHES Clang)
-    target_compile_options(${name} PRIVATE "SHELL:-Xclang -fno-pch-timestamp")
-  endif()
+  # Named relative to the build folder, where compilers run, so that the
+  # command is the same in every checkout and ccache recognises it.
+  add_dependencies(${name} SsmPch)
+  target_compile_options(${name} PRIVATE $<$<COMPILE_LANGUAGE:CXX>:
+    SHELL:-include-pch CMakeFiles/SsmPch.dir/cmake_pch.hxx.pch>)
   if(ARG_DEPENDS)
     add_dependencies(${name} ${ARG_DEPENDS})
   endif()
