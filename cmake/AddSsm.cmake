@@ -31,6 +31,8 @@ function(ssmc_library name)
   # Named relative to the build folder, where compilers run, so that the
   # command is the same in every checkout and ccache recognises it.
   add_dependencies(${name} SsmPch)
+  set_source_files_properties(${ARG_UNPARSED_ARGUMENTS} PROPERTIES
+    OBJECT_DEPENDS ${CMAKE_BINARY_DIR}/CMakeFiles/SsmPch.dir/cmake_pch.hxx.pch)
   target_compile_options(${name} PRIVATE $<$<COMPILE_LANGUAGE:CXX>:
     SHELL:-include-pch CMakeFiles/SsmPch.dir/cmake_pch.hxx.pch>)
   if(ARG_DEPENDS)
