@@ -1,0 +1,26 @@
+# Configuration of the test suite: `ninja check-ssmc`, or lit on a folder of it.
+import os
+
+import lit.formats
+import lit.util
+
+config.name = "ssmc"
+config.test_format = lit.formats.ShTest(execute_external=False)
+config.suffixes = [".mlir", ".test"]
+config.excludes = ["models", "Inputs"]
+config.test_source_root = os.path.dirname(__file__)
+config.test_exec_root = os.path.join(config.build_dir, "test")
+
+# The project's tools come first, then LLVM's (FileCheck, not, split-file).
+config.environment["PATH"] = os.pathsep.join(
+    [os.path.join(config.build_dir, "bin"), config.llvm_tools_dir, os.environ["PATH"]])
+config.environment["PYTHONPATH"] = os.path.join(config.source_dir, "test")
+for name in ("HOME", "CCACHE_DIR", "ASAN_OPTIONS", "UBSAN_OPTIONS"):
+    if name in os.environ:
+        config.environment[name] = os.environ[name]
+
+config.substitutions += [
+    ("%python", os.environ.get("PYTHON", "python3")),
+    ("%models", os.path.join(config.source_dir, "test", "models")),
+    ("%build", config.build_dir),
+]
