@@ -1,0 +1,85 @@
+#!/usr/bin/env python3
+"""Times a compiled model beside ONNX Runtime on the file it was made from.
+
+Both get the same input and as many threads. Timing alternates between the two
+(pairs), so that a busy machine slows both; reported are medians, and the median
+of the pairs' ratios. `--length` runs only the compiled model at a length that
+the ONNX file cannot take.
+"""
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+
+import numpy as np
+
+
+def read(spec):
+    """NAME=@FILE.npz:KEY -> (name, array)"""
+    name, _, source = spec.partition("=@")
+    path, _, key = source.rpartition(":")
+    return name, np.load(path)[key]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("onnx")
+    parser.add_argument("library")
+    parser.add_argument("--input", action="append", required=True, help="NAME=@FILE.npz:KEY")
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--pairs", type=int, default=7)
+    parser.add_argument("--runs", type=int, default=5, help="runs of each side in a pair")
+    parser.add_argument("--ssm-run", default="ssm-run")
+    parser.add_argument("--json", help="write the raw times to this file")
+    args = parser.parse_args()
+
+    import onnxruntime
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = args.threads
+    start = time.perf_counter()
+    session = onnxruntime.InferenceSession(args.onnx, options, providers=["CPUExecutionProvider"])
+    load = time.perf_counter() - start
+    feeds = dict(read(spec) for spec in args.input)
+    tokens = max(array.size for array in feeds.values())
+
+    def peer():
+        start = time.perf_counter()
+        session.run(None, feeds)
+        return (time.perf_counter() - start) * 1e3
+
+    def ours():
+        command = [args.ssm_run, args.library, f"--bench={args.runs}", "--json",
+                   "--threads", str(args.threads)]
+        for spec in args.input:
+            command += ["--input", spec]
+        result = subprocess.run(command, capture_output=True, text=True)
+        if result.returncode:
+            sys.exit(result.stderr)
+        return json.loads(result.stdout)
+
+    peer()
+    pairs = []
+    for _ in range(args.pairs):
+        theirs = statistics.median(peer() for _ in range(args.runs))
+        mine = ours()
+        pairs.append((mine["p50_ms"], theirs))
+    mine = statistics.median(pair[0] for pair in pairs)
+    theirs = statistics.median(pair[1] for pair in pairs)
+    ratio = statistics.median(pair[1] / pair[0] for pair in pairs)
+    print(f"{tokens} tokens, {args.threads} threads, medians of {args.pairs} pairs")
+    print(f"  ssmc                    {mine:9.2f} ms  {tokens / mine * 1e3:9.0f} tokens/s")
+    print(f"  ONNX Runtime {onnxruntime.__version__:10s} {theirs:9.2f} ms  {tokens / theirs * 1e3:9.0f} tokens/s"
+          f"  (load {load:.2f} s)")
+    print(f"  ratio                   {ratio:9.2f} x")
+    if args.json:
+        with open(args.json, "w") as file:
+            json.dump({"onnx": os.path.basename(args.onnx), "tokens": tokens, "threads": args.threads,
+                       "onnxruntime": onnxruntime.__version__, "load_s": load,
+                       "pairs_ms": pairs, "ratio": ratio}, file, indent=1)
+
+
+if __name__ == "__main__":
+    main()
