@@ -44,12 +44,15 @@ typedef enum ssmrt_dtype {
   SSMRT_F32 = 1,
   SSMRT_U8 = 2,
   SSMRT_I8 = 3,
+  SSMRT_U16 = 4,
   SSMRT_I16 = 5,
   SSMRT_I32 = 6,
   SSMRT_I64 = 7,
   SSMRT_BOOL = 9, /* one byte, 0 or 1 */
   SSMRT_F16 = 10,
   SSMRT_F64 = 11,
+  SSMRT_U32 = 12,
+  SSMRT_U64 = 13,
   SSMRT_BF16 = 16
 } ssmrt_dtype;
 
