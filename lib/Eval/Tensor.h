@@ -25,6 +25,12 @@ public:
   /// Zeros. `elementType` is a float, integer or i1 type.
   Tensor(mlir::Type elementType, llvm::ArrayRef<int64_t> shape);
 
+  /// Whether a tensor of this shape may be made: no negative extent, and not
+  /// more than `kMaxElements` elements. Ask before making a tensor whose shape
+  /// comes from a file.
+  static bool fits(llvm::ArrayRef<int64_t> shape);
+  static constexpr int64_t kMaxElements = int64_t(1) << 28;
+
   static Tensor scalar(mlir::Type elementType, double value);
   /// Row-major integers (i64).
   static Tensor integers(mlir::MLIRContext *context,
@@ -58,6 +64,13 @@ private:
   std::shared_ptr<std::vector<double>> floatBuffer;
   std::shared_ptr<std::vector<int64_t>> intBuffer;
 };
+
+/// `value` reduced to the width of an integer type, as two's complement.
+int64_t wrapInteger(int64_t value, mlir::Type type);
+/// Conversion to an integer type, towards zero; of i1, whether it is not 0.
+int64_t toInteger(double value, mlir::Type type);
+/// The value of `type` nearest to `value`.
+double roundToType(double value, mlir::Type type);
 
 /// Row-major strides of a shape.
 llvm::SmallVector<int64_t> rowMajorStrides(llvm::ArrayRef<int64_t> shape);

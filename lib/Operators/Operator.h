@@ -59,6 +59,11 @@ public:
   mlir::AffineExpr constantDim(int64_t value) const;
   /// Emits "<op>: message" at the node, and fails.
   mlir::LogicalResult error(const llvm::Twine &message);
+
+  /// The elements of input `i` as expressions, whether it is a constant or
+  /// shape arithmetic. Nothing where it is neither, or not of integers.
+  std::optional<llvm::SmallVector<mlir::AffineExpr>>
+  knownElements(unsigned i) const;
 };
 
 /// The evaluator's view of a node.
@@ -75,8 +80,16 @@ public:
   llvm::SmallVector<Tensor> results;
 
   bool has(unsigned i) const { return i < inputs.size() && !inputs[i].isNull(); }
+  /// Makes result `i` a tensor of zeros. Null, with the error reported, where
+  /// the shape is not one the evaluator can hold.
+  Tensor *makeResult(unsigned i, mlir::Type elementType,
+                     llvm::ArrayRef<int64_t> shape);
   mlir::LogicalResult error(const llvm::Twine &message);
 };
+
+/// `axis` of an operand of rank `rank`, counted from the end where negative.
+/// Nothing where it is beyond the rank.
+std::optional<int64_t> normalizeAxis(int64_t axis, int64_t rank);
 
 /// The lowering's view of a node: operands are tensors without encodings.
 class LowerContext {
@@ -105,6 +118,9 @@ public:
 /// A row of the table. Versions are operator sets: the row holds for nodes of
 /// a version from `since` up to the next row of the same name.
 struct Operator {
+  /// No upper bound on the number of inputs or outputs.
+  static constexpr unsigned kAny = ~0u;
+
   llvm::StringRef domain; // "" is ai.onnx
   llvm::StringRef name;
   int64_t since = 1;
@@ -112,6 +128,15 @@ struct Operator {
   mlir::LogicalResult (*evaluate)(EvalContext &) = nullptr;
   /// Null: the node must have been folded or rewritten before lowering.
   mlir::LogicalResult (*lower)(LowerContext &) = nullptr;
+  /// The first `minInputs` inputs must be there; those after them may be left
+  /// out. The rules rely on it.
+  unsigned minInputs = 1, maxInputs = 1;
+  unsigned minOutputs = 1, maxOutputs = 1;
+
+  /// Checks the numbers of inputs and outputs of a node and that the required
+  /// ones are there. On failure `message` says what is wrong.
+  mlir::LogicalResult checkArity(mlir::onnx::NodeOp node,
+                                 std::string &message) const;
 };
 
 class OperatorTable {

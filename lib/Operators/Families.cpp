@@ -1,0 +1,14 @@
+//===- Families.cpp - builds the operator table ---------------------------===//
+
+#include "lib/Operators/Families.h"
+
+using namespace ssmc;
+
+const OperatorTable &OperatorTable::get() {
+  static const OperatorTable table = [] {
+    OperatorTable table;
+    registerUnaryOperators(table);
+    return table;
+  }();
+  return table;
+}

@@ -1,0 +1,14 @@
+//===- Families.h - the list of the families of operators -------*- C++ -*-===//
+//
+// Each family is one source file that adds its rows with one of these; add a
+// new one here and in Families.cpp.
+//
+//===----------------------------------------------------------------------===//
+
+#pragma once
+
+#include "lib/Operators/Operator.h"
+
+namespace ssmc {
+void registerUnaryOperators(OperatorTable &);
+} // namespace ssmc
