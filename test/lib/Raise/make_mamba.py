@@ -86,7 +86,7 @@ def mixer(g, x, a, weight, pick, flaw):
     low, b, c = split.output
     dt = g.node("Softplus", g.node("Add", g.node("MatMul", low, weight(rank, inner)), weight(inner)))
 
-    A = -np.arange(1, state + 1) * np.ones((inner, 1))
+    A = -np.arange(1, state + 1) * np.full((inner, 1), 0.1)
     axis = 1 if time_major else 2
     order = lambda v: v if time_major else g.node("Transpose", v, perm=[0, 2, 1])
     dt4, u4 = (g.node("Unsqueeze", order(v), g.ints(3)) for v in (dt, u))
@@ -103,7 +103,7 @@ def mixer(g, x, a, weight, pick, flaw):
         source = t + 1 if flaw == "future" and t == length // 2 else t
         h = g.node("Mul", step_slice(g, decay, t, axis, pick), h)
         if flaw == "constant" and t == length // 2:
-            h = g.node("Mul", h, g.constant(1.01))
+            h = g.node("Mul", h, g.constant(0.5))
         h = g.node("Add", h, step_slice(g, drive, source, axis, pick))
         if flaw == "crossing" and t == length // 2:
             half = batch // 2
@@ -130,7 +130,7 @@ def mixer(g, x, a, weight, pick, flaw):
 def build(a):
     pick, numbers = random.Random(a.seed), np.random.default_rng(a.seed)
     g = Graph()
-    weight = lambda *shape: g.constant(numbers.normal(0, 0.5 / np.sqrt(shape[0]), shape))
+    weight = lambda *shape: g.constant(numbers.normal(0, 1 / np.sqrt(shape[-2] if len(shape) > 1 else 1), shape))
     x = g.node("Gather", weight(a.vocabulary, a.hidden), "input_ids", axis=0)
     for layer in range(a.layers):
         norm = rms_norm(g, x, g.constant(np.ones(a.hidden)))
