@@ -4,6 +4,8 @@
 
 #include "dialects/onnx/OnnxOps.h"
 #include "dialects/ssm/SsmOps.h"
+#include "lib/Codegen/Codegen.h"
+#include "lib/Codegen/CodegenPasses.h"
 
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllExtensions.h"
@@ -14,4 +16,6 @@ void ssmc::registerAll(mlir::DialectRegistry &registry) {
   mlir::registerAllExtensions(registry);
   mlir::registerAllPasses();
   registry.insert<mlir::ssm::SsmDialect, mlir::onnx::OnnxDialect>();
+  registerCodegenPasses();
+  registerCodegenPipelines();
 }

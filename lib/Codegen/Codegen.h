@@ -1,0 +1,82 @@
+//===- Codegen.h - from tensors to machine code -----------------*- C++ -*-===//
+//
+// The back end for the CPU. In: a module whose public functions are the
+// entries of the model, on tensors (linalg, tensor, scf, arith, math and ssm
+// ops). Out: LLVM dialect with, per entry E, the functions of ssmrt.h
+//
+//     void    ssm_E_dims(const int64_t *symbols, int64_t *extents)
+//     int64_t ssm_E_workspace(const int64_t *symbols)
+//     int32_t ssm_E_run(const int64_t *symbols, void *const *inputs,
+//                       void *const *outputs, void *workspace,
+//                       const void *weights, void *context)
+//
+// An entry carries its signature as function attribute
+//
+//     ssm.signature = {symbols = ["B", "L"],
+//                      inputs  = [{name = "ids", dtype = 7 : i64,
+//                                  dims = affine_map<()[s0, s1] -> (s0, s1)>}],
+//                      outputs = [...]}
+//
+// where dtype is ONNX's number and symbol i of each map is symbols[i]. Without
+// it all types must be static; names are then taken from `onnx.name`.
+//
+// The module keeps for packaging
+//
+//     ssm.entries       = {E = signature, ...}
+//     ssm.weights       = [{value, offset, bytes, pack = {type,
+//                           inner_dims_pos, inner_tiles, outer_dims_perm}}, ...]
+//     ssm.weights_bytes = size of the section
+//
+//===----------------------------------------------------------------------===//
+
+#pragma once
+
+#include "mlir/Pass/PassManager.h"
+#include <string>
+
+namespace llvm {
+class raw_pwrite_stream;
+} // namespace llvm
+
+namespace mlir {
+class ModuleOp;
+} // namespace mlir
+
+namespace ssmc {
+
+struct CodegenOptions {
+  /// 0: reference loops, nothing fused. 2: fused kernels, threads.
+  unsigned optLevel = 2;
+  /// Name of the processor as LLVM spells it; "host" is the one we run on.
+  std::string cpu = "host";
+};
+
+/// The processor and the features that `cpu` stands for.
+struct CpuTarget {
+  std::string triple, cpu, features;
+};
+/// Fails, with a message at `loc`, for a name LLVM does not know.
+mlir::FailureOr<CpuTarget> resolveCpu(llvm::StringRef cpu, mlir::Location loc);
+
+/// Tensors to LLVM dialect, on a module.
+void buildCodegenPipeline(mlir::OpPassManager &pm,
+                          const CodegenOptions &options);
+
+/// What `emitCode` writes.
+enum class CodeKind { LLVM, Assembly, Object };
+
+/// Translates a module in LLVM dialect, optimises it for the processor, and
+/// writes it.
+mlir::LogicalResult emitCode(mlir::ModuleOp module,
+                             const CodegenOptions &options, CodeKind kind,
+                             llvm::raw_pwrite_stream &os);
+
+/// Object code: `emitCode` with CodeKind::Object.
+mlir::LogicalResult emitObject(mlir::ModuleOp module,
+                               const CodegenOptions &options,
+                               llvm::raw_pwrite_stream &os);
+
+/// `ssm-codegen`: the pipeline for tools, options opt-level and cpu.
+void registerCodegenPipelines();
+
+} // namespace ssmc

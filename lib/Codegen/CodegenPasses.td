@@ -1,0 +1,70 @@
+//===- CodegenPasses.td - from tensors to LLVM ----------------*- tablegen -*-===//
+
+#ifndef SSMC_CODEGEN_PASSES_TD
+#define SSMC_CODEGEN_PASSES_TD
+
+include "mlir/Pass/PassBase.td"
+
+def SsmLowerEntries : Pass<"ssm-lower-entries", "::mlir::ModuleOp"> {
+  let summary = "give each entry its run-time signature";
+  let description = [{
+    A public function E on tensors becomes `ssm_E_run`, which takes pointers
+    (symbols, inputs, outputs, workspace, weights, context) as ssmrt.h says, and
+    `ssm_E_dims`. The extents of inputs and outputs come from the function's
+    attribute `ssm.signature`, or from its static types. `onnx.symbol` becomes a
+    load of the symbol. The signatures stay as module attribute `ssm.entries`.
+  }];
+  let dependentDialects = [
+    "::mlir::affine::AffineDialect", "::mlir::arith::ArithDialect",
+    "::mlir::bufferization::BufferizationDialect", "::mlir::LLVM::LLVMDialect",
+    "::mlir::memref::MemRefDialect"];
+}
+
+def SsmExternalizeWeights : Pass<"ssm-externalize-weights", "::mlir::ModuleOp"> {
+  let summary = "move constants out of the code, into the weight section";
+  let description = [{
+    Each constant tensor becomes a view of the entry's weight pointer; a splat
+    becomes a fill. `linalg.pack` of a constant is left to packaging. The module
+    attribute `ssm.weights` lists what the section holds: value, offset, bytes
+    and the pack, in the order of offsets; `ssm.weights_bytes` is its size.
+    Equal constants share one place.
+  }];
+  let dependentDialects = [
+    "::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect",
+    "::mlir::bufferization::BufferizationDialect", "::mlir::LLVM::LLVMDialect",
+    "::mlir::memref::MemRefDialect", "::mlir::tensor::TensorDialect"];
+}
+
+def SsmLowerCopies : Pass<"ssm-lower-copies", "::mlir::ModuleOp"> {
+  let summary = "turn memref.copy into linalg.generic";
+  let description = [{
+    Upstream lowers a strided `memref.copy` to a call of a run-time function of
+    its own. As a `linalg.generic` it is a loop like any other.
+  }];
+  let dependentDialects = ["::mlir::linalg::LinalgDialect"];
+}
+
+def SsmDecomposeConcat : Pass<"ssm-decompose-concat", "::mlir::ModuleOp"> {
+  let summary = "turn tensor.concat into insertions into one tensor";
+  let description = [{
+    `tensor.concat` does not bufferize; insertions into one destination do, and
+    their sources are then often computed in place.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::affine::AffineDialect"];
+}
+
+def SsmPlanMemory : Pass<"ssm-plan-memory", "::mlir::ModuleOp"> {
+  let summary = "place the buffers of each entry in its workspace";
+  let description = [{
+    Every `memref.alloc` of `ssm_E_run` whose size is a function of the symbols
+    becomes a view of the workspace. Buffers whose lifetimes are disjoint share
+    a slot; a slot is as large as its largest member, which is decided at run
+    time. Also makes `ssm_E_workspace`, the arena's size. Other buffers, sized
+    by data, come from `ssmrt_alloc`.
+  }];
+  let dependentDialects = [
+    "::mlir::arith::ArithDialect", "::mlir::LLVM::LLVMDialect",
+    "::mlir::memref::MemRefDialect"];
+}
+
+#endif // SSMC_CODEGEN_PASSES_TD

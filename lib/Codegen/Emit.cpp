@@ -1,0 +1,148 @@
+//===- Emit.cpp - LLVM dialect to machine code ----------------------------===//
+
+#include "lib/Codegen/Codegen.h"
+
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/Diagnostics.h"
+#include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
+#include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
+#include "mlir/Target/LLVMIR/Export.h"
+#include "llvm/IR/LegacyPassManager.h"
+#include "llvm/IR/Module.h"
+#include "llvm/MC/MCSubtargetInfo.h"
+#include "llvm/MC/TargetRegistry.h"
+#include "llvm/Passes/PassBuilder.h"
+#include "llvm/Support/TargetSelect.h"
+#include "llvm/Target/TargetMachine.h"
+#include "llvm/Target/TargetOptions.h"
+#include "llvm/TargetParser/Host.h"
+
+using namespace mlir;
+using namespace ssmc;
+
+static void initializeTargets() {
+  static bool done = [] {
+    llvm::InitializeNativeTarget();
+    llvm::InitializeNativeTargetAsmPrinter();
+    llvm::InitializeNativeTargetAsmParser();
+    return true;
+  }();
+  (void)done;
+}
+
+static std::unique_ptr<llvm::TargetMachine>
+createMachine(const CpuTarget &target, unsigned optLevel, Location loc) {
+  initializeTargets();
+  std::string error;
+  llvm::Triple triple(target.triple);
+  const llvm::Target *backend =
+      llvm::TargetRegistry::lookupTarget(triple, error);
+  if (!backend) {
+    emitError(loc) << "no code generator for " << target.triple << ": "
+                   << error;
+    return nullptr;
+  }
+  std::unique_ptr<llvm::TargetMachine> machine(backend->createTargetMachine(
+      triple, target.cpu, target.features, llvm::TargetOptions(),
+      llvm::Reloc::PIC_, std::nullopt,
+      optLevel == 0 ? llvm::CodeGenOptLevel::Less
+                    : llvm::CodeGenOptLevel::Aggressive));
+  if (!machine)
+    emitError(loc) << "no code generator for processor '" << target.cpu
+                   << "'";
+  return machine;
+}
+
+FailureOr<CpuTarget> ssmc::resolveCpu(StringRef cpu, Location loc) {
+  CpuTarget target;
+  target.triple = llvm::sys::getProcessTriple();
+  if (cpu != "host") {
+    target.cpu = cpu.str();
+  } else {
+    target.cpu = llvm::sys::getHostCPUName().str();
+    SmallVector<std::string> features;
+    for (const auto &feature : llvm::sys::getHostCPUFeatures())
+      features.push_back((feature.second ? "+" : "-") + feature.first().str());
+    target.features = llvm::join(features, ",");
+  }
+  auto machine = createMachine(target, 0, loc);
+  if (!machine)
+    return failure();
+  if (!machine->getMCSubtargetInfo()->isCPUStringValid(target.cpu)) {
+    emitError(loc) << "unknown processor '" << target.cpu
+                   << "': give a name that LLVM knows, such as znver4, "
+                      "skylake-avx512, x86-64-v3, or host";
+    return failure();
+  }
+  return target;
+}
+
+/// The optimiser's part. The reference level keeps it short: its code is to be
+/// right, and graphs that were not raised are large.
+static void optimize(llvm::Module &module, llvm::TargetMachine &machine,
+                     unsigned optLevel) {
+  llvm::LoopAnalysisManager loops;
+  llvm::FunctionAnalysisManager functions;
+  llvm::CGSCCAnalysisManager sccs;
+  llvm::ModuleAnalysisManager modules;
+  llvm::PassBuilder builder(&machine);
+  builder.registerModuleAnalyses(modules);
+  builder.registerCGSCCAnalyses(sccs);
+  builder.registerFunctionAnalyses(functions);
+  builder.registerLoopAnalyses(loops);
+  builder.crossRegisterProxies(loops, functions, sccs, modules);
+  builder
+      .buildPerModuleDefaultPipeline(optLevel == 0
+                                         ? llvm::OptimizationLevel::O1
+                                         : llvm::OptimizationLevel::O3)
+      .run(module, modules);
+}
+
+LogicalResult ssmc::emitCode(ModuleOp module, const CodegenOptions &options,
+                             CodeKind kind, llvm::raw_pwrite_stream &os) {
+  Location loc = module.getLoc();
+  FailureOr<CpuTarget> target = resolveCpu(options.cpu, loc);
+  if (failed(target))
+    return failure();
+  auto machine = createMachine(*target, options.optLevel, loc);
+  if (!machine)
+    return failure();
+
+  DialectRegistry registry;
+  registerBuiltinDialectTranslation(registry);
+  registerLLVMDialectTranslation(registry);
+  module.getContext()->appendDialectRegistry(registry);
+  llvm::LLVMContext context;
+  std::unique_ptr<llvm::Module> code =
+      translateModuleToLLVMIR(module, context, "model");
+  if (!code)
+    return emitError(loc, "could not translate to LLVM IR");
+  code->setTargetTriple(machine->getTargetTriple());
+  code->setDataLayout(machine->createDataLayout());
+  for (llvm::Function &function : *code) {
+    if (function.isDeclaration())
+      continue;
+    function.addFnAttr("target-cpu", target->cpu);
+    if (!target->features.empty())
+      function.addFnAttr("target-features", target->features);
+    function.addFnAttr(llvm::Attribute::NoUnwind);
+  }
+  optimize(*code, *machine, options.optLevel);
+
+  if (kind == CodeKind::LLVM) {
+    code->print(os, nullptr);
+    return success();
+  }
+  llvm::legacy::PassManager passes;
+  auto type = kind == CodeKind::Assembly ? llvm::CodeGenFileType::AssemblyFile
+                                         : llvm::CodeGenFileType::ObjectFile;
+  if (machine->addPassesToEmitFile(passes, os, nullptr, type))
+    return emitError(loc, "the code generator cannot write this kind of file");
+  passes.run(*code);
+  return success();
+}
+
+LogicalResult ssmc::emitObject(ModuleOp module, const CodegenOptions &options,
+                               llvm::raw_pwrite_stream &os) {
+  return emitCode(module, options, CodeKind::Object, os);
+}

@@ -1,0 +1,56 @@
+//===- Entry.h - the run-time form of an entry ------------------*- C++ -*-===//
+//
+// What the passes after `ssm-lower-entries` agree on: names, the arguments of
+// `ssm_E_run`, and how a raw pointer becomes a buffer.
+//
+//===----------------------------------------------------------------------===//
+
+#pragma once
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/Builders.h"
+#include "mlir/IR/BuiltinOps.h"
+
+namespace ssmc {
+
+/// Arguments of `ssm_E_run`, all of them `!llvm.ptr`.
+enum EntryArg : unsigned {
+  kSymbols,
+  kInputs,
+  kOutputs,
+  kWorkspace,
+  kWeights,
+  kContext,
+  kNumEntryArgs
+};
+
+/// Unit attribute on `ssm_E_run`.
+inline constexpr llvm::StringLiteral kEntryAttr = "ssm.entry";
+inline constexpr llvm::StringLiteral kSignatureAttr = "ssm.signature";
+inline constexpr llvm::StringLiteral kEntriesAttr = "ssm.entries";
+inline constexpr llvm::StringLiteral kWeightsAttr = "ssm.weights";
+inline constexpr llvm::StringLiteral kWeightsBytesAttr = "ssm.weights_bytes";
+/// Alignment of every weight and every buffer of the workspace.
+inline constexpr int64_t kAlignment = 64;
+
+/// The `ssm_E_run` functions of a module, after `ssm-lower-entries`.
+llvm::SmallVector<mlir::func::FuncOp> entries(mlir::ModuleOp module);
+
+/// `memref<?xi8>` at `pointer`. The LLVM ops that build the descriptor are
+/// joined to the buffer by a cast, which disappears in the lowering to LLVM.
+mlir::Value bytesAt(mlir::OpBuilder &builder, mlir::Location loc,
+                    mlir::Value pointer);
+
+/// `memref` of that type (identity layout) at byte `offset` of `bytes`.
+mlir::Value viewOf(mlir::OpBuilder &builder, mlir::Location loc,
+                   mlir::Value bytes, mlir::Value offset,
+                   mlir::MemRefType type, mlir::ValueRange sizes);
+
+/// Bytes of one element: i1 takes one.
+int64_t elementBytes(mlir::Type elementType);
+
+/// Declares `name` once as a private function of the module.
+mlir::func::FuncOp declareRuntime(mlir::ModuleOp module, llvm::StringRef name,
+                                  mlir::FunctionType type);
+
+} // namespace ssmc

@@ -1,0 +1,94 @@
+//===- Pipeline.cpp - the order of the passes -----------------------------===//
+
+#include "lib/Codegen/Codegen.h"
+#include "lib/Codegen/CodegenPasses.h"
+
+#include "mlir/Conversion/Passes.h"
+#include "mlir/Dialect/Affine/Transforms/Passes.h"
+#include "mlir/Dialect/Arith/Transforms/Passes.h"
+#include "mlir/Dialect/Bufferization/Transforms/Passes.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Linalg/Passes.h"
+#include "mlir/Dialect/Math/Transforms/Passes.h"
+#include "mlir/Dialect/MemRef/Transforms/Passes.h"
+#include "mlir/Pass/PassRegistry.h"
+#include "mlir/Transforms/Passes.h"
+
+using namespace mlir;
+using namespace ssmc;
+
+namespace {
+
+void cleanUp(OpPassManager &pm) {
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCSEPass());
+}
+
+/// Entries to their run-time form, tensors to buffers.
+void addBufferization(OpPassManager &pm) {
+  pm.addPass(createSsmDecomposeConcat());
+  pm.addPass(createSsmLowerEntries());
+  pm.addPass(createSsmExternalizeWeights());
+  cleanUp(pm);
+  pm.addPass(bufferization::createEmptyTensorEliminationPass());
+  bufferization::OneShotBufferizePassOptions options;
+  options.bufferizeFunctionBoundaries = true;
+  options.functionBoundaryTypeConversion =
+      bufferization::LayoutMapOption::IdentityLayoutMap;
+  pm.addPass(bufferization::createOneShotBufferizePass(options));
+  pm.addPass(memref::createResolveShapedTypeResultDimsPass());
+  cleanUp(pm);
+  pm.addPass(createSsmLowerCopies());
+}
+
+/// Loops on buffers to LLVM dialect.
+void addLoweringToLLVM(OpPassManager &pm) {
+  pm.addPass(memref::createFoldMemRefAliasOpsPass());
+  pm.addPass(memref::createExpandStridedMetadataPass());
+  pm.addPass(createLowerAffinePass());
+  cleanUp(pm);
+  pm.addPass(createSCFToControlFlowPass());
+  pm.addPass(arith::createArithExpandOpsPass());
+  pm.addPass(createConvertVectorToLLVMPass());
+  pm.addPass(createConvertMathToLLVMPass());
+  pm.addPass(createConvertMathToLibmPass());
+  pm.addPass(createConvertIndexToLLVMPass());
+  pm.addPass(createArithToLLVMConversionPass());
+  pm.addPass(createUBToLLVMConversionPass());
+  pm.addPass(createFinalizeMemRefToLLVMConversionPass());
+  pm.addPass(createConvertFuncToLLVMPass());
+  pm.addPass(createConvertControlFlowToLLVMPass());
+  pm.addPass(createReconcileUnrealizedCastsPass());
+  cleanUp(pm);
+}
+
+struct CommandLineOptions : PassPipelineOptions<CommandLineOptions> {
+  Option<unsigned> optLevel{*this, "opt-level",
+                            llvm::cl::desc("0 (reference) or 2"),
+                            llvm::cl::init(2)};
+  Option<std::string> cpu{*this, "cpu",
+                          llvm::cl::desc("processor, as LLVM names it"),
+                          llvm::cl::init("host")};
+};
+
+} // namespace
+
+void ssmc::buildCodegenPipeline(OpPassManager &pm,
+                                const CodegenOptions &options) {
+  pm.addPass(createInlinerPass());
+  addBufferization(pm);
+  pm.addPass(createConvertLinalgToLoopsPass());
+  pm.addPass(createSsmPlanMemory());
+  addLoweringToLLVM(pm);
+}
+
+void ssmc::registerCodegenPipelines() {
+  PassPipelineRegistration<CommandLineOptions>(
+      "ssm-codegen", "Tensors to LLVM dialect, for the CPU",
+      [](OpPassManager &pm, const CommandLineOptions &flags) {
+        CodegenOptions options;
+        options.optLevel = flags.optLevel;
+        options.cpu = flags.cpu;
+        buildCodegenPipeline(pm, options);
+      });
+}
