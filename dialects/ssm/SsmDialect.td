@@ -19,7 +19,8 @@ def Ssm_Dialect : Dialect {
     Shapes are named: B batch, L length (time), D channels, N state, W width.
   }];
   let dependentDialects = [
-    "::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect",
+    "::mlir::arith::ArithDialect", "::mlir::complex::ComplexDialect",
+    "::mlir::linalg::LinalgDialect",
     "::mlir::math::MathDialect", "::mlir::scf::SCFDialect",
     "::mlir::tensor::TensorDialect"
   ];
@@ -31,6 +32,8 @@ def Ssm_Activation : I32EnumAttr<"Activation", "what follows a convolution", [
   let cppNamespace = "::mlir::ssm";
   let genSpecializedAttr = 0;
 }
-def Ssm_ActivationAttr : EnumAttr<Ssm_Dialect, Ssm_Activation, "activation">;
+def Ssm_ActivationAttr : EnumAttr<Ssm_Dialect, Ssm_Activation, "activation"> {
+  let assemblyFormat = "`(` $value `)`";
+}
 
 #endif // SSM_DIALECT_TD

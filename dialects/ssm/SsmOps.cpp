@@ -1,39 +1,57 @@
-//===- SsmOps.cpp - verifiers and effects of the ssm ops ------------------===//
+//===- SsmOps.cpp - effects, result shapes and folders of the ssm ops -----===//
 
 #include "dialects/ssm/SsmOps.h"
+
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
 
 using namespace mlir;
 using namespace mlir::ssm;
 
-// On tensors an op of this dialect has no effect; on buffers it reads its
-// inputs and reads and writes its destinations.
-static void getDpsEffects(
-    DestinationStyleOpInterface op,
-    SmallVectorImpl<SideEffects::EffectInstance<MemoryEffects::Effect>> &effects) {
+#include "dialects/ssm/SsmInterfaces.cpp.inc"
+
+using Effects =
+    SmallVectorImpl<SideEffects::EffectInstance<MemoryEffects::Effect>>;
+
+// On tensors an op of this dialect has no effect; on buffers it reads what its
+// shape says that it reads, and writes its destinations.
+static void getMixerEffects(MixerOpInterface op, Effects &effects) {
+  auto dps = cast<DestinationStyleOpInterface>(op.getOperation());
+  MixerShape shape = op.getMixerShape();
   for (OpOperand &operand : op->getOpOperands()) {
     if (!isa<MemRefType>(operand.get().getType()))
       continue;
-    effects.emplace_back(MemoryEffects::Read::get(), &operand);
-    if (op.isDpsInit(&operand))
+    if (shape.operands[operand.getOperandNumber()].read)
+      effects.emplace_back(MemoryEffects::Read::get(), &operand);
+    if (dps.isDpsInit(&operand))
       effects.emplace_back(MemoryEffects::Write::get(), &operand);
   }
 }
 
-#define SSM_DPS_OP(Op)                                                         \
-  void Op::getEffects(                                                         \
-      SmallVectorImpl<SideEffects::EffectInstance<MemoryEffects::Effect>>      \
-          &effects) {                                                          \
-    getDpsEffects(*this, effects);                                             \
-  }
-SSM_DPS_OP(ScanOp)
-SSM_DPS_OP(SelectiveScanOp)
-SSM_DPS_OP(ShortConvOp)
-SSM_DPS_OP(LinearOp)
-SSM_DPS_OP(RecurrenceOp)
-#undef SSM_DPS_OP
+// A result has the shape of its destination.
+static LogicalResult reifyFromInits(DestinationStyleOpInterface op,
+                                    OpBuilder &b,
+                                    ReifiedRankedShapedTypeDims &shapes) {
+  for (OpOperand &init : op.getDpsInitsMutable())
+    if (isa<RankedTensorType>(init.get().getType()))
+      shapes.push_back(tensor::getMixedSizes(b, op.getLoc(), init.get()));
+  return success();
+}
 
-LogicalResult ScanOp::verify() { return success(); }
-LogicalResult SelectiveScanOp::verify() { return success(); }
-LogicalResult ShortConvOp::verify() { return success(); }
-LogicalResult LinearOp::verify() { return success(); }
-LogicalResult RecurrenceOp::verify() { return success(); }
+#define SSM_MIXER_OP(Op)                                                       \
+  void Op::getEffects(Effects &effects) { getMixerEffects(*this, effects); }   \
+  LogicalResult Op::reifyResultShapes(OpBuilder &b,                            \
+                                      ReifiedRankedShapedTypeDims &shapes) {   \
+    return reifyFromInits(*this, b, shapes);                                   \
+  }
+#define SSM_BUFFER_OP(Op)                                                      \
+  SSM_MIXER_OP(Op)                                                             \
+  LogicalResult Op::fold(FoldAdaptor, SmallVectorImpl<OpFoldResult> &) {       \
+    return memref::foldMemRefCast(*this);                                      \
+  }
+SSM_BUFFER_OP(ScanOp)
+SSM_BUFFER_OP(SelectiveScanOp)
+SSM_BUFFER_OP(ShortConvOp)
+SSM_BUFFER_OP(LinearOp)
+SSM_MIXER_OP(RecurrenceOp)
+#undef SSM_BUFFER_OP
+#undef SSM_MIXER_OP

@@ -4,6 +4,7 @@
 
 #include "dialects/onnx/OnnxOps.h"
 #include "dialects/ssm/SsmOps.h"
+#include "dialects/ssm/SsmPasses.h"
 #include "lib/Codegen/Codegen.h"
 #include "lib/Codegen/CodegenPasses.h"
 
@@ -15,6 +16,7 @@ void ssmc::registerAll(mlir::DialectRegistry &registry) {
   mlir::registerAllDialects(registry);
   mlir::registerAllExtensions(registry);
   mlir::registerAllPasses();
+  mlir::ssm::registerSsmPasses();
   registry.insert<mlir::ssm::SsmDialect, mlir::onnx::OnnxDialect>();
   registerCodegenPasses();
   registerCodegenPipelines();

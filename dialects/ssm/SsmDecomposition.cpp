@@ -1,0 +1,138 @@
+//===- SsmDecomposition.cpp - helpers of the decompositions ---------------===//
+
+#include "dialects/ssm/SsmDecomposition.h"
+
+#include "mlir/Dialect/Complex/IR/Complex.h"
+
+using namespace mlir;
+using namespace mlir::ssm;
+
+Value Decomposition::constant(int64_t value) {
+  return arith::ConstantIndexOp::create(b, loc, value);
+}
+
+Value Decomposition::dim(Value tensor, int64_t axis) {
+  return getValueOrCreateConstantIndexOp(
+      b, loc, tensor::getMixedSize(b, loc, tensor, axis));
+}
+
+SmallVector<Value> Decomposition::loop(
+    Value length, ValueRange inits,
+    function_ref<SmallVector<Value>(Value, ValueRange)> step) {
+  auto loop = scf::ForOp::create(
+      b, loc, constant(0), length, constant(1), inits,
+      [&](OpBuilder &, Location, Value t, ValueRange carried) {
+        scf::YieldOp::create(b, loc, step(t, carried));
+      });
+  return loop.getResults();
+}
+
+Value Decomposition::at(Value t, Value length, bool reversed) {
+  if (!reversed)
+    return t;
+  Value last = arith::SubIOp::create(b, loc, length, constant(1));
+  return arith::SubIOp::create(b, loc, last, t);
+}
+
+static void getSlice(OpBuilder &b, Location loc, Value tensor, int64_t axis,
+                     Value index, SmallVector<OpFoldResult> &offsets,
+                     SmallVector<OpFoldResult> &sizes,
+                     SmallVector<OpFoldResult> &strides) {
+  sizes = tensor::getMixedSizes(b, loc, tensor);
+  offsets.assign(sizes.size(), b.getIndexAttr(0));
+  strides.assign(sizes.size(), b.getIndexAttr(1));
+  offsets[axis] = index;
+  sizes[axis] = b.getIndexAttr(1);
+}
+
+Value Decomposition::slice(Value tensor, int64_t axis, Value index) {
+  SmallVector<OpFoldResult> offsets, sizes, strides;
+  getSlice(b, loc, tensor, axis, index, offsets, sizes, strides);
+  auto type = cast<RankedTensorType>(tensor.getType());
+  RankedTensorType sliceType = RankedTensorType::Builder(type).dropDim(axis);
+  return tensor::ExtractSliceOp::create(b, loc, sliceType, tensor, offsets,
+                                        sizes, strides);
+}
+
+Value Decomposition::insert(Value source, Value tensor, int64_t axis,
+                            Value index) {
+  SmallVector<OpFoldResult> offsets, sizes, strides;
+  getSlice(b, loc, tensor, axis, index, offsets, sizes, strides);
+  return tensor::InsertSliceOp::create(b, loc, source, tensor, offsets, sizes,
+                                       strides);
+}
+
+AffineMap Decomposition::dims(unsigned numLoops, ArrayRef<unsigned> picked) {
+  SmallVector<AffineExpr> exprs;
+  for (unsigned d : picked)
+    exprs.push_back(b.getAffineDimExpr(d));
+  return AffineMap::get(numLoops, 0, exprs, b.getContext());
+}
+
+SmallVector<Value> Decomposition::map(
+    ArrayRef<std::pair<Value, AffineMap>> operands, unsigned numOuts,
+    unsigned numLoops, ArrayRef<unsigned> reductions,
+    function_ref<SmallVector<Value>(OpBuilder &, Location, ValueRange)> body) {
+  SmallVector<Value> values;
+  SmallVector<AffineMap> maps;
+  for (auto [value, map] : operands) {
+    values.push_back(value);
+    maps.push_back(map);
+  }
+  SmallVector<utils::IteratorType> iterators(numLoops,
+                                             utils::IteratorType::parallel);
+  for (unsigned d : reductions)
+    iterators[d] = utils::IteratorType::reduction;
+  ValueRange all(values);
+  ValueRange outs = all.take_back(numOuts);
+  auto op = linalg::GenericOp::create(
+      b, loc, TypeRange(outs), all.drop_back(numOuts), outs, maps, iterators,
+      [&](OpBuilder &nested, Location loc, ValueRange args) {
+        linalg::YieldOp::create(nested, loc, body(nested, loc, args));
+      });
+  return op.getResults();
+}
+
+Value Decomposition::emptyLike(Value tensor, Type elementType) {
+  return tensor::EmptyOp::create(
+      b, loc, tensor::getMixedSizes(b, loc, tensor), elementType);
+}
+
+Value Decomposition::fillZero(Value tensor) {
+  auto type = cast<RankedTensorType>(tensor.getType());
+  Value zero = arith::ConstantOp::create(
+      b, loc, b.getZeroAttr(type.getElementType()));
+  return linalg::FillOp::create(b, loc, zero, tensor).getResult(0);
+}
+
+Value mlir::ssm::convertFloat(OpBuilder &b, Location loc, Value value,
+                              Type type) {
+  if (value.getType() == type)
+    return value;
+  if (value.getType().getIntOrFloatBitWidth() < type.getIntOrFloatBitWidth())
+    return arith::ExtFOp::create(b, loc, type, value);
+  return arith::TruncFOp::create(b, loc, type, value);
+}
+
+Value mlir::ssm::addNumbers(OpBuilder &b, Location loc, Value x, Value y) {
+  if (isa<FloatType>(x.getType()))
+    return arith::AddFOp::create(b, loc, x, y);
+  if (isa<ComplexType>(x.getType()))
+    return complex::AddOp::create(b, loc, x, y);
+  return arith::AddIOp::create(b, loc, x, y);
+}
+
+Value mlir::ssm::mulNumbers(OpBuilder &b, Location loc, Value x, Value y) {
+  if (isa<FloatType>(x.getType()))
+    return arith::MulFOp::create(b, loc, x, y);
+  if (isa<ComplexType>(x.getType()))
+    return complex::MulOp::create(b, loc, x, y);
+  return arith::MulIOp::create(b, loc, x, y);
+}
+
+Value mlir::ssm::silu(OpBuilder &b, Location loc, Value x) {
+  Value one = arith::ConstantOp::create(b, loc, b.getFloatAttr(x.getType(), 1.0));
+  Value exp = math::ExpOp::create(b, loc, arith::NegFOp::create(b, loc, x));
+  return arith::DivFOp::create(b, loc, x,
+                               arith::AddFOp::create(b, loc, one, exp));
+}

@@ -1,0 +1,56 @@
+//===- SsmDecomposition.h - helpers of the decompositions -------*- C++ -*-===//
+
+#pragma once
+
+#include "dialects/ssm/SsmOps.h"
+
+namespace mlir::ssm {
+
+/// Builds the decomposition of one op.
+class Decomposition {
+public:
+  Decomposition(OpBuilder &b, Location loc) : b(b), loc(loc) {}
+
+  Value constant(int64_t value);
+  Value dim(Value tensor, int64_t axis);
+
+  /// `for t = 0 .. length-1`, carrying `inits`. `step` gets t and the carried
+  /// values and returns their new ones.
+  SmallVector<Value> loop(Value length, ValueRange inits,
+                          function_ref<SmallVector<Value>(Value, ValueRange)> step);
+  /// The index of step t along a sequence: t, or length-1-t.
+  Value at(Value t, Value length, bool reversed);
+
+  /// The slice of a tensor at an index of one axis, without that axis.
+  Value slice(Value tensor, int64_t axis, Value index);
+  /// A tensor with that slice replaced.
+  Value insert(Value source, Value tensor, int64_t axis, Value index);
+
+  /// linalg.generic over `iterators` (reduction where a dimension is in
+  /// `reductions`). Each operand has the list of its dimensions; the last
+  /// `numOuts` operands are the destinations.
+  SmallVector<Value>
+  map(ArrayRef<std::pair<Value, AffineMap>> operands, unsigned numOuts,
+      unsigned numLoops, ArrayRef<unsigned> reductions,
+      function_ref<SmallVector<Value>(OpBuilder &, Location, ValueRange)> body);
+  /// The map that picks these dimensions.
+  AffineMap dims(unsigned numLoops, ArrayRef<unsigned> picked);
+
+  /// A new tensor like `tensor` with another element type.
+  Value emptyLike(Value tensor, Type elementType);
+  Value fillZero(Value tensor);
+
+private:
+  OpBuilder &b;
+  Location loc;
+};
+
+/// Converts between float types; other types must be equal.
+Value convertFloat(OpBuilder &b, Location loc, Value value, Type type);
+/// Sum and product of floats, integers or complex numbers.
+Value addNumbers(OpBuilder &b, Location loc, Value x, Value y);
+Value mulNumbers(OpBuilder &b, Location loc, Value x, Value y);
+/// x * sigmoid(x).
+Value silu(OpBuilder &b, Location loc, Value x);
+
+} // namespace mlir::ssm

@@ -1,0 +1,19 @@
+//===- SsmPasses.td - passes on the ssm dialect ---------------*- tablegen -*-===//
+
+#ifndef SSM_PASSES_TD
+#define SSM_PASSES_TD
+
+include "mlir/Pass/PassBase.td"
+
+def SsmDecompose : Pass<"ssm-decompose"> {
+  let summary = "replace ssm ops on tensors by their reference loop nests";
+  let description = [{
+    Replaces every op of the dialect by what its `decomposeOperation` builds: a
+    loop over time around `linalg` ops for the recurrences, plain `linalg` ops
+    for the others. It is the definition of the ops in other terms: slow,
+    obvious, for any shape and element type. Code generation at `-O0`, the
+    evaluator and the tests use it. An op on buffers is an error.
+  }];
+}
+
+#endif // SSM_PASSES_TD

@@ -1,0 +1,113 @@
+//===- SsmScanOps.td - recurrences with a diagonal transition -*- tablegen -*-===//
+
+#ifndef SSM_SCAN_OPS_TD
+#define SSM_SCAN_OPS_TD
+
+include "dialects/ssm/SsmOpBase.td"
+
+def Ssm_ScanOp : Ssm_Op<"scan"> {
+  let summary = "elementwise affine recurrence along one dimension";
+  let description = [{
+    Semantics, for t = 0 .. L-1 and every position of the other dimensions:
+
+        h[t] = a[t] * h[t-1] + b[t]        h[-1] = state before the op
+                                           state after the op = h[L-1]
+
+    With `reverse`, time runs from the last index to the first: the op is then
+    itself between two flips of `a`, `b` and `h` along time.
+
+    Shapes: `a`, `b` and the destination `h` are ... x L x ..., with L at
+    `dimension`; `state` is the same without that dimension. What `h` holds
+    before the op is not used. L = 0 leaves the state as it is.
+
+    It covers RG-LRU, LRU and S5 (complex), exponential moving averages and,
+    with `a` = 1, cumulative sums.
+
+    Constraints:
+
+    * (C1) All operands are tensors or all are buffers.
+    * (C2) `dimension` is a dimension of `h`.
+    * (C3) `a`, `b`, `h` have one rank, `state` one less; equal extents agree.
+    * (C4) `a`, `b`, `h` have one element type: float, complex or integer.
+    * (C5) `state` has that type too, or a wider float if it is a float;
+      arithmetic is done in the element type of `state`.
+
+    Example:
+
+    ```mlir
+    %h, %last = ssm.scan dimension(1)
+        ins(%a, %b : tensor<2x?x64xf32>, tensor<2x?x64xf32>)
+        outs(%h0, %s0 : tensor<2x?x64xf32>, tensor<2x64xf32>)
+        -> tensor<2x?x64xf32>, tensor<2x64xf32>
+    ```
+  }];
+  let arguments = (ins Ssm_Shaped:$a, Ssm_Shaped:$b, Ssm_Shaped:$h, Ssm_Shaped:$state,
+                       I64Attr:$dimension, UnitAttr:$reverse);
+  let results = (outs Variadic<AnyRankedTensor>:$results);
+  let assemblyFormat = [{
+    `dimension` `(` $dimension `)` (`reverse` $reverse^)?
+    `ins` `(` $a `,` $b `:` type($a) `,` type($b) `)`
+    `outs` `(` $h `,` $state `:` type($h) `,` type($state) `)` attr-dict (`->` type($results)^)?
+  }];
+  let hasCanonicalizer = 1;
+  let hasFolder = 1;
+  let extraClassDeclaration = [{
+    ::mlir::MutableOperandRange getDpsInitsMutable() { return ::mlir::MutableOperandRange(getOperation(), 2, 2); }
+  }];
+}
+
+def Ssm_SelectiveScanOp : Ssm_Op<"selective_scan", [AttrSizedOperandSegments]> {
+  let summary = "Mamba-1: diagonal state per channel, discretised, read out, gated";
+  let description = [{
+    Semantics, for t = 0 .. L-1 in every batch row:
+
+        h[t,d,n] = exp(delta[t,d] * A[d,n]) * h[t-1,d,n] + delta[t,d] * B[t,n] * u[t,d]
+        y[t,d]   = (sum_n C[t,n] * h[t,d,n] + D[d] * u[t,d]) * silu(z[t,d])
+
+    where h[-1] is `state` before the op and h[L-1] is `state` after it. Without
+    `D` (`skip`) the skip term, without `z` (`gate`) the gate is left out. With
+    `reverse`, time runs from the last index to the first.
+
+    Shapes: `u`, `delta`, `z`, `y` are B x L x D; `A` is D x N; `B` and `C` are
+    B x L x N; `D` is D; `state` is B x D x N. `delta` is the step after bias
+    and softplus. What `y` holds before the op is not used. L = 0 leaves the
+    state as it is.
+
+    Constraints:
+
+    * (C1) All operands are tensors or all are buffers.
+    * (C2) Operands have the ranks above, and equal extents agree.
+    * (C3) Element types are floats, none wider than that of `state`, in which
+      arithmetic is done.
+
+    Example:
+
+    ```mlir
+    %y, %last = ssm.selective_scan
+        ins(%u, %delta, %A, %B, %C : tensor<1x?x96xf32>, tensor<1x?x96xf32>,
+            tensor<96x16xf32>, tensor<1x?x16xf32>, tensor<1x?x16xf32>)
+        skip(%D : tensor<96xf32>) gate(%z : tensor<1x?x96xf32>)
+        outs(%y0, %s0 : tensor<1x?x96xf32>, tensor<1x96x16xf32>)
+        -> tensor<1x?x96xf32>, tensor<1x96x16xf32>
+    ```
+  }];
+  let arguments = (ins Ssm_Shaped:$u, Ssm_Shaped:$delta, Ssm_Shaped:$A, Ssm_Shaped:$B, Ssm_Shaped:$C,
+                       Optional<Ssm_Shaped>:$D, Optional<Ssm_Shaped>:$z,
+                       Ssm_Shaped:$y, Ssm_Shaped:$state, UnitAttr:$reverse);
+  let results = (outs Variadic<AnyRankedTensor>:$results);
+  let assemblyFormat = [{
+    (`reverse` $reverse^)?
+    `ins` `(` $u `,` $delta `,` $A `,` $B `,` $C `:` type($u) `,` type($delta) `,` type($A) `,` type($B) `,` type($C) `)`
+    (`skip` `(` $D^ `:` type($D) `)`)? (`gate` `(` $z^ `:` type($z) `)`)?
+    `outs` `(` $y `,` $state `:` type($y) `,` type($state) `)` attr-dict (`->` type($results)^)?
+  }];
+  let hasCanonicalizer = 1;
+  let hasFolder = 1;
+  let extraClassDeclaration = [{
+    ::mlir::MutableOperandRange getDpsInitsMutable() {
+      return ::mlir::MutableOperandRange(getOperation(), getNumOperands() - 2, 2);
+    }
+  }];
+}
+
+#endif // SSM_SCAN_OPS_TD

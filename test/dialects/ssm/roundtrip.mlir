@@ -1,0 +1,99 @@
+// RUN: ssm-opt %s | ssm-opt | FileCheck %s
+
+// CHECK-LABEL: func @scan
+func.func @scan(%a: tensor<2x?x64xf32>, %h0: tensor<2x?x64xf32>, %s0: tensor<2x64xf32>) -> (tensor<2x?x64xf32>, tensor<2x64xf32>) {
+  // CHECK: ssm.scan dimension(1) ins(%{{.*}}, %{{.*}} : tensor<2x?x64xf32>, tensor<2x?x64xf32>) outs(%{{.*}}, %{{.*}} : tensor<2x?x64xf32>, tensor<2x64xf32>) -> tensor<2x?x64xf32>, tensor<2x64xf32>
+  %h, %s = ssm.scan dimension(1) ins(%a, %a : tensor<2x?x64xf32>, tensor<2x?x64xf32>)
+    outs(%h0, %s0 : tensor<2x?x64xf32>, tensor<2x64xf32>) -> tensor<2x?x64xf32>, tensor<2x64xf32>
+  return %h, %s : tensor<2x?x64xf32>, tensor<2x64xf32>
+}
+
+// CHECK-LABEL: func @scan_of_one_axis
+func.func @scan_of_one_axis(%a: tensor<?xcomplex<f64>>, %s0: tensor<complex<f64>>) -> tensor<complex<f64>> {
+  // CHECK: ssm.scan dimension(0) reverse
+  %h, %s = ssm.scan dimension(0) reverse ins(%a, %a : tensor<?xcomplex<f64>>, tensor<?xcomplex<f64>>)
+    outs(%a, %s0 : tensor<?xcomplex<f64>>, tensor<complex<f64>>) -> tensor<?xcomplex<f64>>, tensor<complex<f64>>
+  return %s : tensor<complex<f64>>
+}
+
+// CHECK-LABEL: func @scan_of_integers
+func.func @scan_of_integers(%a: tensor<3x4xi32>, %s0: tensor<4xi32>) -> tensor<3x4xi32> {
+  // CHECK: ssm.scan dimension(0)
+  %h, %s = ssm.scan dimension(0) ins(%a, %a : tensor<3x4xi32>, tensor<3x4xi32>)
+    outs(%a, %s0 : tensor<3x4xi32>, tensor<4xi32>) -> tensor<3x4xi32>, tensor<4xi32>
+  return %h : tensor<3x4xi32>
+}
+
+// CHECK-LABEL: func @scan_on_buffers
+func.func @scan_on_buffers(%a: memref<2x?x64xf16, strided<[?, 64, 1], offset: ?>>, %h: memref<2x?x64xf16>, %s: memref<2x64xf32>) {
+  // CHECK: ssm.scan dimension(1) ins({{.*}}) outs(%{{.*}}, %{{.*}} : memref<2x?x64xf16>, memref<2x64xf32>){{$}}
+  ssm.scan dimension(1) ins(%a, %a : memref<2x?x64xf16, strided<[?, 64, 1], offset: ?>>, memref<2x?x64xf16, strided<[?, 64, 1], offset: ?>>)
+    outs(%h, %s : memref<2x?x64xf16>, memref<2x64xf32>)
+  return
+}
+
+// CHECK-LABEL: func @selective_scan
+func.func @selective_scan(%u: tensor<?x?x96xf32>, %A: tensor<96x16xf32>, %B: tensor<?x?x16xf32>, %D: tensor<96xf32>, %s0: tensor<?x96x16xf32>) -> tensor<?x?x96xf32> {
+  // CHECK: ssm.selective_scan ins({{.*}}) outs({{.*}}) -> tensor<?x?x96xf32>, tensor<?x96x16xf32>
+  %y, %s = ssm.selective_scan ins(%u, %u, %A, %B, %B : tensor<?x?x96xf32>, tensor<?x?x96xf32>, tensor<96x16xf32>, tensor<?x?x16xf32>, tensor<?x?x16xf32>)
+    outs(%u, %s0 : tensor<?x?x96xf32>, tensor<?x96x16xf32>) -> tensor<?x?x96xf32>, tensor<?x96x16xf32>
+  // CHECK: ssm.selective_scan reverse ins({{.*}}) skip(%{{.*}} : tensor<96xf32>) gate(%{{.*}} : tensor<?x?x96xf32>) outs({{.*}})
+  %y2, %s2 = ssm.selective_scan reverse ins(%y, %u, %A, %B, %B : tensor<?x?x96xf32>, tensor<?x?x96xf32>, tensor<96x16xf32>, tensor<?x?x16xf32>, tensor<?x?x16xf32>)
+    skip(%D : tensor<96xf32>) gate(%u : tensor<?x?x96xf32>)
+    outs(%u, %s : tensor<?x?x96xf32>, tensor<?x96x16xf32>) -> tensor<?x?x96xf32>, tensor<?x96x16xf32>
+  return %y2 : tensor<?x?x96xf32>
+}
+
+// CHECK-LABEL: func @short_conv
+func.func @short_conv(%x: tensor<2x?x96xbf16>, %w: tensor<96x4xf32>, %b: tensor<96xf32>, %s0: tensor<2x6x96xbf16>) -> tensor<2x?x96xbf16> {
+  // CHECK: ssm.short_conv activation(silu) dilation(2) reverse ins({{.*}}) bias(%{{.*}} : tensor<96xf32>) outs({{.*}})
+  %y, %s = ssm.short_conv activation(silu) dilation(2) reverse ins(%x, %w : tensor<2x?x96xbf16>, tensor<96x4xf32>) bias(%b : tensor<96xf32>)
+    outs(%x, %s0 : tensor<2x?x96xbf16>, tensor<2x6x96xbf16>) -> tensor<2x?x96xbf16>, tensor<2x6x96xbf16>
+  return %y : tensor<2x?x96xbf16>
+}
+
+// CHECK-LABEL: func @short_conv_of_width_one
+func.func @short_conv_of_width_one(%x: tensor<2x?x96xf32>, %w: tensor<96x1xf32>, %s0: tensor<2x0x96xf32>) -> tensor<2x?x96xf32> {
+  // CHECK: ssm.short_conv ins({{.*}}) outs({{.*}})
+  %y, %s = ssm.short_conv ins(%x, %w : tensor<2x?x96xf32>, tensor<96x1xf32>)
+    outs(%x, %s0 : tensor<2x?x96xf32>, tensor<2x0x96xf32>) -> tensor<2x?x96xf32>, tensor<2x0x96xf32>
+  return %y : tensor<2x?x96xf32>
+}
+
+// CHECK-LABEL: func @linear
+func.func @linear(%x: tensor<?x768xf32>, %w: tensor<4x768x16xf32>, %b: tensor<50xf32>, %r: tensor<?x50xf32>) -> tensor<?x50xf32> {
+  // CHECK: ssm.linear ins({{.*}}) extras(%{{.*}}, %{{.*}} : tensor<50xf32>, tensor<?x50xf32>) outs({{.*}}) {
+  // CHECK-NEXT: ^bb0(%{{.*}}: f32, %{{.*}}: f32, %{{.*}}: f32):
+  %y = ssm.linear ins(%x, %w : tensor<?x768xf32>, tensor<4x768x16xf32>) extras(%b, %r : tensor<50xf32>, tensor<?x50xf32>)
+    outs(%r : tensor<?x50xf32>) {
+  ^bb0(%sum: f32, %bias: f32, %residual: f32):
+    %0 = arith.addf %sum, %bias : f32
+    %1 = arith.addf %0, %residual : f32
+    // CHECK: ssm.yield %{{.*}} : f32
+    ssm.yield %1 : f32
+  } -> tensor<?x50xf32>
+  return %y : tensor<?x50xf32>
+}
+
+// CHECK-LABEL: func @recurrence
+func.func @recurrence(%x: tensor<2x?x8xf32>, %h0: tensor<?x2x8xf32>, %s0: tensor<2x8xf32>) -> tensor<?x2x8xf32> {
+  // CHECK: ssm.recurrence axes[1, 0] reverse[false, true] ins(%{{.*}} : tensor<2x?x8xf32>) outs(%{{.*}} : tensor<?x2x8xf32>) states(%{{.*}} : tensor<2x8xf32>) {
+  %h, %s = ssm.recurrence axes[1, 0] reverse[false, true] ins(%x : tensor<2x?x8xf32>) outs(%h0 : tensor<?x2x8xf32>) states(%s0 : tensor<2x8xf32>) {
+  ^bb0(%xt: tensor<2x8xf32>, %s: tensor<2x8xf32>):
+    %0 = arith.addf %xt, %s : tensor<2x8xf32>
+    // CHECK: ssm.yield %{{.*}}, %{{.*}} : tensor<2x8xf32>, tensor<2x8xf32>
+    ssm.yield %0, %0 : tensor<2x8xf32>, tensor<2x8xf32>
+  } -> tensor<?x2x8xf32>, tensor<2x8xf32>
+  return %h : tensor<?x2x8xf32>
+}
+
+// CHECK-LABEL: func @recurrence_without_sequences
+func.func @recurrence_without_sequences(%h0: tensor<?xf32>, %s0: tensor<f32>) -> tensor<?xf32> {
+  // CHECK: ssm.recurrence axes[0] ins() outs(%{{.*}} : tensor<?xf32>) states(%{{.*}} : tensor<f32>) {
+  %h, %s = ssm.recurrence axes[0] ins() outs(%h0 : tensor<?xf32>) states(%s0 : tensor<f32>) {
+  ^bb0(%s: tensor<f32>):
+    %0 = arith.addf %s, %s : tensor<f32>
+    ssm.yield %0, %s : tensor<f32>, tensor<f32>
+  } -> tensor<?xf32>, tensor<f32>
+  return %h : tensor<?xf32>
+}
