@@ -1,7 +1,10 @@
-/*===- kernel.h - what generated code calls ---------------------------------===*
+/*===- kernel.h - what generated code calls
+ *---------------------------------===*
  *
  * These functions are linked into every compiled model with hidden
- * visibility. They are called by generated code alone.
+ * visibility. They are called by generated code alone. What they do is decided
+ * by the context of the run, which ssmrt_run makes: threads belong to the
+ * process that uses a model, not to the model.
  *===----------------------------------------------------------------------===*/
 
 #ifndef SSMRT_KERNEL_H
@@ -22,8 +25,9 @@ int64_t ssmrt_num_threads(ssmrt_context *context);
  * with a harmless value and returns SSMRT_RUNTIME in the end. `what` is a
  * constant string in the model. Safe to call from any thread. */
 void ssmrt_report(ssmrt_context *context, const char *what);
-/* Memory whose size is not a function of the symbols (data-dependent lengths).
- * Freed at the end of the run. Never null: on failure a run ends early. */
+/* Memory whose size is not a function of the symbols (data-dependent lengths),
+ * aligned to 64. Freed at the end of the run. Never null: on failure the run
+ * ends at once, so this must not be called inside a parallel loop. */
 void *ssmrt_alloc(ssmrt_context *context, int64_t bytes);
 
 #ifdef __cplusplus

@@ -1,4 +1,5 @@
-/*===- ssmrt.h - C99 interface of compiled models ---------------------------===*
+/*===- ssmrt.h - C99 interface of compiled models
+ *---------------------------===*
  *
  * A compiled model is a shared library without dependencies but libc and libm.
  * It exports one symbol, `ssm_model`, of type `const ssmrt_model_desc`: what
@@ -25,8 +26,9 @@ extern "C" {
 
 typedef enum ssmrt_code {
   SSMRT_OK = 0,
-  SSMRT_INVALID_ARGUMENT = 1, /* a null pointer, an unknown name, a wrong type */
-  SSMRT_SHAPE_MISMATCH = 2,   /* an input's extents contradict the model */
+  SSMRT_INVALID_ARGUMENT =
+      1,                    /* a null pointer, an unknown name, a wrong type */
+  SSMRT_SHAPE_MISMATCH = 2, /* an input's extents contradict the model */
   SSMRT_OUT_OF_MEMORY = 3,
   SSMRT_VERSION = 4, /* the model was made for another version of this ABI */
   SSMRT_IO = 5,      /* a file could not be opened, read or mapped */
@@ -64,7 +66,8 @@ typedef struct ssmrt_tensor {
   int64_t shape[SSMRT_MAX_RANK]; /* in elements */
 } ssmrt_tensor;
 
-/*===- What a compiled model contains ---------------------------------------===*/
+/*===- What a compiled model contains
+ * ---------------------------------------===*/
 
 /* One input or output. `dim_symbol[i]` is the index of the symbol that extent
  * i binds, or -1 if it is computed by the entry's `dims` function;
@@ -103,23 +106,55 @@ typedef struct ssmrt_model_desc {
   int32_t abi_version; /* SSMRT_ABI_VERSION of the compiler */
   int32_t num_entries;
   const ssmrt_entry_desc *entries;
-  const void *weights; /* start of the mapped weight section, may be null */
+  const void *weights; /* start of the mapped weight section, or null */
   int64_t weights_bytes;
-  const char *info; /* JSON: compiler, flags, target, raise report */
+  /* Weights of more than 1 GB lie in a file of this name beside the library.
+   * It ends in the 8 bytes of `weights_id`. Null otherwise. */
+  const char *weights_file;
+  uint64_t weights_id;
+  const char *cpu;       /* the processor it was compiled for */
+  uint64_t cpu_features; /* SSMRT_CPU_* that the code uses */
+  const char *info;      /* JSON: compiler, flags, target, raise report */
 } ssmrt_model_desc;
 
-/*===- Using a model --------------------------------------------------------===*/
+/* Instruction sets that a model may use; checked when it is opened. */
+enum {
+  SSMRT_CPU_AVX = 1 << 0,
+  SSMRT_CPU_AVX2 = 1 << 1,
+  SSMRT_CPU_FMA = 1 << 2,
+  SSMRT_CPU_F16C = 1 << 3,
+  SSMRT_CPU_BMI2 = 1 << 4,
+  SSMRT_CPU_AVX512F = 1 << 5,
+  SSMRT_CPU_AVX512BW = 1 << 6,
+  SSMRT_CPU_AVX512DQ = 1 << 7,
+  SSMRT_CPU_AVX512VL = 1 << 8,
+  SSMRT_CPU_AVX512VNNI = 1 << 9,
+  SSMRT_CPU_AVX512BF16 = 1 << 10,
+  SSMRT_CPU_SSE42 = 1 << 11,
+  SSMRT_CPU_END = 1 << 12
+};
+
+/*===- Using a model
+ * --------------------------------------------------------===*/
 
 typedef struct ssmrt_model ssmrt_model;
 
-/* Opens the shared library at `path`. */
+/* Opens the shared library at `path`: its code is trusted like any program's.
+ * On failure *model is null. */
 ssmrt_status ssmrt_open(const char *path, ssmrt_model **model);
+/* No call on the model may be running. `model` may be null. */
 void ssmrt_close(ssmrt_model *model);
 
 const ssmrt_model_desc *ssmrt_describe(const ssmrt_model *model);
 /* The entry of that name, or null. */
 const ssmrt_entry_desc *ssmrt_find_entry(const ssmrt_model *model,
                                          const char *name);
+
+/* The position of an input or output of that name, or -1. */
+int32_t ssmrt_find_input(const ssmrt_entry_desc *entry, const char *name);
+int32_t ssmrt_find_output(const ssmrt_entry_desc *entry, const char *name);
+/* Bytes of one element, or 0 where `dtype` is none of ssmrt_dtype. */
+size_t ssmrt_dtype_bytes(int32_t dtype);
 
 /* Checks the inputs' types, ranks and extents against the entry, and fills in
  * dtype, rank and shape of the outputs (data is left alone). Inputs are in the
@@ -132,20 +167,23 @@ ssmrt_status ssmrt_workspace_bytes(const ssmrt_entry_desc *entry,
                                    const ssmrt_tensor *inputs, size_t *bytes);
 
 /* A parallel loop: calls body(data, begin, end) for disjoint pieces that cover
- * [0, n), on any threads, and returns when all are done. */
+ * [0, n), on any threads, and returns when all are done. The built-in pool is
+ * one per process, shared by all models and callers. */
 typedef void (*ssmrt_loop_body)(void *data, int64_t begin, int64_t end);
 typedef void (*ssmrt_parallel_for_fn)(void *pool, int64_t n,
                                       ssmrt_loop_body body, void *data);
 
 typedef struct ssmrt_run_options {
-  void *workspace; /* null: allocated and freed by the call */
+  void *workspace; /* aligned to 64; null: the model's own, kept for reuse */
   size_t workspace_bytes;
-  int32_t num_threads; /* of the built-in pool; 0: as many as processors */
+  int32_t num_threads; /* that a loop may use; 0: as many as processors */
   ssmrt_parallel_for_fn parallel_for; /* null: the built-in pool */
   void *pool;                         /* first argument of parallel_for */
 } ssmrt_run_options;
 
-/* Computes the outputs into the caller's memory. `options` may be null. */
+/* Computes the outputs into the caller's memory. Inputs are checked as by
+ * ssmrt_infer_outputs, and the outputs' dtype, rank and shape must be what it
+ * gives. Outputs must not overlap inputs. `options` may be null. */
 ssmrt_status ssmrt_run(const ssmrt_model *model, const ssmrt_entry_desc *entry,
                        const ssmrt_tensor *inputs, ssmrt_tensor *outputs,
                        const ssmrt_run_options *options);
