@@ -3,6 +3,7 @@
 #include "lib/Pipelines/Register.h"
 
 #include "dialects/onnx/OnnxOps.h"
+#include "dialects/ssm/SsmBufferize.h"
 #include "dialects/ssm/SsmOps.h"
 #include "dialects/ssm/SsmPasses.h"
 #include "lib/Codegen/Codegen.h"
@@ -18,6 +19,7 @@ void ssmc::registerAll(mlir::DialectRegistry &registry) {
   mlir::registerAllPasses();
   mlir::ssm::registerSsmPasses();
   registry.insert<mlir::ssm::SsmDialect, mlir::onnx::OnnxDialect>();
+  mlir::ssm::registerBufferizableOpInterfaceExternalModels(registry);
   registerCodegenPasses();
   registerCodegenPipelines();
 }
