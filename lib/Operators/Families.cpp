@@ -7,7 +7,11 @@ using namespace ssmc;
 const OperatorTable &OperatorTable::get() {
   static const OperatorTable table = [] {
     OperatorTable table;
+    registerBinaryOperators(table);
+    registerCastOperators(table);
+    registerLogicalOperators(table);
     registerUnaryOperators(table);
+    registerVariadicOperators(table);
     return table;
   }();
   return table;

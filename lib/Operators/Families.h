@@ -10,5 +10,9 @@
 #include "lib/Operators/Operator.h"
 
 namespace ssmc {
+void registerBinaryOperators(OperatorTable &);
+void registerCastOperators(OperatorTable &);
+void registerLogicalOperators(OperatorTable &);
 void registerUnaryOperators(OperatorTable &);
+void registerVariadicOperators(OperatorTable &);
 } // namespace ssmc

@@ -33,9 +33,16 @@ struct UnaryFunction {
 } // namespace
 
 namespace ssmc::scalar {
+// The least integer has no negative: it wraps to itself.
+static int64_t negative(int64_t x) { return int64_t(-uint64_t(x)); }
+template <typename T> static T negative(T x) { return -x; }
+static int64_t magnitude(int64_t x) { return x < 0 ? negative(x) : x; }
+template <typename T> static T magnitude(T x) { return abs(x); }
+
 static const UnaryFunction unaryFunctions[] = {
-    UnaryFunction::number("Abs", [](auto x, double, double) { return abs(x); }),
-    UnaryFunction::number("Neg", [](auto x, double, double) { return -x; }),
+    UnaryFunction::number("Abs",
+                          [](auto x, double, double) { return magnitude(x); }),
+    UnaryFunction::number("Neg", [](auto x, double, double) { return negative(x); }),
     UnaryFunction::number("Relu", [](auto x, double, double) {
       return max(x, literal(x, 0));
     }),

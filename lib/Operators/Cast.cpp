@@ -1,0 +1,124 @@
+//===- Cast.cpp - conversions between element types -----------------------===//
+//
+// To an integer, towards zero. Saturation, which ONNX defines for the 8-bit
+// floats alone, is what the conversion to them does anyway here.
+//
+//===----------------------------------------------------------------------===//
+
+#include "lib/Operators/Broadcast.h"
+#include "lib/Operators/ElementType.h"
+#include "lib/Operators/Families.h"
+
+using namespace mlir;
+using namespace ssmc;
+using ssmc::scalar::Scalar;
+
+Type ssmc::elementTypeFromOnnx(MLIRContext *context, int64_t dataType) {
+  Builder b(context);
+  switch (dataType) {
+  case 1:
+    return b.getF32Type();
+  case 2:
+    return b.getIntegerType(8, /*isSigned=*/false);
+  case 3:
+    return b.getIntegerType(8);
+  case 4:
+    return b.getIntegerType(16, /*isSigned=*/false);
+  case 5:
+    return b.getIntegerType(16);
+  case 6:
+    return b.getIntegerType(32);
+  case 7:
+    return b.getIntegerType(64);
+  case 9:
+    return b.getI1Type();
+  case 10:
+    return b.getF16Type();
+  case 11:
+    return b.getF64Type();
+  case 12:
+    return b.getIntegerType(32, /*isSigned=*/false);
+  case 13:
+    return b.getIntegerType(64, /*isSigned=*/false);
+  case 16:
+    return b.getBF16Type();
+  case 17:
+    return Float8E4M3FNType::get(context);
+  case 18:
+    return Float8E4M3FNUZType::get(context);
+  case 19:
+    return Float8E5M2Type::get(context);
+  case 20:
+    return Float8E5M2FNUZType::get(context);
+  }
+  return {};
+}
+
+static LogicalResult inferAs(InferContext &ctx, Type type) {
+  const ValueShape &x = ctx.input(0);
+  if (!x.elementType.isIntOrFloat())
+    return ctx.error("not defined for elements of type " +
+                     describeType(x.elementType));
+  ctx.setResult(0, type, x.dims);
+  if (isa<IntegerType>(x.elementType) && isa<IntegerType>(type) &&
+      type.getIntOrFloatBitWidth() >= 32 && x.dims.size() <= 1)
+    if (auto known = ctx.knownElements(0))
+      ctx.setElements(0, *known);
+  return success();
+}
+
+static LogicalResult inferCast(InferContext &ctx) {
+  int64_t to = ctx.node.getInt("to", 0);
+  Type type = elementTypeFromOnnx(ctx.getContext(), to);
+  if (!type)
+    return ctx.error("cannot convert to the ONNX data type " + Twine(to));
+  return inferAs(ctx, type);
+}
+
+static LogicalResult inferCastLike(InferContext &ctx) {
+  return inferAs(ctx, ctx.input(1).elementType);
+}
+
+static LogicalResult evaluateAs(EvalContext &ctx, Type type) {
+  const Tensor &x = ctx.inputs[0];
+  Tensor *y = ctx.makeResult(0, type, x.getShape());
+  if (!y)
+    return failure();
+  for (int64_t i = 0, e = x.getNumElements(); i < e; ++i) {
+    if (y->isFloat())
+      y->mutableFloats()[i] = x.at(i);
+    else if (x.isFloat())
+      y->mutableInts()[i] = toInteger(x.floats()[i], type);
+    else
+      y->mutableInts()[i] =
+          type.isInteger(1) ? x.ints()[i] != 0 : wrapInteger(x.ints()[i], type);
+  }
+  return success();
+}
+
+static LogicalResult evaluateCast(EvalContext &ctx) {
+  return evaluateAs(ctx, elementTypeFromOnnx(ctx.node.getContext(),
+                                             ctx.node.getInt("to", 0)));
+}
+
+static LogicalResult evaluateCastLike(EvalContext &ctx) {
+  return evaluateAs(ctx, ctx.inputs[1].getElementType());
+}
+
+static LogicalResult lowerCast(LowerContext &ctx) {
+  Type type = ctx.resultType(0).getElementType();
+  bool toUnsigned = isUnsignedResult(ctx, 0);
+  if (cast<RankedTensorType>(ctx.input(0).getType()).getElementType() == type) {
+    ctx.setResult(0, ctx.input(0));
+    return success();
+  }
+  ctx.setResult(0, elementwise(ctx, 0, ctx.input(0), [&](ArrayRef<Scalar> x) {
+                  return scalar::convert(x[0], type, toUnsigned);
+                }));
+  return success();
+}
+
+void ssmc::registerCastOperators(OperatorTable &table) {
+  table.add({"", "Cast", 6, inferCast, evaluateCast, lowerCast});
+  table.add({"", "CastLike", 15, inferCastLike, evaluateCastLike, lowerCast, 2, 2});
+}

@@ -1,0 +1,14 @@
+//===- ElementType.h - ONNX's numbers of element types ----------*- C++ -*-===//
+
+#pragma once
+
+#include "mlir/IR/BuiltinTypes.h"
+
+namespace ssmc {
+
+/// The type that the enumeration TensorProto.DataType numbers `dataType`; null
+/// where it is none that the compiler knows (strings, complex numbers, types
+/// of less than a byte).
+mlir::Type elementTypeFromOnnx(mlir::MLIRContext *context, int64_t dataType);
+
+} // namespace ssmc

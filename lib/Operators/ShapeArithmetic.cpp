@@ -1,0 +1,115 @@
+//===- ShapeArithmetic.cpp - integers known as expressions ----------------===//
+
+#include "lib/Operators/ShapeArithmetic.h"
+
+using namespace mlir;
+using namespace ssmc;
+
+std::optional<int64_t> ssmc::asConstant(AffineExpr expr) {
+  if (auto constant = dyn_cast<AffineConstantExpr>(expr))
+    return constant.getValue();
+  return std::nullopt;
+}
+
+bool ssmc::isNonNegative(AffineExpr expr) {
+  // Sums, products, quotients and remainders of what is not negative.
+  bool result = true;
+  expr.walk([&](AffineExpr part) {
+    if (auto constant = dyn_cast<AffineConstantExpr>(part))
+      result &= constant.getValue() >= 0;
+  });
+  return result;
+}
+
+void ssmc::propagateElements(
+    InferContext &ctx, unsigned count,
+    function_ref<AffineExpr(ArrayRef<AffineExpr>)> rule) {
+  SmallVector<SmallVector<AffineExpr>> known;
+  size_t size = 1;
+  for (unsigned i = 0; i < count; ++i) {
+    if (ctx.input(i).dims.size() > 1)
+      return;
+    auto elements = ctx.knownElements(i);
+    if (!elements)
+      return;
+    if (elements->size() != 1)
+      size = elements->size();
+    known.push_back(std::move(*elements));
+  }
+  SmallVector<AffineExpr> results;
+  for (size_t k = 0; k < size; ++k) {
+    SmallVector<AffineExpr> operands;
+    for (const auto &elements : known) {
+      if (elements.size() != 1 && elements.size() != size)
+        return;
+      operands.push_back(elements[elements.size() == 1 ? 0 : k]);
+    }
+    AffineExpr result = rule(operands);
+    if (!result)
+      return;
+    results.push_back(result);
+  }
+  ctx.setElements(0, results);
+}
+
+AffineExpr ssmc::divideExprs(AffineExpr a, AffineExpr b) {
+  auto divisor = asConstant(b), dividend = asConstant(a);
+  if (dividend && divisor) {
+    if (*divisor == 0 || *divisor == -1)
+      return *divisor == 0 ? b : a * -1;
+    return getAffineConstantExpr(*dividend / *divisor, a.getContext());
+  }
+  if (a == b)
+    return getAffineConstantExpr(1, a.getContext());
+  if (divisor && *divisor == 1)
+    return a;
+  // A product of the divisor and something.
+  if (auto product = dyn_cast<AffineBinaryOpExpr>(a);
+      product && product.getKind() == AffineExprKind::Mul && !divisor) {
+    if (product.getLHS() == b)
+      return product.getRHS();
+    if (product.getRHS() == b)
+      return product.getLHS();
+  }
+  if (!divisor || *divisor <= 0 || !isNonNegative(a))
+    return {};
+  return a.floorDiv(*divisor);
+}
+
+AffineExpr ssmc::remainderExprs(AffineExpr a, AffineExpr b) {
+  auto divisor = asConstant(b), dividend = asConstant(a);
+  if (!divisor || *divisor <= 0)
+    return {};
+  if (dividend) {
+    int64_t rest = *dividend % *divisor;
+    return getAffineConstantExpr(rest < 0 ? rest + *divisor : rest,
+                                 a.getContext());
+  }
+  return isNonNegative(a) ? a % *divisor : AffineExpr();
+}
+
+std::optional<bool> ssmc::isLess(AffineExpr a, AffineExpr b) {
+  if (isNonNegative(a - b))
+    return false;
+  if (isNonNegative(b - a - 1))
+    return true;
+  return std::nullopt;
+}
+
+std::optional<bool> ssmc::isEqual(AffineExpr a, AffineExpr b) {
+  if (a == b || asConstant(a - b) == 0)
+    return true;
+  if (isLess(a, b) == true || isLess(b, a) == true)
+    return false;
+  return std::nullopt;
+}
+
+AffineExpr ssmc::maxExprs(AffineExpr a, AffineExpr b) {
+  auto less = isLess(a, b);
+  return !less ? AffineExpr() : *less ? b : a;
+}
+
+AffineExpr ssmc::minExprs(AffineExpr a, AffineExpr b) {
+  auto less = isLess(a, b);
+  return !less ? AffineExpr() : *less ? a : b;
+}
