@@ -10,6 +10,7 @@ const OperatorTable &OperatorTable::get() {
     registerBinaryOperators(table);
     registerCastOperators(table);
     registerLogicalOperators(table);
+    registerReduceOperators(table);
     registerUnaryOperators(table);
     registerVariadicOperators(table);
     return table;

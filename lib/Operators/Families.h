@@ -13,6 +13,7 @@ namespace ssmc {
 void registerBinaryOperators(OperatorTable &);
 void registerCastOperators(OperatorTable &);
 void registerLogicalOperators(OperatorTable &);
+void registerReduceOperators(OperatorTable &);
 void registerUnaryOperators(OperatorTable &);
 void registerVariadicOperators(OperatorTable &);
 } // namespace ssmc

@@ -1,0 +1,93 @@
+//===- Calculator.cpp - tensor formulas on the evaluator's tensors --------===//
+
+#include "lib/Operators/Formula.h"
+
+using namespace mlir;
+using namespace ssmc;
+
+SmallVector<int64_t> ssmc::allLoops(int64_t rank) {
+  return loopsWithout(rank, {});
+}
+
+SmallVector<int64_t> ssmc::loopsWithout(int64_t rank, ArrayRef<int64_t> axes) {
+  SmallVector<int64_t> loops;
+  for (int64_t d = 0; d < rank; ++d)
+    if (!llvm::is_contained(axes, d))
+      loops.push_back(d);
+  return loops;
+}
+
+Tensor Calculator::make(Type elementType, ArrayRef<int64_t> shape) {
+  if (failed || !Tensor::fits(shape)) {
+    failed = true;
+    return Tensor(elementType, SmallVector<int64_t>(shape.size(), 0));
+  }
+  return Tensor(elementType, shape);
+}
+
+Tensor Calculator::collapse(const Tensor &x,
+                            ArrayRef<ReassociationIndices> groups) {
+  SmallVector<int64_t> shape;
+  for (const ReassociationIndices &group : groups) {
+    int64_t extent = 1;
+    for (int64_t d : group)
+      extent *= x.getShape()[d];
+    shape.push_back(extent);
+  }
+  return x.reshaped(shape);
+}
+
+Tensor Calculator::expand(const Tensor &x, ArrayRef<ReassociationIndices>,
+                          ArrayRef<Size> sizes) {
+  int64_t count = 1;
+  for (int64_t extent : sizes)
+    count *= extent;
+  if (count != x.getNumElements()) {
+    failed = true;
+    return make(x.getElementType(), sizes);
+  }
+  return x.reshaped(sizes);
+}
+
+Tensor Calculator::slice(const Tensor &x, int64_t axis, Size offset,
+                         Size size) {
+  SmallVector<int64_t> shape(x.getShape());
+  if (offset < 0 || size < 0 || offset + size > shape[axis])
+    failed = true;
+  shape[axis] = size;
+  Tensor result = make(x.getElementType(), shape);
+  if (failed)
+    return result;
+  auto strides = broadcastStrides(x.getShape(), x.getShape());
+  int64_t base = offset * rowMajorStrides(x.getShape())[axis];
+  forEachBroadcast(shape, strides, [&](int64_t i, ArrayRef<int64_t> at) {
+    if (x.isFloat())
+      result.mutableFloats()[i] = x.floats()[base + at[0]];
+    else
+      result.mutableInts()[i] = x.ints()[base + at[0]];
+  });
+  return result;
+}
+
+Tensor Calculator::concat(ArrayRef<Tensor> parts, int64_t axis) {
+  SmallVector<int64_t> shape(parts[0].getShape());
+  shape[axis] = 0;
+  for (const Tensor &part : parts)
+    shape[axis] += part.getShape()[axis];
+  Tensor result = make(parts[0].getElementType(), shape);
+  if (failed)
+    return result;
+  auto strides = rowMajorStrides(shape);
+  int64_t base = 0;
+  for (const Tensor &part : parts) {
+    forEachBroadcast(part.getShape(), {strides},
+                     [&](int64_t i, ArrayRef<int64_t> at) {
+                       if (part.isFloat())
+                         result.mutableFloats()[base + at[0]] = part.floats()[i];
+                       else
+                         result.mutableInts()[base + at[0]] = part.ints()[i];
+                     });
+    base += part.getShape()[axis] * strides[axis];
+  }
+  return result;
+}
