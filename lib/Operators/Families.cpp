@@ -11,6 +11,8 @@ const OperatorTable &OperatorTable::get() {
     registerCastOperators(table);
     registerLogicalOperators(table);
     registerReduceOperators(table);
+    registerMatMulOperators(table);
+    registerSoftmaxOperators(table);
     registerUnaryOperators(table);
     registerVariadicOperators(table);
     return table;

@@ -14,6 +14,8 @@ void registerBinaryOperators(OperatorTable &);
 void registerCastOperators(OperatorTable &);
 void registerLogicalOperators(OperatorTable &);
 void registerReduceOperators(OperatorTable &);
+void registerMatMulOperators(OperatorTable &);
+void registerSoftmaxOperators(OperatorTable &);
 void registerUnaryOperators(OperatorTable &);
 void registerVariadicOperators(OperatorTable &);
 } // namespace ssmc

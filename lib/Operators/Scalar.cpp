@@ -107,6 +107,13 @@ Scalar logicalOr(Scalar a, Scalar b) {
   return a.make<arith::OrIOp>(a.value, b.value);
 }
 
+Scalar scaled(Scalar x, double factor) {
+  if (x.isFloat())
+    return x * x.constant(factor);
+  Scalar wide = convert(x, x.builder->getF64Type(), false);
+  return convert(wide * wide.constant(factor), x.getType(), x.isUnsigned);
+}
+
 Scalar abs(Scalar x) {
   if (x.isFloat())
     return x.make<math::AbsFOp>(x.value);

@@ -117,6 +117,19 @@ inline Scalar literal(Scalar like, double constant) {
   return like.constant(constant);
 }
 
+/// `x` times a constant; of integers, rounded towards zero.
+inline double scaled(double x, double factor) { return x * factor; }
+inline int64_t scaled(int64_t x, double factor) {
+  return int64_t(double(x) * factor);
+}
+Scalar scaled(Scalar x, double factor);
+/// A loop counter in the type of `like`.
+inline double toElement(double, int64_t counter) { return double(counter); }
+inline int64_t toElement(int64_t, int64_t counter) { return counter; }
+inline Scalar toElement(Scalar like, Scalar counter) {
+  return convert(counter, like.getType(), false);
+}
+
 template <typename T> T sigmoid(T x) {
   return literal(x, 1) / (literal(x, 1) + exp(-x));
 }
