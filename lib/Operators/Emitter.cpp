@@ -52,6 +52,11 @@ Value ssmc::convertElements(Emitter &b, Value x, Type type) {
                           });
 }
 
+OpFoldResult Emitter::divide(OpFoldResult x, int64_t divisor) {
+  return apply(*this, builder.getAffineSymbolExpr(0).floorDiv(divisor), x,
+               builder.getIndexAttr(0));
+}
+
 /// `identity` in an element type: the extreme values stand for infinities.
 static TypedAttr identityAttr(OpBuilder &b, Type type, double identity,
                               bool isUnsigned) {

@@ -10,6 +10,8 @@ const OperatorTable &OperatorTable::get() {
     registerBinaryOperators(table);
     registerCastOperators(table);
     registerLogicalOperators(table);
+    registerNormalizationOperators(table);
+    registerChannelNormOperators(table);
     registerReduceOperators(table);
     registerMatMulOperators(table);
     registerSoftmaxOperators(table);

@@ -13,6 +13,8 @@ namespace ssmc {
 void registerBinaryOperators(OperatorTable &);
 void registerCastOperators(OperatorTable &);
 void registerLogicalOperators(OperatorTable &);
+void registerNormalizationOperators(OperatorTable &);
+void registerChannelNormOperators(OperatorTable &);
 void registerReduceOperators(OperatorTable &);
 void registerMatMulOperators(OperatorTable &);
 void registerSoftmaxOperators(OperatorTable &);

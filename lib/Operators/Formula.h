@@ -61,6 +61,8 @@ public:
   Size add(Size a, Size b) const { return a + b; }
   Size subtract(Size a, Size b) const { return a - b; }
   Size multiply(Size a, Size b) const { return a * b; }
+  Size divide(Size a, int64_t divisor) const { return a / divisor; }
+  bool isEqual(Size a, Size b) const { return a == b; }
   /// A size as a tensor of rank 0.
   Tensor scalar(Size size, mlir::Type type) const {
     return Tensor::scalar(type, double(size));
@@ -113,6 +115,12 @@ public:
   Size add(Size a, Size b);
   Size subtract(Size a, Size b);
   Size multiply(Size a, Size b);
+  /// `divisor` is positive and divides `a`, or the quotient is rounded down.
+  Size divide(Size a, int64_t divisor);
+  /// Whether the two are known to be equal.
+  bool isEqual(Size a, Size b) const {
+    return mlir::isEqualConstantIntOrValue(a, b);
+  }
   Value scalar(Size size, mlir::Type type);
 
   template <typename S = double, typename Body>
