@@ -35,3 +35,32 @@ std::string NodeOp::getQualifiedName() {
     return getOpType().str();
   return (getDomain() + "." + getOpType()).str();
 }
+
+ElementsAttr mlir::onnx::getConstantValue(DictionaryAttr attrs) {
+  if (attrs.size() != 1)
+    return {};
+  NamedAttribute attr = *attrs.begin();
+  StringRef name = attr.getName();
+  Builder builder(attrs.getContext());
+  auto type = [&](ArrayRef<int64_t> shape, Type element) {
+    return RankedTensorType::get(shape, element);
+  };
+  if (name == "value")
+    return dyn_cast<ElementsAttr>(attr.getValue());
+  if (name == "value_int")
+    if (auto value = dyn_cast<IntegerAttr>(attr.getValue()))
+      return DenseElementsAttr::get(type({}, builder.getI64Type()), value.getInt());
+  if (name == "value_float")
+    if (auto value = dyn_cast<FloatAttr>(attr.getValue()))
+      return DenseElementsAttr::get(type({}, builder.getF32Type()),
+                                    value.getValue());
+  if (name == "value_ints")
+    if (auto value = dyn_cast<DenseI64ArrayAttr>(attr.getValue()))
+      return DenseElementsAttr::get(type(value.size(), builder.getI64Type()),
+                                    value.asArrayRef());
+  if (name == "value_floats")
+    if (auto value = dyn_cast<DenseF32ArrayAttr>(attr.getValue()))
+      return DenseElementsAttr::get(type(value.size(), builder.getF32Type()),
+                                    value.asArrayRef());
+  return {};
+}

@@ -27,4 +27,18 @@ inline constexpr int64_t kInlineBytes = 1024;
 /// Attribute names on functions and modules.
 inline constexpr llvm::StringLiteral kNameAttr = "onnx.name";
 inline constexpr llvm::StringLiteral kSymbolsAttr = "onnx.symbols";
+/// On the module: a dictionary of operator set versions by domain.
+inline constexpr llvm::StringLiteral kOpsetsAttr = "onnx.opsets";
+/// On a result of the main function: the type that the file declares for it,
+/// `?` for extents that are not numbers. A hint.
+inline constexpr llvm::StringLiteral kDeclaredAttr = "onnx.declared";
+/// On a node that calls a model-local function: its symbol.
+inline constexpr llvm::StringLiteral kFunctionAttr = "onnx.function";
+/// On a model-local function: a dictionary of its attribute parameters. The
+/// value is the default, `unit` where there is none.
+inline constexpr llvm::StringLiteral kParametersAttr = "onnx.parameters";
+
+/// The value that the attributes of a Constant node give; null where they are
+/// not of a supported kind.
+ElementsAttr getConstantValue(DictionaryAttr attrs);
 } // namespace mlir::onnx

@@ -1,0 +1,66 @@
+//===- OnnxLocation.cpp - where in a model something came from ------------===//
+
+#include "dialects/onnx/OnnxLocation.h"
+
+#include "mlir/IR/BuiltinAttributes.h"
+
+using namespace mlir;
+
+Location mlir::onnx::getFileLocation(MLIRContext *context, StringRef file) {
+  return FileLineColLoc::get(context, file, 0, 0);
+}
+
+Location mlir::onnx::getNodeLocation(Location file, StringRef node,
+                                     StringRef op) {
+  MLIRContext *context = file.getContext();
+  Location child =
+      FusedLoc::get(context, {file}, StringAttr::get(context, op));
+  return NameLoc::get(StringAttr::get(context, node), child);
+}
+
+mlir::onnx::NodeLocation mlir::onnx::describeLocation(Location loc) {
+  NodeLocation result;
+  // The walk is pre-order and the first name it meets is the node's.
+  loc->walk([&](Location part) {
+    if (auto name = dyn_cast<NameLoc>(part)) {
+      if (result.node.empty())
+        result.node = name.getName();
+    } else if (auto fused = dyn_cast<FusedLoc>(part)) {
+      auto op = dyn_cast_or_null<StringAttr>(fused.getMetadata());
+      if (op && result.op.empty())
+        result.op = op;
+    } else if (auto file = dyn_cast<FileLineColLoc>(part)) {
+      result.file = file.getFilename();
+      return WalkResult::interrupt();
+    }
+    return WalkResult::advance();
+  });
+  return result;
+}
+
+static void printLocation(Location loc, llvm::raw_ostream &os) {
+  if (auto file = dyn_cast<FileLineColLoc>(loc); file && file.getLine() != 0) {
+    os << file.getFilename() << ':' << file.getLine() << ':'
+       << file.getColumn() << ": ";
+    return;
+  }
+  mlir::onnx::NodeLocation where = mlir::onnx::describeLocation(loc);
+  if (!where.file.empty())
+    os << where.file << ": ";
+  if (where.node.empty())
+    return;
+  os << "node '" << where.node << '\'';
+  if (!where.op.empty())
+    os << " (" << where.op << ')';
+  os << ": ";
+}
+
+void mlir::onnx::printDiagnostic(Diagnostic &diagnostic,
+                                 llvm::raw_ostream &os) {
+  printLocation(diagnostic.getLocation(), os);
+  if (diagnostic.getSeverity() == DiagnosticSeverity::Warning)
+    os << "warning: ";
+  os << diagnostic << '\n';
+  for (Diagnostic &note : diagnostic.getNotes())
+    os << "  note: " << note << '\n';
+}

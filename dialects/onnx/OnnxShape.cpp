@@ -1,0 +1,46 @@
+//===- OnnxShape.cpp - tensor types with named extents --------------------===//
+
+#include "dialects/onnx/OnnxShape.h"
+
+#include "mlir/IR/AffineMap.h"
+
+using namespace mlir;
+
+RankedTensorType mlir::onnx::getTensorType(Type elementType,
+                                           ArrayRef<AffineExpr> dims,
+                                           ArrayRef<Attribute> symbols) {
+  SmallVector<int64_t> shape;
+  unsigned used = 0;
+  for (AffineExpr dim : dims) {
+    auto constant = dyn_cast<AffineConstantExpr>(dim);
+    shape.push_back(constant ? constant.getValue() : ShapedType::kDynamic);
+    dim.walk([&](AffineExpr part) {
+      if (auto symbol = dyn_cast<AffineSymbolExpr>(part))
+        used = std::max(used, symbol.getPosition() + 1);
+    });
+  }
+  if (!llvm::is_contained(shape, ShapedType::kDynamic))
+    return RankedTensorType::get(shape, elementType);
+  MLIRContext *context = elementType.getContext();
+  auto names = ArrayAttr::get(context, symbols.take_front(used));
+  auto map = AffineMap::get(0, used, dims, context);
+  return RankedTensorType::get(
+      shape, elementType,
+      DimsAttr::get(context, names, AffineMapAttr::get(map)));
+}
+
+FailureOr<SmallVector<AffineExpr>>
+mlir::onnx::getDims(RankedTensorType type) {
+  if (auto dims = dyn_cast_or_null<DimsAttr>(type.getEncoding())) {
+    AffineMap map = dims.getMap().getValue();
+    if (map.getNumResults() != type.getRank())
+      return failure();
+    return SmallVector<AffineExpr>(map.getResults());
+  }
+  if (!type.hasStaticShape())
+    return failure();
+  SmallVector<AffineExpr> dims;
+  for (int64_t extent : type.getShape())
+    dims.push_back(getAffineConstantExpr(extent, type.getContext()));
+  return dims;
+}

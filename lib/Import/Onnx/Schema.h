@@ -1,0 +1,26 @@
+//===- Schema.h - which nodes are well formed --------------------*- C++ -*-===//
+//
+// The signature of every operator of ai.onnx in every version: numbers of
+// inputs and outputs, names and types of attributes. The table is generated at
+// build time from the `onnx` package (schemas.py). Shape rules, evaluation and
+// lowering rely on what is checked here.
+//
+//===----------------------------------------------------------------------===//
+
+#pragma once
+
+#include "dialects/onnx/OnnxOps.h"
+
+namespace ssmc {
+
+/// True if ai.onnx, or a domain of which we have signatures, defines the
+/// operator at this version.
+bool isStandardOp(llvm::StringRef domain, llvm::StringRef name,
+                  int64_t version);
+
+/// Emits an error and fails where a node of a known operator is malformed.
+/// Operators that have no signature pass: whether one is supported is another
+/// question. Attributes that refer to a function's parameters pass.
+mlir::LogicalResult checkNode(mlir::onnx::NodeOp node);
+
+} // namespace ssmc
