@@ -8,6 +8,7 @@
 #include "dialects/ssm/SsmPasses.h"
 #include "lib/Codegen/Codegen.h"
 #include "lib/Codegen/CodegenPasses.h"
+#include "lib/Codegen/Cpu/CpuPasses.h"
 
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllExtensions.h"
@@ -18,6 +19,7 @@ void ssmc::registerAll(mlir::DialectRegistry &registry) {
   mlir::registerAllExtensions(registry);
   mlir::registerAllPasses();
   mlir::ssm::registerSsmPasses();
+  registerCpuPasses();
   registry.insert<mlir::ssm::SsmDialect, mlir::onnx::OnnxDialect>();
   mlir::ssm::registerBufferizableOpInterfaceExternalModels(registry);
   registerCodegenPasses();

@@ -1,0 +1,47 @@
+//===- CpuPasses.td - kernels for CPUs --------------------*- tablegen -*-===//
+
+#ifndef SSMC_CPU_PASSES
+#define SSMC_CPU_PASSES
+
+include "mlir/Pass/PassBase.td"
+
+class CpuPass<string name> : Pass<name, "::mlir::func::FuncOp"> {
+  let options = [Option<"cpu", "cpu", "std::string", "\"host\"",
+                        "LLVM name of the CPU, or 'host'">];
+  let dependentDialects = [
+    "::mlir::arith::ArithDialect", "::mlir::math::MathDialect",
+    "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect",
+    "::mlir::vector::VectorDialect", "::mlir::LLVM::LLVMDialect"
+  ];
+}
+
+def SsmLowerSelectiveScan : CpuPass<"ssm-lower-selective-scan"> {
+  let summary = "Lower ssm.selective_scan on buffers to a vector kernel";
+  let description = [{
+    Discretisation, recurrence, read-out, skip and gate in one pass over time.
+    The lanes of a vector are neighbouring channels; a parallel loop runs over
+    batch and blocks of channels. The exponentials are powers of two computed
+    inline, with log2(e) folded into `A`, which is transposed once per block of
+    channels into a scratch. The states are loop-carried registers where the
+    target has enough of them, otherwise they stay in the scratch (which a
+    first-level cache holds).
+
+    The scratch is a static `memref.alloca` in the body of the `scf.parallel`,
+    to be hoisted to the entry of the function the body becomes
+    (`ssm-hoist-alloca`). Ops with element types other than f32, with a state
+    size that is not static or with channels that are not contiguous are left
+    alone.
+  }];
+}
+
+def SsmHoistAlloca : Pass<"ssm-hoist-alloca", "::mlir::func::FuncOp"> {
+  let summary = "Move stack buffers of static size to the entry of the function";
+  let description = [{
+    Kernels allocate scratch where they use it, inside loops. Once a loop body
+    runs on one thread, one such buffer serves all its iterations: without
+    this, the stack would grow with every iteration.
+  }];
+  let dependentDialects = ["::mlir::memref::MemRefDialect"];
+}
+
+#endif // SSMC_CPU_PASSES

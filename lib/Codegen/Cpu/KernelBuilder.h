@@ -1,0 +1,119 @@
+//===- KernelBuilder.h - vector code for one CPU ----------------*- C++ -*-===//
+//
+// Short names for what kernels are made of: index arithmetic that folds, vector
+// loads and stores that may be masked, fused multiply-adds, and 2^x.
+//
+//===----------------------------------------------------------------------===//
+
+#pragma once
+
+#include "lib/Codegen/CpuTarget.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/IR/ImplicitLocOpBuilder.h"
+
+namespace ssmc {
+
+/// The elements of a vector access that exist: all of them when `mask` is null.
+struct Lanes {
+  mlir::VectorType type;
+  mlir::Value mask;
+};
+
+class KernelBuilder : public mlir::ImplicitLocOpBuilder {
+public:
+  using Value = mlir::Value;
+  KernelBuilder(mlir::Location loc, mlir::OpBuilder &builder,
+                const CpuTarget &target)
+      : ImplicitLocOpBuilder(loc, builder), target(target) {}
+
+  const CpuTarget &target;
+
+  mlir::VectorType vec(int64_t lanes) {
+    return mlir::VectorType::get({lanes}, getF32Type());
+  }
+  mlir::VectorType vec() { return vec(target.lanes); }
+
+  // Index arithmetic.
+  Value idx(int64_t value) {
+    return mlir::arith::ConstantIndexOp::create(*this, value);
+  }
+  Value add(Value a, Value b) { return createOrFold<mlir::arith::AddIOp>(a, b); }
+  Value add(Value a, int64_t b) { return b ? add(a, idx(b)) : a; }
+  Value sub(Value a, Value b) { return createOrFold<mlir::arith::SubIOp>(a, b); }
+  Value mul(Value a, int64_t b) {
+    return createOrFold<mlir::arith::MulIOp>(a, idx(b));
+  }
+  Value div(Value a, int64_t b) {
+    return createOrFold<mlir::arith::DivUIOp>(a, idx(b));
+  }
+  Value rem(Value a, int64_t b) {
+    return createOrFold<mlir::arith::RemUIOp>(a, idx(b));
+  }
+  Value ceilDiv(Value a, int64_t b) { return div(add(a, b - 1), b); }
+  Value min(Value a, Value b) { return createOrFold<mlir::arith::MinUIOp>(a, b); }
+  Value less(Value a, Value b) {
+    return createOrFold<mlir::arith::CmpIOp>(mlir::arith::CmpIPredicate::ult, a,
+                                             b);
+  }
+  Value lessEqual(Value a, Value b) {
+    return createOrFold<mlir::arith::CmpIOp>(mlir::arith::CmpIPredicate::ule, a,
+                                             b);
+  }
+  /// The extent of a dimension, a constant where the type knows it.
+  Value dim(Value memref, int64_t dim);
+  /// The first `count` lanes of a vector.
+  Lanes lanes(mlir::VectorType type, Value count);
+
+  // Floating point, on vectors or scalars.
+  Value splat(mlir::Type type, double value);
+  Value fma(Value a, Value b, Value c);
+  Value fmul(Value a, Value b) {
+    return mlir::arith::MulFOp::create(*this, a, b);
+  }
+  Value fadd(Value a, Value b) {
+    return mlir::arith::AddFOp::create(*this, a, b);
+  }
+  Value fsub(Value a, Value b) {
+    return mlir::arith::SubFOp::create(*this, a, b);
+  }
+  Value fdiv(Value a, Value b) {
+    return mlir::arith::DivFOp::create(*this, a, b);
+  }
+  /// 2^x to 2 ulp, exactly 1 at 0, at least 2^-126 below its range and infinity
+  /// above; not a number where x is none.
+  Value exp2(Value x);
+  /// x / (1 + e^-x)
+  Value silu(Value x);
+
+  // Memory. The innermost stride of a vector access is one.
+  Value load(Lanes lanes, Value memref, mlir::ValueRange indices);
+  void store(Lanes lanes, Value value, Value memref, mlir::ValueRange indices);
+  Value loadScalar(Value memref, mlir::ValueRange indices) {
+    return mlir::memref::LoadOp::create(*this, memref, indices);
+  }
+  Value broadcast(mlir::Type type, Value scalar) {
+    return mlir::vector::BroadcastOp::create(*this, type, scalar);
+  }
+
+  /// A counted loop from 0; `body` returns the next values of what is carried.
+  using LoopBody = llvm::function_ref<llvm::SmallVector<Value>(
+      Value index, mlir::ValueRange carried)>;
+  mlir::ValueRange loop(Value from, Value to, int64_t step,
+                        mlir::ValueRange carried, LoopBody body);
+  void loop(Value from, Value to, int64_t step,
+            llvm::function_ref<void(Value)> body);
+  void parallel(mlir::ValueRange bounds,
+                llvm::function_ref<void(mlir::ValueRange)> body);
+  /// A branch that is dropped where the condition is a constant.
+  void branch(Value condition, llvm::function_ref<void()> thenBody,
+              llvm::function_ref<void()> elseBody);
+};
+
+/// True for a memref of f32 whose innermost stride is one.
+bool isUnitStrideF32(mlir::Value memref);
+bool isF32MemRef(mlir::Value memref);
+
+} // namespace ssmc

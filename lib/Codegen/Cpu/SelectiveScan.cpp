@@ -1,0 +1,221 @@
+//===- SelectiveScan.cpp - ssm-lower-selective-scan -----------------------===//
+//
+// One parallel iteration owns a few vectors of neighbouring channels of one
+// batch row and walks over time:
+//
+//   dt, u = delta[t], u[t];  acc = D * u
+//   for n:  h[n] = 2^(dt * A'[n]) * h[n] + (dt * u) * B[t, n]   A' = log2(e) A
+//           acc += C[t, n] * h[n]
+//   y[t] = acc * silu(z[t])
+//
+// where everything but B and C is a vector of channels. On AVX2 sixteen states
+// do not fit the sixteen registers next to the constants of the exponential:
+// there h stays in a scratch in the first-level cache, which measures faster
+// than letting registers spill, and two vectors of channels are processed per
+// step so that their dependency chains overlap.
+//
+//===----------------------------------------------------------------------===//
+
+#include "dialects/ssm/SsmOps.h"
+#include "lib/Codegen/Cpu/CpuPasses.h"
+#include "lib/Codegen/Cpu/Transpose.h"
+
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+
+namespace ssmc {
+#define GEN_PASS_DEF_SSMLOWERSELECTIVESCAN
+#include "lib/Codegen/Cpu/CpuPasses.h.inc"
+} // namespace ssmc
+
+using namespace mlir;
+using namespace ssmc;
+
+namespace {
+
+// Registers beside the states: six coefficients, two constants of the rounding
+// (or none) and the values in flight.
+constexpr int64_t reservedRegisters = 12;
+// States of which the code of one step is unrolled, at most.
+constexpr int64_t maxUnroll = 32;
+// States whose operations are interleaved.
+constexpr int64_t statesInFlight = 2;
+
+class Kernel {
+public:
+  Kernel(KernelBuilder &b, ssm::SelectiveScanOp op)
+      : b(b), op(op), lanes(b.target.lanes),
+        states(cast<MemRefType>(op.getA().getType()).getDimSize(1)),
+        inRegisters(states + reservedRegisters <= b.target.registers),
+        vectors(inRegisters ? 1 : 2) {}
+
+  void emit() {
+    batches = b.dim(op.getU(), 0);
+    length = b.dim(op.getU(), 1);
+    channels = b.dim(op.getU(), 2);
+    int64_t block = lanes * vectors;
+    b.parallel({batches, b.ceilDiv(channels, block)}, [&](ValueRange index) {
+      Value first = b.mul(index[1], block);
+      for (int64_t i = 0; i < vectors; ++i) {
+        decays.push_back(makeScratch());
+        hidden.push_back(makeScratch());
+      }
+      b.branch(
+          b.lessEqual(b.add(first, block), channels),
+          [&] { emitBlock(index[0], first, vectors, Value()); },
+          [&] {
+            b.loop(first, channels, lanes, [&](Value channel) {
+              emitBlock(index[0], channel, 1,
+                        b.min(b.sub(channels, channel), b.idx(lanes)));
+            });
+          });
+    });
+  }
+
+private:
+  KernelBuilder &b;
+  ssm::SelectiveScanOp op;
+  int64_t lanes, states;
+  bool inRegisters;
+  int64_t vectors;
+  Value batches, length, channels;
+  SmallVector<Value> decays, hidden; // scratch[n][lane] for each vector
+
+  Value makeScratch() {
+    auto type = MemRefType::get({states, lanes}, b.getF32Type());
+    return memref::AllocaOp::create(b, type, b.getI64IntegerAttr(64));
+  }
+
+  // `count` channels from `channel`, or all the lanes of `vectors` vectors.
+  void emitBlock(Value batch, Value channel, int64_t vectors, Value count) {
+    SmallVector<Value> starts;
+    Lanes access{b.vec(), {}};
+    if (count)
+      access = b.lanes(b.vec(), count);
+    for (int64_t v = 0; v < vectors; ++v) {
+      starts.push_back(b.add(channel, v * lanes));
+      loadTransposed(b, {op.getA(), {}, starts[v], count, states}, decays[v],
+                     1.4426950408889634);
+      loadTransposed(b, stateRows(batch, starts[v], count), hidden[v], 1.0);
+    }
+    SmallVector<Value> carried;
+    if (inRegisters)
+      for (int64_t n = 0; n < states; ++n)
+        carried.push_back(
+            b.load({b.vec(), {}}, hidden[0], {b.idx(n), b.idx(0)}));
+    ValueRange last = b.loop(
+        b.idx(0), length, 1, carried, [&](Value step, ValueRange carried) {
+          Value t = step;
+          if (op.getReverse())
+            t = b.sub(b.sub(length, b.idx(1)), step);
+          SmallVector<Value> h(carried);
+          for (int64_t v = 0; v < vectors; ++v)
+            emitStep(batch, t, starts[v], v, access, h);
+          return h;
+        });
+    for (auto [n, value] : llvm::enumerate(last))
+      b.store({b.vec(), {}}, value, hidden[0], {b.idx(n), b.idx(0)});
+    for (int64_t v = 0; v < vectors; ++v)
+      storeTransposed(b, stateRows(batch, starts[v], count), hidden[v]);
+  }
+
+  RowBlock stateRows(Value batch, Value channel, Value count) {
+    return {op.getState(), {batch}, channel, count, states};
+  }
+
+  void emitStep(Value batch, Value t, Value channel, int64_t v, Lanes access,
+                SmallVectorImpl<Value> &h) {
+    Value at[] = {batch, t, channel};
+    Value dt = b.load(access, op.getDelta(), at);
+    Value u = b.load(access, op.getU(), at);
+    Value input = b.fmul(dt, u);
+    Value acc = b.splat(b.vec(), 0.0);
+    if (op.getD())
+      acc = b.fmul(b.load(access, op.getD(), {channel}), u);
+    if (states <= maxUnroll) {
+      for (int64_t n = 0; n < states; n += statesInFlight)
+        acc = emitStates(batch, t, v, b.idx(n),
+                         std::min(statesInFlight, states - n), dt, input, acc, h,
+                         n);
+    } else {
+      // Many states: a loop over them, unrolled by a few, and a rest.
+      constexpr int64_t unroll = 8;
+      int64_t whole = states / unroll * unroll;
+      auto group = [&](Value first, int64_t count, Value acc) {
+        for (int64_t n = 0; n < count; n += statesInFlight)
+          acc = emitStates(batch, t, v, b.add(first, n),
+                           std::min(statesInFlight, count - n), dt, input, acc,
+                           h, 0);
+        return acc;
+      };
+      acc = b.loop(b.idx(0), b.idx(whole), unroll, acc,
+                   [&](Value n, ValueRange acc) {
+                     return SmallVector<Value>{group(n, unroll, acc[0])};
+                   })[0];
+      acc = group(b.idx(whole), states - whole, acc);
+    }
+    if (op.getZ())
+      acc = b.fmul(acc, b.silu(b.load(access, op.getZ(), at)));
+    b.store(access, acc, op.getY(), at);
+  }
+
+  // `count` neighbouring states, each stage for all of them before the next.
+  Value emitStates(Value batch, Value t, int64_t v, Value first, int64_t count,
+                   Value dt, Value input, Value acc, SmallVectorImpl<Value> &h,
+                   int64_t position) {
+    Lanes full{b.vec(), {}};
+    SmallVector<Value> index, value;
+    for (int64_t i = 0; i < count; ++i) {
+      index.push_back(b.add(first, i));
+      Value decay = b.load(full, decays[v], {index[i], b.idx(0)});
+      value.push_back(b.exp2(b.fmul(dt, decay)));
+    }
+    for (int64_t i = 0; i < count; ++i) {
+      Value scalar = b.loadScalar(op.getB(), {batch, t, index[i]});
+      Value added = b.fmul(input, b.broadcast(b.vec(), scalar));
+      Value old = inRegisters ? h[position + i]
+                              : b.load(full, hidden[v], {index[i], b.idx(0)});
+      value[i] = b.fma(value[i], old, added);
+      if (inRegisters)
+        h[position + i] = value[i];
+      else
+        b.store(full, value[i], hidden[v], {index[i], b.idx(0)});
+    }
+    for (int64_t i = 0; i < count; ++i) {
+      Value scalar = b.loadScalar(op.getC(), {batch, t, index[i]});
+      acc = b.fma(value[i], b.broadcast(b.vec(), scalar), acc);
+    }
+    return acc;
+  }
+};
+
+bool isSupported(ssm::SelectiveScanOp op) {
+  for (Value v : {op.getU(), op.getDelta(), op.getD(), op.getZ(), op.getY()})
+    if (v && !isUnitStrideF32(v))
+      return false;
+  for (Value v : {op.getA(), op.getB(), op.getC(), op.getState()})
+    if (!isF32MemRef(v))
+      return false;
+  return !cast<MemRefType>(op.getA().getType()).isDynamicDim(1);
+}
+
+struct LowerSelectiveScan
+    : ssmc::impl::SsmLowerSelectiveScanBase<LowerSelectiveScan> {
+  using SsmLowerSelectiveScanBase::SsmLowerSelectiveScanBase;
+  void runOnOperation() override {
+    FailureOr<CpuTarget> target = CpuTarget::get(cpu);
+    if (failed(target)) {
+      getOperation().emitError("unknown CPU '") << cpu << "'";
+      return signalPassFailure();
+    }
+    getOperation().walk([&](ssm::SelectiveScanOp op) {
+      if (!isSupported(op))
+        return;
+      OpBuilder builder(op);
+      KernelBuilder b(op.getLoc(), builder, *target);
+      Kernel(b, op).emit();
+      op.erase();
+    });
+  }
+};
+
+} // namespace

@@ -1,0 +1,62 @@
+//===- CpuTarget.cpp - the CPU that code is generated for -----------------===//
+
+#include "lib/Codegen/CpuTarget.h"
+
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/ADT/StringMap.h"
+#include "llvm/TargetParser/Host.h"
+#include "llvm/TargetParser/Triple.h"
+#include "llvm/TargetParser/X86TargetParser.h"
+
+using namespace mlir;
+using namespace ssmc;
+
+// On the host, a virtual machine may hide features that its CPU name implies:
+// the features are asked for, not derived from the name.
+static SmallVector<std::string> getHostFeatures() {
+  SmallVector<std::string> features;
+  for (const auto &feature : llvm::sys::getHostCPUFeatures())
+    features.push_back((feature.second ? "+" : "-") + feature.first().str());
+  llvm::sort(features);
+  return features;
+}
+
+FailureOr<CpuTarget> CpuTarget::get(StringRef cpu) {
+  CpuTarget target;
+  llvm::Triple triple(llvm::sys::getProcessTriple());
+  SmallVector<std::string> features;
+  if (cpu.empty() || cpu == "host") {
+    target.name = llvm::sys::getHostCPUName().str();
+    features = getHostFeatures();
+  } else {
+    target.name = cpu.str();
+    if (triple.isX86()) {
+      if (llvm::X86::parseArchX86(cpu) == llvm::X86::CK_None)
+        return failure();
+      SmallVector<StringRef> known;
+      llvm::X86::getFeaturesForCPU(cpu, known, /*NeedPlus=*/true);
+      for (StringRef feature : known)
+        features.push_back(feature.str());
+    }
+  }
+  target.features = llvm::join(features, ",");
+  if (!triple.isX86()) {
+    // Other 64-bit targets: 128-bit vectors with a fused multiply-add.
+    target.registers = 32;
+    target.fma = true;
+    return target;
+  }
+  auto has = [&](StringRef feature) {
+    return llvm::is_contained(features, ("+" + feature).str());
+  };
+  target.fma = has("fma");
+  target.avx512 =
+      has("avx512f") && has("avx512vl") && has("avx512dq") && has("avx512bw");
+  if (target.avx512) {
+    target.lanes = 16;
+    target.registers = 32;
+  } else if (has("avx2") && target.fma) {
+    target.lanes = 8;
+  }
+  return target;
+}
