@@ -31,6 +31,8 @@
 
 #pragma once
 
+#include "lib/Codegen/CpuTarget.h"
+
 #include "mlir/Pass/PassManager.h"
 #include <string>
 
@@ -51,11 +53,8 @@ struct CodegenOptions {
   std::string cpu = "host";
 };
 
-/// The processor and the features that `cpu` stands for.
-struct CpuTarget {
-  std::string triple, cpu, features;
-};
-/// Fails, with a message at `loc`, for a name LLVM does not know.
+/// The processor `cpu`; fails, with a message at `loc`, for a name that LLVM
+/// does not know.
 mlir::FailureOr<CpuTarget> resolveCpu(llvm::StringRef cpu, mlir::Location loc);
 
 /// Tensors to LLVM dialect, on a module.

@@ -23,7 +23,8 @@ static SmallVector<std::string> getHostFeatures() {
 
 FailureOr<CpuTarget> CpuTarget::get(StringRef cpu) {
   CpuTarget target;
-  llvm::Triple triple(llvm::sys::getProcessTriple());
+  target.triple = llvm::sys::getProcessTriple();
+  llvm::Triple triple(target.triple);
   SmallVector<std::string> features;
   if (cpu.empty() || cpu == "host") {
     target.name = llvm::sys::getHostCPUName().str();

@@ -43,33 +43,20 @@ createMachine(const CpuTarget &target, unsigned optLevel, Location loc) {
     return nullptr;
   }
   std::unique_ptr<llvm::TargetMachine> machine(backend->createTargetMachine(
-      triple, target.cpu, target.features, llvm::TargetOptions(),
+      triple, target.name, target.features, llvm::TargetOptions(),
       llvm::Reloc::PIC_, std::nullopt,
       optLevel == 0 ? llvm::CodeGenOptLevel::Less
                     : llvm::CodeGenOptLevel::Aggressive));
   if (!machine)
-    emitError(loc) << "no code generator for processor '" << target.cpu
+    emitError(loc) << "no code generator for processor '" << target.name
                    << "'";
   return machine;
 }
 
 FailureOr<CpuTarget> ssmc::resolveCpu(StringRef cpu, Location loc) {
-  CpuTarget target;
-  target.triple = llvm::sys::getProcessTriple();
-  if (cpu != "host") {
-    target.cpu = cpu.str();
-  } else {
-    target.cpu = llvm::sys::getHostCPUName().str();
-    SmallVector<std::string> features;
-    for (const auto &feature : llvm::sys::getHostCPUFeatures())
-      features.push_back((feature.second ? "+" : "-") + feature.first().str());
-    target.features = llvm::join(features, ",");
-  }
-  auto machine = createMachine(target, 0, loc);
-  if (!machine)
-    return failure();
-  if (!machine->getMCSubtargetInfo()->isCPUStringValid(target.cpu)) {
-    emitError(loc) << "unknown processor '" << target.cpu
+  FailureOr<CpuTarget> target = CpuTarget::get(cpu);
+  if (failed(target)) {
+    emitError(loc) << "unknown processor '" << cpu
                    << "': give a name that LLVM knows, such as znver4, "
                       "skylake-avx512, x86-64-v3, or host";
     return failure();
@@ -122,7 +109,7 @@ LogicalResult ssmc::emitCode(ModuleOp module, const CodegenOptions &options,
   for (llvm::Function &function : *code) {
     if (function.isDeclaration())
       continue;
-    function.addFnAttr("target-cpu", target->cpu);
+    function.addFnAttr("target-cpu", target->name);
     if (!target->features.empty())
       function.addFnAttr("target-features", target->features);
     function.addFnAttr(llvm::Attribute::NoUnwind);
