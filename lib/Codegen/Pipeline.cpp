@@ -1,6 +1,5 @@
 //===- Pipeline.cpp - the order of the passes -----------------------------===//
 
-#include "dialects/ssm/SsmPasses.h"
 #include "lib/Codegen/Codegen.h"
 #include "lib/Codegen/CodegenPasses.h"
 
@@ -12,13 +11,11 @@
 #include "mlir/Dialect/Linalg/Passes.h"
 #include "mlir/Dialect/Math/Transforms/Passes.h"
 #include "mlir/Dialect/MemRef/Transforms/Passes.h"
-#include "mlir/Dialect/SCF/Transforms/Passes.h"
 #include "mlir/Pass/PassRegistry.h"
 #include "mlir/Transforms/Passes.h"
 
 using namespace mlir;
 using namespace ssmc;
-namespace ssm = mlir::ssm;
 
 namespace {
 
@@ -78,23 +75,10 @@ struct CommandLineOptions : PassPipelineOptions<CommandLineOptions> {
 
 void ssmc::buildCodegenPipeline(OpPassManager &pm,
                                 const CodegenOptions &options) {
-  bool optimized = options.optLevel > 0;
   pm.addPass(createInlinerPass());
-  if (!optimized)
-    pm.addPass(ssm::createSsmDecompose());
   addBufferization(pm);
-  pm.addPass(createSsmHoistBuffers());
+  pm.addPass(createConvertLinalgToLoopsPass());
   pm.addPass(createSsmPlanMemory());
-  cleanUp(pm);
-  pm.addPass(createSsmOutlineKernels());
-  if (optimized) {
-    pm.addPass(createConvertLinalgToParallelLoopsPass());
-    pm.addPass(createForallToParallelLoopPass());
-    cleanUp(pm);
-    pm.addPass(createSsmParallelToRuntime());
-  } else {
-    pm.addPass(createConvertLinalgToLoopsPass());
-  }
   addLoweringToLLVM(pm);
 }
 

@@ -143,7 +143,9 @@ LogicalResult Evaluator::run(Operation *op) {
     } else {
       return fail("a constant of an unknown kind");
     }
-  } else if (failed(evaluateByDecomposition(op, operands, results, error))) {
+  } else if (failed(evaluateByDecomposition(
+                 op, operands, results, error,
+                 [&](Value value) { return get(value); }))) {
     return failure();
   }
 

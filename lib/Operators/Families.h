@@ -12,8 +12,6 @@
 namespace ssmc {
 void registerBinaryOperators(OperatorTable &);
 void registerCastOperators(OperatorTable &);
-void registerConvOperators(OperatorTable &);
-void registerCumulativeOperators(OperatorTable &);
 void registerLogicalOperators(OperatorTable &);
 void registerNormalizationOperators(OperatorTable &);
 void registerChannelNormOperators(OperatorTable &);

@@ -1,0 +1,291 @@
+//===- LinalgKernel.cpp - runs a structured op on tensors -----------------===//
+
+#include "lib/Eval/LinalgKernel.h"
+
+using namespace mlir;
+using namespace ssmc;
+
+static constexpr int64_t kLanes = 256;
+
+LogicalResult LinalgKernel::compile(linalg::LinalgOp op, std::string &error) {
+  maps = op.getIndexingMapsArray();
+  iterators = op.getIteratorTypesArray();
+  numInputs = op.getNumDpsInputs();
+  Block &body = *op.getBlock();
+  llvm::DenseMap<Value, unsigned> registers;
+  for (BlockArgument arg : body.getArguments()) {
+    registers[arg] = numRegisters++;
+    argumentUsed.push_back(!arg.use_empty());
+  }
+  auto getRegister = [&](Value value) {
+    auto [it, isNew] = registers.try_emplace(value, numRegisters);
+    if (isNew) {
+      captures.push_back(value);
+      captureRegisters.push_back(numRegisters++);
+    }
+    return it->second;
+  };
+  for (Operation &inner : body.without_terminator()) {
+    if (auto index = dyn_cast<linalg::IndexOp>(inner)) {
+      indices.push_back({numRegisters, index.getDim()});
+      registers[index.getResult()] = numRegisters++;
+      continue;
+    }
+    // A constant is like a value from outside.
+    if (inner.hasTrait<OpTrait::ConstantLike>())
+      continue;
+    Instruction instruction;
+    instruction.op = getLaneOp(&inner);
+    if (!instruction.op.function) {
+      error = "'" + inner.getName().getStringRef().str() + "' in the body of '" +
+              op->getName().getStringRef().str() + "' cannot be evaluated";
+      return failure();
+    }
+    for (Value operand : inner.getOperands())
+      instruction.in.push_back(getRegister(operand));
+    instruction.out = registers[inner.getResult(0)] = numRegisters++;
+    program.push_back(std::move(instruction));
+  }
+  for (Value value : body.getTerminator()->getOperands())
+    yielded.push_back(getRegister(value));
+  return success();
+}
+
+LogicalResult LinalgKernel::getExtents(ArrayRef<Tensor> operands,
+                                       SmallVectorImpl<int64_t> &extents,
+                                       std::string &error) const {
+  extents.assign(iterators.size(), -1);
+  for (auto [operand, map] : llvm::zip_equal(operands, maps)) {
+    if (operand.getRank() != int64_t(map.getNumResults())) {
+      error = "an operand's rank disagrees with its indexing map";
+      return failure();
+    }
+    for (auto [expr, extent] : llvm::zip(map.getResults(), operand.getShape()))
+      if (auto dim = dyn_cast<AffineDimExpr>(expr)) {
+        int64_t &known = extents[dim.getPosition()];
+        if (known >= 0 && known != extent) {
+          error = "operands disagree in an extent: " + std::to_string(known) +
+                  " and " + std::to_string(extent);
+          return failure();
+        }
+        known = extent;
+      }
+  }
+  if (llvm::is_contained(extents, -1)) {
+    error = "no operand says how long a loop is";
+    return failure();
+  }
+  return success();
+}
+
+/// The sum's terms.
+static void getTerms(AffineExpr expr, SmallVectorImpl<AffineExpr> &terms) {
+  auto sum = dyn_cast<AffineBinaryOpExpr>(expr);
+  if (!sum || sum.getKind() != AffineExprKind::Add) {
+    terms.push_back(expr);
+    return;
+  }
+  getTerms(sum.getLHS(), terms);
+  getTerms(sum.getRHS(), terms);
+}
+
+/// The only dimension that `expr` depends on; -1 if none, -2 if several.
+static int getOnlyDim(AffineExpr expr) {
+  int only = -1;
+  expr.walk([&](AffineExpr inner) {
+    if (auto dim = dyn_cast<AffineDimExpr>(inner))
+      only = only == -1 || only == int(dim.getPosition())
+                 ? int(dim.getPosition())
+                 : -2;
+  });
+  return only;
+}
+
+/// The value of a term that depends on one dimension.
+static int64_t evaluate(AffineExpr expr, int64_t index) {
+  auto binary = dyn_cast<AffineBinaryOpExpr>(expr);
+  if (auto constant = dyn_cast<AffineConstantExpr>(expr))
+    return constant.getValue();
+  if (!binary)
+    return index;
+  int64_t x = evaluate(binary.getLHS(), index);
+  int64_t y = evaluate(binary.getRHS(), index);
+  switch (binary.getKind()) {
+  case AffineExprKind::Add:
+    return x + y;
+  case AffineExprKind::Mul:
+    return x * y;
+  case AffineExprKind::Mod:
+    return y > 0 ? llvm::mod(x, y) : 0;
+  case AffineExprKind::FloorDiv:
+    return y != 0 ? llvm::divideFloorSigned(x, y) : 0;
+  case AffineExprKind::CeilDiv:
+    return y != 0 ? llvm::divideCeilSigned(x, y) : 0;
+  default:
+    return 0;
+  }
+}
+
+LogicalResult LinalgKernel::getAccess(const Tensor &operand, AffineMap map,
+                                      ArrayRef<int64_t> extents, Access &access,
+                                      std::string &error) const {
+  unsigned numLoops = extents.size();
+  access.strides.assign(numLoops, 0);
+  access.tables.resize(numLoops);
+  SmallVector<int64_t> strides = rowMajorStrides(operand.getShape());
+  for (auto [d, expr] : llvm::enumerate(map.getResults())) {
+    // A plain dimension is in bounds: it has the operand's extent.
+    if (auto dim = dyn_cast<AffineDimExpr>(expr)) {
+      access.strides[dim.getPosition()] += strides[d];
+      continue;
+    }
+    int64_t least = 0, most = 0;
+    SmallVector<AffineExpr> terms;
+    getTerms(expr, terms);
+    for (AffineExpr term : terms) {
+      int loop = getOnlyDim(term);
+      if (loop == -2 || map.getNumSymbols() != 0) {
+        error = "an indexing map that is not a sum over its loops";
+        return failure();
+      }
+      if (loop == -1) {
+        int64_t value = evaluate(term, 0);
+        access.base += value * strides[d];
+        least += value, most += value;
+        continue;
+      }
+      std::vector<int64_t> &table = access.tables[loop];
+      table.resize(extents[loop]);
+      int64_t low = 0, high = 0;
+      for (int64_t i = 0; i < extents[loop]; ++i) {
+        int64_t value = evaluate(term, i);
+        table[i] += value * strides[d];
+        low = i == 0 ? value : std::min(low, value);
+        high = i == 0 ? value : std::max(high, value);
+      }
+      least += low, most += high;
+    }
+    if (least < 0 || most >= operand.getShape()[d]) {
+      error = "an index out of bounds: " + std::to_string(least) + " to " +
+              std::to_string(most) + " in an extent of " +
+              std::to_string(operand.getShape()[d]);
+      return failure();
+    }
+  }
+  return success();
+}
+
+// The last parallel loop that fills the lanes fairly well, else the longest.
+unsigned LinalgKernel::chooseLanes(ArrayRef<int64_t> extents) const {
+  unsigned best = extents.size();
+  for (unsigned d = 0; d < extents.size(); ++d) {
+    if (iterators[d] != utils::IteratorType::parallel)
+      continue;
+    if (best == extents.size() || extents[d] >= 32 ||
+        extents[d] > extents[best])
+      best = d;
+  }
+  return best;
+}
+
+LogicalResult LinalgKernel::run(MutableArrayRef<Tensor> operands,
+                                ArrayRef<Tensor> captured, std::string &error) {
+  SmallVector<int64_t> extents;
+  if (failed(getExtents(operands, extents, error)))
+    return failure();
+  if (llvm::is_contained(extents, 0))
+    return success();
+  SmallVector<Access> accesses(operands.size());
+  for (unsigned i = 0; i < operands.size(); ++i)
+    if (failed(getAccess(operands[i], maps[i], extents, accesses[i], error)))
+      return failure();
+
+  // Without a parallel loop there is one lane.
+  unsigned numLoops = extents.size(), lanes = chooseLanes(extents);
+  int64_t numLanes = lanes < numLoops ? extents[lanes] : 1;
+  std::vector<Lane> storage(numRegisters * kLanes);
+  SmallVector<const Lane *> inputs;
+  auto at = [&](unsigned reg) { return storage.data() + reg * kLanes; };
+  for (auto [reg, value] : llvm::zip_equal(captureRegisters, captured))
+    for (int64_t l = 0; l < kLanes; ++l) {
+      if (value.isFloat())
+        at(reg)[l].f = value.floats()[0];
+      else
+        at(reg)[l].i = value.ints()[0];
+    }
+  // Both kinds of element are 8 bytes, and lanes are those bytes.
+  SmallVector<Lane *> data;
+  for (auto [i, operand] : llvm::enumerate(operands)) {
+    const void *begin;
+    if (i < numInputs)
+      begin = operand.isFloat()
+                  ? static_cast<const void *>(operand.floats().data())
+                  : operand.ints().data();
+    else
+      begin = operand.isFloat()
+                  ? static_cast<const void *>(operand.mutableFloats().data())
+                  : operand.mutableInts().data();
+    data.push_back(const_cast<Lane *>(static_cast<const Lane *>(begin)));
+  }
+
+  SmallVector<int64_t> index(numLoops, 0), offsets(operands.size());
+  auto laneOffset = [&](const Access &access, int64_t lane) {
+    return access.strides[lanes] * lane +
+           (access.tables[lanes].empty() ? 0 : access.tables[lanes][lane]);
+  };
+  while (true) {
+    for (auto [offset, access] : llvm::zip(offsets, accesses)) {
+      offset = access.base;
+      for (unsigned d = 0; d < numLoops; ++d)
+        if (d != lanes)
+          offset += access.strides[d] * index[d] +
+                    (access.tables[d].empty() ? 0 : access.tables[d][index[d]]);
+    }
+    for (int64_t first = 0; first < numLanes; first += kLanes) {
+      int64_t count = std::min(kLanes, numLanes - first);
+      auto forLanes = [&](unsigned operand, auto &&body) {
+        Lane *begin = data[operand] + offsets[operand];
+        if (lanes == numLoops) {
+          body(begin, 0);
+        } else if (const Access &access = accesses[operand];
+                   access.tables[lanes].empty()) {
+          int64_t stride = access.strides[lanes];
+          begin += stride * first;
+          for (int64_t l = 0; l < count; ++l)
+            body(begin + stride * l, l);
+        } else {
+          for (int64_t l = 0; l < count; ++l)
+            body(begin + laneOffset(access, first + l), l);
+        }
+      };
+      for (unsigned i = 0; i < operands.size(); ++i)
+        if (argumentUsed[i])
+          forLanes(i, [to = at(i)](Lane *from, int64_t l) { to[l] = *from; });
+      for (auto [reg, loop] : indices)
+        for (int64_t l = 0; l < count; ++l)
+          at(reg)[l].i = loop == lanes ? first + l : index[loop];
+      for (const Instruction &instruction : program) {
+        inputs.clear();
+        for (unsigned reg : instruction.in)
+          inputs.push_back(at(reg));
+        instruction.op.run(at(instruction.out), inputs.data(), count);
+      }
+      for (unsigned i = 0; i < yielded.size(); ++i)
+        forLanes(numInputs + i, [from = at(yielded[i])](Lane *to, int64_t l) {
+          *to = from[l];
+        });
+    }
+    // Count on, the last loop fastest.
+    unsigned d = numLoops;
+    bool wrapped = true;
+    while (wrapped && d-- > 0) {
+      if (d == lanes)
+        continue;
+      wrapped = ++index[d] == extents[d];
+      if (wrapped)
+        index[d] = 0;
+    }
+    if (wrapped)
+      return success();
+  }
+}
