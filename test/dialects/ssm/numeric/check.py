@@ -1,0 +1,66 @@
+"""check.py OP FOLDER: compares an op with its dense oracle on random shapes, in
+one go and in two pieces of which the second continues the first."""
+import sys
+import zlib
+
+import numpy as np
+
+import ops
+from execute import Compiled, Evaluated
+
+
+def garbage(rng, dtype, shape):
+    """What an output holds before the op must not matter."""
+    if np.issubdtype(dtype, np.integer):
+        return np.full(shape, 77, dtype)
+    return np.full(shape, np.nan, dtype)
+
+
+def compare(what, found, expected, tolerance):
+    for i, (x, y) in enumerate(zip(found, expected)):
+        if x.shape != y.shape:
+            sys.exit(f"{what}: result {i} has shape {x.shape} instead of {y.shape}")
+        scale = max(1.0, np.abs(y).max(initial=0.0))
+        error = np.abs(x - y).max(initial=0.0) / scale
+        if not error <= tolerance:
+            sys.exit(f"{what}: result {i} is off by {error:.3g} of its largest value")
+
+
+def check(machine, name, cases, tolerance):
+    rng = np.random.default_rng(zlib.crc32(name.encode()))
+    whole = machine([(c.function, c.ins, [garbage(rng, y.dtype, y.shape) for y in c.ys] + c.states)
+                     for c in cases])
+    for case, found in zip(cases, whole):
+        compare(f"{name}: {case}", found, case.expected(), tolerance(case))
+
+    # A time axis is cut in two; the state goes from the first piece to run to
+    # the other, and outputs are put together.
+    cut = [(c, c.split(rng)) for c in cases if c.length is not None]
+    if not cut:
+        return
+    first = machine([(c.function, a.ins, [garbage(rng, y.dtype, y.shape) for y in a.ys] + a.states)
+                     for c, (a, b) in cut])
+    calls = []
+    for (c, (a, b)), found in zip(cut, first):
+        calls.append((c.function, b.ins,
+                      [garbage(rng, y.dtype, y.shape) for y in b.ys] + found[len(a.ys):]))
+    second = machine(calls)
+    for (c, (a, b)), x, y in zip(cut, first, second):
+        joined = c.join(x, y)
+        compare(f"{name}: in two pieces: {c}", joined, c.expected(), tolerance(c))
+
+
+def main():
+    op, folder = sys.argv[1:]
+    cases = ops.CASES[op](np.random.default_rng(7))
+    functions = list({c.function.name: c.function for c in cases}.values())
+    check(Compiled(functions, folder), "compiled", cases,
+          lambda c: 1e-5 if c.single else 1e-12)
+    real = [c for c in cases if not np.iscomplexobj(c.ins[0])]
+    names = {c.function.name for c in real}
+    check(Evaluated([f for f in functions if f.name in names], folder), "evaluated", real,
+          lambda c: 1e-12)
+    print(f"{op}: {len(cases)} cases ok")
+
+
+main()

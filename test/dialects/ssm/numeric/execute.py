@@ -1,0 +1,120 @@
+"""Runs ops of the ssm dialect on numpy arrays in two ways: compiled, by
+ssm-decompose and upstream's passes, and by the evaluator, in double precision.
+Both take all functions and all calls of a test at once."""
+import ctypes
+import os
+import shutil
+import subprocess
+
+import numpy as np
+
+NAMES = {"float32": "f32", "float64": "f64", "int32": "i32",
+         "complex64": "complex<f32>", "complex128": "complex<f64>"}
+PIPELINE = """-ssm-decompose -canonicalize -cse
+-one-shot-bufferize=bufferize-function-boundaries
+-convert-linalg-to-loops -expand-strided-metadata -lower-affine
+-convert-scf-to-cf -convert-math-to-libm -convert-complex-to-llvm
+-convert-to-llvm -reconcile-unrealized-casts""".split()
+
+
+# For memrefCopy.
+LLVM_LIBRARIES = os.path.join(os.path.dirname(os.path.realpath(shutil.which("mlir-translate"))), "..", "lib")
+
+
+def run(*command):
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        raise SystemExit(f"{' '.join(command)}\n{done.stderr}")
+    return done.stdout
+
+
+class Function:
+    """An op with operands `ins` and destinations `outs`, each a pair of dtype
+    and shape with None for unknown extents. `op` is its text, in which
+    {0}, {1}, ... are the operands and {t0}, {t1}, ... their types."""
+
+    def __init__(self, name, ins, outs, op):
+        self.name, self.ins, self.outs = name, ins, outs
+        self.body = op
+
+    def types(self, kind):
+        return [f"{kind}<" + "".join(f"{'?' if n is None else n}x" for n in shape)
+                + NAMES[np.dtype(dtype).name] + ">" for dtype, shape in self.ins + self.outs]
+
+    def op(self):
+        types = self.types("tensor")
+        names = [f"%a{i}" for i in range(len(types))]
+        results = ", ".join(f"%r{i}" for i in range(len(self.outs)))
+        text = self.body.format(*names, **{f"t{i}": t for i, t in enumerate(types)})
+        return f"  {results} = {text} -> {', '.join(types[len(self.ins):])}\n"
+
+    def on_tensors(self):
+        types = self.types("tensor")
+        outs = types[len(self.ins):]
+        args = ", ".join(f"%a{i}: {t}" for i, t in enumerate(types))
+        results = ", ".join(f"%r{i}" for i in range(len(outs)))
+        return (f"func.func @{self.name}({args}) -> ({', '.join(outs)}) {{\n{self.op()}"
+                f"  return {results} : {', '.join(outs)}\n}}\n")
+
+    def on_buffers(self):
+        text, types = "", self.types("memref")
+        args = ", ".join(f"%m{i}: {t}" for i, t in enumerate(types))
+        for i, (memref, tensor) in enumerate(zip(types, self.types("tensor"))):
+            writable = " writable" if i >= len(self.ins) else ""
+            text += f"  %a{i} = bufferization.to_tensor %m{i} restrict{writable} : {memref} to {tensor}\n"
+        text += self.op()
+        for i, tensor in enumerate(self.types("tensor")[len(self.ins):]):
+            m = len(self.ins) + i
+            text += (f"  bufferization.materialize_in_destination %r{i} in restrict writable %m{m}"
+                     f" : ({tensor}, {types[m]}) -> ()\n")
+        return f"func.func @{self.name}({args}) {{\n{text}  return\n}}\n"
+
+
+class Compiled:
+    def __init__(self, functions, folder):
+        base = os.path.join(folder, "compiled")
+        with open(base + ".mlir", "w") as file:
+            file.writelines(f.on_buffers() for f in functions)
+        run("ssm-opt", *PIPELINE, base + ".mlir", "-o", base + ".llvm.mlir")
+        run("mlir-translate", "--mlir-to-llvmir", base + ".llvm.mlir", "-o", base + ".ll")
+        run("clang", "-O1", "-Wno-override-module", "-shared", "-fPIC", base + ".ll", "-lm",
+            "-L" + LLVM_LIBRARIES, "-Wl,-rpath," + LLVM_LIBRARIES, "-lmlir_c_runner_utils",
+            "-o", base + ".so")
+        self.library = ctypes.CDLL(base + ".so")
+
+    def __call__(self, calls):
+        """Calls are lists of a function, inputs and initial destinations."""
+        results = []
+        for function, ins, outs in calls:
+            ins = [np.asarray(x, order="C") for x in ins]
+            outs = [np.array(out) for out in outs]
+            words = []
+            for array in ins + outs:
+                pointer = array.ctypes.data
+                words += [pointer, pointer, 0, *array.shape,
+                          *(s // array.itemsize for s in array.strides)]
+            call = getattr(self.library, function.name)
+            call(*(ctypes.c_int64(w) for w in words))
+            results.append(outs)
+        return results
+
+
+class Evaluated:
+    def __init__(self, functions, folder):
+        self.base = os.path.join(folder, "evaluated")
+        with open(self.base + ".mlir", "w") as file:
+            file.writelines(f.on_tensors() for f in functions)
+
+    def __call__(self, calls):
+        inputs = {}
+        for c, (function, ins, outs) in enumerate(calls):
+            for i, array in enumerate([*ins, *outs]):
+                inputs[f"{c}.{function.name}.{i}"] = np.asarray(array, order="C")
+        np.savez(self.base + ".in.npz", **inputs)
+        message = run("ssm-eval", self.base + ".mlir", self.base + ".in.npz",
+                      self.base + ".out.npz")
+        if message:
+            raise SystemExit(message)
+        found = np.load(self.base + ".out.npz")
+        return [[found[f"{c}.{f.name}.{i}"] for i in range(len(outs))]
+                for c, (f, ins, outs) in enumerate(calls)]
