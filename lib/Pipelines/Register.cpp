@@ -9,6 +9,7 @@
 #include "lib/Codegen/Codegen.h"
 #include "lib/Codegen/CodegenPasses.h"
 #include "lib/Codegen/Cpu/CpuPasses.h"
+#include "lib/Raise/RaisePasses.h"
 
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllExtensions.h"
@@ -20,6 +21,7 @@ void ssmc::registerAll(mlir::DialectRegistry &registry) {
   mlir::registerAllPasses();
   mlir::ssm::registerSsmPasses();
   registerCpuPasses();
+  ssmc::registerRaisePasses();
   registry.insert<mlir::ssm::SsmDialect, mlir::onnx::OnnxDialect>();
   mlir::ssm::registerBufferizableOpInterfaceExternalModels(registry);
   registerCodegenPasses();

@@ -1,0 +1,91 @@
+//===- AxisRules.h - how operators carry axis labels ------------*- C++ -*-===//
+//
+// A rule reads the axes of a node's operands and sets those of its results; it
+// says when the node mixes tokens, and which steps of time a slice covers.
+// Rules are called only for nodes with an operand that depends on an input,
+// and only where all shapes are known.
+//
+//===----------------------------------------------------------------------===//
+
+#pragma once
+
+#include "lib/Raise/AxisAnalysis.h"
+#include "llvm/ADT/StringMap.h"
+
+namespace ssmc {
+
+class AxisTransfer {
+public:
+  AxisTransfer(AxisAnalysis &analysis, mlir::onnx::NodeOp node);
+
+  mlir::onnx::NodeOp node;
+
+  bool has(unsigned i) const { return mlir::onnx::NodeOp(node).hasInput(i); }
+  unsigned numInputs() const { return mlir::onnx::NodeOp(node).getInputs().size(); }
+  mlir::Value input(unsigned i) const {
+    return mlir::onnx::NodeOp(node).getInputs()[i];
+  }
+  llvm::ArrayRef<int64_t> shape(unsigned i) const;
+  const ValueAxes &axes(unsigned i) const;
+  TokenClass tokenClass(unsigned i) const { return analysis.getClass(input(i)); }
+  bool isConstant(unsigned i) const {
+    return tokenClass(i) == TokenClass::Constant;
+  }
+  StepRange steps(unsigned i) const { return analysis.getSteps(input(i)); }
+  std::optional<llvm::SmallVector<int64_t>>
+  ints(unsigned i, int64_t limit = 4096) const {
+    return constantInts(input(i), limit);
+  }
+  /// Elements of input `i`, or where the node has none, of attribute `name`:
+  /// operators moved their axes from attributes to inputs over time.
+  std::optional<llvm::SmallVector<int64_t>> intsOrAttr(unsigned i,
+                                                       llvm::StringRef name);
+  llvm::ArrayRef<int64_t> resultShape(unsigned i) const;
+  int64_t length() const { return analysis.getLength(); }
+  int64_t rank(unsigned i) const { return shape(i).size(); }
+  /// Normalises a possibly negative axis; -1 where it is out of range.
+  static int64_t axisOf(int64_t axis, int64_t rank);
+
+  void set(unsigned result, ValueAxes axes) {
+    results[result] = std::move(axes);
+  }
+  /// Takes the labels of input `i` for the axes whose extents agree, position
+  /// by position.
+  void setLike(unsigned result, unsigned i);
+  void mix() { mixed = true; }
+  /// Result `result` holds the tokens `first` to `last` of operand `i`, cut
+  /// along digit `digit` of it; noted if that is the outermost time digit.
+  void covers(unsigned result, unsigned i, const Digit &digit, int64_t begin,
+              int64_t end);
+  /// One axis of a result from those of several operands aligned with it.
+  Digits join(llvm::ArrayRef<const Digits *> candidates, int64_t extent);
+  /// The axes of operands broadcast together to `shape`.
+  ValueAxes broadcast(llvm::ArrayRef<unsigned> operands,
+                      llvm::ArrayRef<int64_t> shape);
+
+  /// A write of slab `index` along `axis` into a buffer (operand 0).
+  void fill(int64_t axis, int64_t index, unsigned updates);
+
+private:
+  friend class AxisAnalysis;
+  AxisAnalysis &analysis;
+  bool mixed = false;
+  llvm::SmallVector<ValueAxes> results;
+  llvm::SmallVector<StepRange> spans;
+  AxisAnalysis::Filling filling;
+};
+
+using AxisRule = void (*)(AxisTransfer &);
+using AxisRuleTable = llvm::StringMap<AxisRule>;
+void registerElementwiseAxisRules(AxisRuleTable &table);
+void registerShapeAxisRules(AxisRuleTable &table);
+void registerIndexAxisRules(AxisRuleTable &table);
+void registerReductionAxisRules(AxisRuleTable &table);
+void registerContractionAxisRules(AxisRuleTable &table);
+
+/// Axes of the results of an ssm op; false where `op` is none.
+bool setMixerAxes(mlir::Operation *op,
+                  llvm::function_ref<const ValueAxes *(mlir::Value)> axesOf,
+                  llvm::function_ref<void(mlir::Value, ValueAxes)> set);
+
+} // namespace ssmc

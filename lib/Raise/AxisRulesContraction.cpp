@@ -1,0 +1,134 @@
+//===- AxisRulesContraction.cpp - axis labels through products ------------===//
+
+#include "lib/Raise/AxisRules.h"
+
+using namespace mlir;
+
+namespace ssmc {
+
+static void matmul(AxisTransfer &t) {
+  int64_t ra = t.rank(0), rb = t.rank(1);
+  if (ra == 0 || rb == 0)
+    return t.mix();
+  const ValueAxes &a = t.axes(0), &b = t.axes(1);
+  if (isLabelled(a[ra - 1]) || isLabelled(b[rb == 1 ? 0 : rb - 2]))
+    t.mix();
+  ArrayRef<int64_t> shape = t.resultShape(0);
+  int64_t trailing = (ra > 1) + (rb > 1);
+  int64_t batches = int64_t(shape.size()) - trailing;
+  ValueAxes labels;
+  for (int64_t i = 0; i < batches; ++i) {
+    SmallVector<const Digits *> candidates;
+    int64_t ia = i - (batches - (ra - 2)), ib = i - (batches - (rb - 2));
+    if (ra > 2 && ia >= 0 && t.shape(0)[ia] == shape[i])
+      candidates.push_back(&a[ia]);
+    if (rb > 2 && ib >= 0 && t.shape(1)[ib] == shape[i])
+      candidates.push_back(&b[ib]);
+    labels.push_back(t.join(candidates, shape[i]));
+  }
+  if (ra > 1)
+    labels.push_back(a[ra - 2]);
+  if (rb > 1)
+    labels.push_back(b[rb - 1]);
+  t.set(0, std::move(labels));
+}
+
+static void gemm(AxisTransfer &t) {
+  if (t.rank(0) != 2 || t.rank(1) != 2)
+    return t.mix();
+  bool ta = t.node.getInt("transA", 0), tb = t.node.getInt("transB", 0);
+  if (isLabelled(t.axes(0)[ta ? 0 : 1]) || isLabelled(t.axes(1)[tb ? 1 : 0]))
+    t.mix();
+  ValueAxes labels = {t.axes(0)[ta ? 1 : 0], t.axes(1)[tb ? 0 : 1]};
+  if (t.has(2)) {
+    ValueAxes bias = t.broadcast({2u}, t.resultShape(0));
+    for (unsigned i = 0; i < 2; ++i)
+      labels[i] = t.join({&labels[i], &bias[i]}, t.resultShape(0)[i]);
+  }
+  t.set(0, std::move(labels));
+}
+
+static void conv(AxisTransfer &t) {
+  int64_t rank = t.rank(0);
+  if (rank < 3)
+    return t.mix();
+  if (isLabelled(t.axes(0)[1]))
+    t.mix(); // channels meet each other and the weight's order
+  ValueAxes labels = unlabelled(t.resultShape(0));
+  labels[0] = t.axes(0)[0];
+  for (int64_t a = 2; a < rank; ++a) {
+    const Digits &axis = t.axes(0)[a];
+    int64_t extent = t.resultShape(0)[a];
+    if (!isLabelled(axis))
+      continue;
+    bool pointwise = t.shape(1)[a] == 1 && extent == t.shape(0)[a];
+    if (!pointwise)
+      t.mix();
+    auto strides = t.node.getInts("strides");
+    int64_t stride = strides && int64_t(strides->size()) == rank - 2
+                         ? (*strides)[a - 2]
+                         : 1;
+    if (pointwise)
+      labels[a] = axis;
+    else if (isPlainTime(axis) && stride == 1)
+      labels[a] = {Digit{AxisKind::Time, axis[0].stride, extent}};
+  }
+  t.set(0, std::move(labels));
+}
+
+/// The letters of an equation without "..."; those of every operand and of the
+/// result.
+static bool parseEquation(StringRef equation, unsigned operands,
+                          SmallVectorImpl<std::string> &terms,
+                          std::string &result) {
+  std::string text;
+  for (char c : equation)
+    if (c != ' ')
+      text.push_back(c);
+  auto [left, right] = StringRef(text).split("->");
+  if (!StringRef(text).contains("->") || StringRef(text).contains('.'))
+    return false;
+  SmallVector<StringRef> parts;
+  left.split(parts, ',');
+  if (parts.size() != operands)
+    return false;
+  for (StringRef part : parts)
+    terms.push_back(part.str());
+  result = right.str();
+  return true;
+}
+
+static void einsum(AxisTransfer &t) {
+  SmallVector<std::string> terms;
+  std::string result;
+  if (!parseEquation(t.node.getString("equation", ""), t.numInputs(), terms,
+                     result) ||
+      result.size() != t.resultShape(0).size())
+    return t.mix();
+  for (unsigned i = 0; i < terms.size(); ++i)
+    if (int64_t(terms[i].size()) != t.rank(i))
+      return t.mix();
+  ValueAxes labels;
+  for (auto [position, letter] : llvm::enumerate(result)) {
+    SmallVector<const Digits *> candidates;
+    for (unsigned i = 0; i < terms.size(); ++i)
+      for (auto [a, c] : llvm::enumerate(terms[i]))
+        if (c == letter && t.shape(i)[a] == t.resultShape(0)[position])
+          candidates.push_back(&t.axes(i)[a]);
+    labels.push_back(t.join(candidates, t.resultShape(0)[position]));
+  }
+  for (unsigned i = 0; i < terms.size(); ++i)
+    for (auto [a, c] : llvm::enumerate(terms[i]))
+      if (result.find(c) == std::string::npos && isLabelled(t.axes(i)[a]))
+        t.mix();
+  t.set(0, std::move(labels));
+}
+
+void registerContractionAxisRules(AxisRuleTable &table) {
+  table["MatMul"] = matmul;
+  table["Gemm"] = gemm;
+  table["Conv"] = conv;
+  table["Einsum"] = einsum;
+}
+
+} // namespace ssmc

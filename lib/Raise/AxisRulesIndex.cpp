@@ -1,0 +1,248 @@
+//===- AxisRulesIndex.cpp - axis labels through slices and gathers --------===//
+
+#include "lib/Raise/AxisRules.h"
+
+#include "lib/Eval/Tensor.h"
+
+using namespace mlir;
+
+namespace ssmc {
+
+static void gather(AxisTransfer &t) {
+  int64_t rank = t.rank(0);
+  int64_t axis = AxisTransfer::axisOf(t.node.getInt("axis", 0), rank);
+  if (axis < 0)
+    return t.mix();
+  const ValueAxes &data = t.axes(0);
+  ValueAxes labels(data.begin(), data.begin() + axis);
+  labels.append(t.axes(1).begin(), t.axes(1).end());
+  labels.append(data.begin() + axis + 1, data.end());
+  t.set(0, labels);
+  if (t.isConstant(0))
+    return; // a table: each index finds its own row
+  const Digits &digits = data[axis];
+  if (!t.isConstant(1)) {
+    t.mix();
+    t.set(0, unlabelled(t.resultShape(0)));
+    return;
+  }
+  if (!isLabelled(digits))
+    return;
+  int64_t extent = t.shape(0)[axis];
+  if (extent == 1)
+    return;
+  t.mix();
+  auto indices = t.ints(1);
+  if (!indices)
+    return;
+  if (indices->size() == 1 && isPlainTime(digits)) {
+    int64_t k = indices->front() < 0 ? indices->front() + extent
+                                     : indices->front();
+    t.covers(0, 0, digits[0], k, k + 1);
+  } else if (t.rank(1) == 1 && int64_t(indices->size()) == extent &&
+             isPlainTime(digits)) {
+    labels[axis] = digits; // the same tokens in another order
+    t.set(0, labels);
+  }
+}
+
+/// Cuts `count` positions from `start`, `step` apart, out of axis `axis`.
+static void cut(AxisTransfer &t, unsigned result, Digits &digits,
+                int64_t start, int64_t step, int64_t count) {
+  int64_t extent = 1;
+  for (const Digit &digit : digits)
+    extent *= digit.extent;
+  if (start == 0 && step == 1 && count == extent)
+    return;
+  if (!isLabelled(digits)) {
+    digits = {Digit{AxisKind::Other, 1, count}};
+    return;
+  }
+  if (!isPlainTime(digits)) {
+    t.mix();
+    digits = {Digit{AxisKind::Other, 1, count}};
+    return;
+  }
+  bool unpads = start == 0 && step == 1 && count >= t.length() &&
+                t.tokenClass(0) == TokenClass::PerToken;
+  if (!unpads)
+    t.mix();
+  if (step == -1 && count == extent)
+    return; // time reversed: mixes, and is a sequence still
+  if (step > 0) {
+    t.covers(result, 0, digits[0], start, start + (count - 1) * step + 1);
+    digits[0].stride *= step;
+    digits[0].extent = count;
+  } else {
+    digits = {Digit{AxisKind::Other, 1, count}};
+  }
+}
+
+static void slice(AxisTransfer &t) {
+  auto starts = t.intsOrAttr(1, "starts");
+  auto axes = t.intsOrAttr(3, "axes");
+  std::optional<SmallVector<int64_t>> steps;
+  if (t.has(4))
+    steps = t.ints(4);
+  int64_t rank = t.rank(0);
+  ValueAxes labels = t.axes(0);
+  if (!starts || (t.has(3) && !axes) || (t.has(4) && !steps)) {
+    // Where the cut is computed, only the axes that kept their extent are sure.
+    t.mix();
+    return t.setLike(0, 0);
+  }
+  for (unsigned i = 0; i < starts->size(); ++i) {
+    int64_t axis = AxisTransfer::axisOf(
+        axes && i < axes->size() ? (*axes)[i] : int64_t(i), rank);
+    if (axis < 0)
+      return t.mix();
+    int64_t extent = t.shape(0)[axis];
+    int64_t step = steps && i < steps->size() ? (*steps)[i] : 1;
+    int64_t start = (*starts)[i];
+    if (start < 0)
+      start += extent;
+    start = std::clamp<int64_t>(start, 0, step < 0 ? extent - 1 : extent);
+    cut(t, 0, labels[axis], start, step, t.resultShape(0)[axis]);
+  }
+  t.set(0, std::move(labels));
+}
+
+static void split(AxisTransfer &t) {
+  int64_t axis = AxisTransfer::axisOf(t.node.getInt("axis", 0), t.rank(0));
+  if (axis < 0)
+    return t.mix();
+  int64_t start = 0;
+  for (unsigned r = 0, e = t.node->getNumResults(); r < e; ++r) {
+    ValueAxes labels = t.axes(0);
+    int64_t count = t.resultShape(r)[axis];
+    cut(t, r, labels[axis], start, 1, count);
+    start += count;
+    t.set(r, std::move(labels));
+  }
+}
+
+/// Values of consecutive steps side by side are time; everything else along a
+/// labelled axis mixes.
+static void concat(AxisTransfer &t) {
+  int64_t rank = t.resultShape(0).size();
+  int64_t axis = AxisTransfer::axisOf(t.node.getInt("axis", 0), rank);
+  if (axis < 0)
+    return t.mix();
+  unsigned n = t.numInputs();
+  ValueAxes labels;
+  for (int64_t a = 0; a < rank; ++a) {
+    if (a == axis) {
+      labels.push_back({Digit{AxisKind::Other, 1, t.resultShape(0)[a]}});
+      continue;
+    }
+    SmallVector<const Digits *> candidates;
+    for (unsigned i = 0; i < n; ++i)
+      candidates.push_back(&t.axes(i)[a]);
+    labels.push_back(t.join(candidates, t.resultShape(0)[a]));
+  }
+  int64_t width = t.shape(0)[axis];
+  int64_t stride = n ? t.length() / n : 0;
+  bool forward = n > 1 && stride > 0, backward = forward;
+  for (unsigned i = 0; i < n && (forward || backward); ++i) {
+    StepRange range = t.steps(i);
+    bool same = t.shape(i)[axis] == width && range.known() &&
+                (width == 1 || width == stride);
+    forward &= same && range.last == int64_t(i + 1) * stride - 1;
+    backward &= same && range.first == int64_t(i) * stride;
+  }
+  if (forward || backward)
+    labels[axis] = {width == 1 ? Digit{AxisKind::Time, stride, int64_t(n)}
+                               : Digit{AxisKind::Time, 1, int64_t(n) * width}};
+  else
+    for (unsigned i = 0; i < n; ++i)
+      if (isLabelled(t.axes(i)[axis]) && t.shape(i)[axis] > 0)
+        t.mix();
+  // A batch of one stays what it is only if nothing is put beside it.
+  t.set(0, std::move(labels));
+}
+
+/// The one index along an axis that a constant tensor of indices holds.
+static std::optional<int64_t> uniformIndex(Value indices, int64_t extent) {
+  auto constant = indices.getDefiningOp<onnx::ConstantOp>();
+  if (!constant)
+    return std::nullopt;
+  FailureOr<Tensor> tensor = Tensor::fromAttr(constant.getValue());
+  if (failed(tensor) || tensor->isFloat() || tensor->getNumElements() == 0)
+    return std::nullopt;
+  int64_t k = tensor->ints().front();
+  if (llvm::any_of(tensor->ints(), [&](int64_t i) { return i != k; }))
+    return std::nullopt;
+  return k < 0 ? k + extent : k;
+}
+
+/// Labels of a buffer that is written into: its own, or those of what is
+/// written where the extents agree.
+static void written(AxisTransfer &t, unsigned updates) {
+  t.mix();
+  ValueAxes labels = t.axes(0);
+  if (t.rank(updates) == t.rank(0))
+    for (auto [a, axis] : llvm::enumerate(labels))
+      if (!isLabelled(axis) && t.shape(updates)[a] == t.shape(0)[a])
+        axis = t.axes(updates)[a];
+  t.set(0, std::move(labels));
+}
+
+static void scatterElements(AxisTransfer &t) {
+  written(t, 2);
+  int64_t axis = AxisTransfer::axisOf(t.node.getInt("axis", 0), t.rank(0));
+  if (axis < 0 || t.rank(2) != t.rank(0) ||
+      t.node.getString("reduction", "none") != "none")
+    return;
+  for (int64_t a = 0, rank = t.rank(0); a < rank; ++a)
+    if (t.shape(2)[a] != (a == axis ? 1 : t.shape(0)[a]))
+      return;
+  if (auto index = uniformIndex(t.input(1), t.shape(0)[axis]))
+    t.fill(axis, *index, 2);
+}
+
+/// Indices that name every element of slab k along one axis, in any order of
+/// the other axes.
+static void scatterND(AxisTransfer &t) {
+  written(t, 2);
+  auto indices = t.ints(1, 1 << 20);
+  if (!indices || t.rank(1) == 0 ||
+      t.node.getString("reduction", "none") != "none")
+    return;
+  int64_t depth = t.shape(1).back();
+  if (depth < 1 || depth > t.rank(0))
+    return;
+  int64_t rows = indices->size() / depth;
+  for (int64_t axis = 0; axis < depth; ++axis) {
+    int64_t others = 1;
+    for (int64_t a = 0; a < depth; ++a)
+      if (a != axis)
+        others *= t.shape(0)[a];
+    int64_t k = (*indices)[axis];
+    bool slab = rows == others;
+    for (int64_t r = 0; r < rows && slab; ++r)
+      slab = (*indices)[r * depth + axis] == k;
+    if (!slab)
+      continue;
+    if (k < 0)
+      k += t.shape(0)[axis];
+    return t.fill(axis, k, 2);
+  }
+}
+
+/// Keeps what does not move along `axis`, mixes where that is a sequence.
+static void gatherElements(AxisTransfer &t) {
+  t.mix();
+  t.setLike(0, 0);
+}
+
+void registerIndexAxisRules(AxisRuleTable &table) {
+  table["Gather"] = gather;
+  table["Slice"] = slice;
+  table["Split"] = split;
+  table["Concat"] = concat;
+  table["ScatterElements"] = scatterElements;
+  table["ScatterND"] = scatterND;
+  table["GatherElements"] = gatherElements;
+}
+
+} // namespace ssmc

@@ -1,0 +1,162 @@
+//===- Graph.cpp - a read-only view of one graph at fixed sizes -----------===//
+
+#include "lib/Raise/Graph.h"
+
+#include "lib/Eval/Tensor.h"
+#include "llvm/ADT/StringSet.h"
+
+using namespace mlir;
+
+namespace ssmc {
+
+std::optional<SmallVector<int64_t>> constantInts(Value value, int64_t limit) {
+  auto constant = value.getDefiningOp<onnx::ConstantOp>();
+  if (!constant)
+    return std::nullopt;
+  ShapedType type = constant.getValue().getShapedType();
+  if (!type.getElementType().isIntOrIndex() || type.getNumElements() > limit)
+    return std::nullopt;
+  FailureOr<Tensor> tensor = Tensor::fromAttr(constant.getValue());
+  if (failed(tensor))
+    return std::nullopt;
+  return SmallVector<int64_t>(tensor->ints());
+}
+
+Graph::Graph(func::FuncOp func) : func(func) {
+  bindSymbols();
+  auto note = [&](Value value) {
+    auto type = dyn_cast<RankedTensorType>(value.getType());
+    if (!type)
+      return;
+    SmallVector<int64_t, 4> shape(type.getShape());
+    if (auto dims = dyn_cast_or_null<onnx::DimsAttr>(type.getEncoding())) {
+      AffineMap map = dims.getMap().getValue();
+      SmallVector<Attribute> symbols;
+      Builder builder(type.getContext());
+      for (Attribute name : dims.getSymbols())
+        symbols.push_back(
+            builder.getIndexAttr(getBinding(cast<StringAttr>(name).getValue())));
+      symbols.resize(map.getNumSymbols(), builder.getIndexAttr(1));
+      SmallVector<Attribute> extents;
+      if (map.getNumDims() != 0 || map.getNumResults() != shape.size() ||
+          failed(map.constantFold(symbols, extents)))
+        return;
+      for (auto [extent, attr] : llvm::zip(shape, extents))
+        extent = cast<IntegerAttr>(attr).getInt();
+    }
+    if (llvm::none_of(shape, [](int64_t e) { return e < 0; }))
+      shapes[value] = shape;
+  };
+
+  Block &body = func.getBody().front();
+  for (BlockArgument argument : body.getArguments()) {
+    note(argument);
+    dependent.insert(argument);
+  }
+  for (Operation &op : body.without_terminator()) {
+    indices[&op] = nodes.size();
+    nodes.push_back(&op);
+    for (Value result : op.getResults())
+      note(result);
+    auto node = dyn_cast<onnx::NodeOp>(op);
+    // The extents of a value are known even where its data is not.
+    if (node && node.getDomain().empty() &&
+        (node.getOpType() == "Shape" || node.getOpType() == "Size")) {
+      bindExtents(node);
+      continue;
+    }
+    if (op.getNumRegions() || llvm::any_of(op.getOperands(), [&](Value v) {
+          return dependent.contains(v);
+        }))
+      dependent.insert_range(op.getResults());
+  }
+}
+
+/// Gives the value of a Shape or Size node from the shape alone.
+void Graph::bindExtents(onnx::NodeOp node) {
+  auto shape = node.hasInput(0) ? getShape(node.getInputs()[0]) : std::nullopt;
+  if (!shape || node->getNumResults() != 1)
+    return;
+  MLIRContext *context = node.getContext();
+  if (node.getOpType() == "Size") {
+    int64_t size = 1;
+    for (int64_t extent : *shape)
+      size *= extent;
+    Tensor value = Tensor::integers(context, {size});
+    return constants.bind(node->getResult(0), value.reshaped({}));
+  }
+  int64_t rank = shape->size();
+  auto clamp = [&](int64_t at) {
+    return std::clamp<int64_t>(at < 0 ? at + rank : at, 0, rank);
+  };
+  int64_t begin = clamp(node.getInt("start", 0));
+  int64_t end = clamp(node.getInt("end", rank));
+  constants.bind(node->getResult(0),
+                 Tensor::integers(context, shape->slice(
+                                               begin, std::max(begin, end) -
+                                                          begin)));
+}
+
+/// A symbol named by a number is that number: exporters name a dimension so
+/// when they have fixed it. Others become small, pairwise different numbers.
+void Graph::bindSymbols() {
+  auto module = func->getParentOfType<ModuleOp>();
+  auto names = module ? module->getAttrOfType<ArrayAttr>(onnx::kSymbolsAttr)
+                      : ArrayAttr();
+  if (!names)
+    return;
+  // The first dimension of an input is taken for a batch: small. Any other may
+  // be a length: long enough for a recurrence to show.
+  llvm::StringSet<> leading;
+  for (Type type : func.getArgumentTypes())
+    if (auto tensor = dyn_cast<RankedTensorType>(type))
+      if (auto dims = dyn_cast_or_null<onnx::DimsAttr>(tensor.getEncoding()))
+        if (tensor.getRank())
+          if (auto symbol = dyn_cast<AffineSymbolExpr>(
+                  dims.getMap().getValue().getResult(0)))
+            if (symbol.getPosition() < dims.getSymbols().size())
+              leading.insert(cast<StringAttr>(
+                                 dims.getSymbols()[symbol.getPosition()])
+                                 .getValue());
+  int64_t batch = 2, length = 16;
+  for (Attribute attr : names) {
+    auto name = dyn_cast<StringAttr>(attr);
+    if (!name)
+      continue;
+    int64_t number;
+    if (!name.getValue().getAsInteger(10, number) && number > 0)
+      bindings[name.getValue()] = number;
+    else if (leading.contains(name.getValue()))
+      bindings[name.getValue()] = batch++;
+    else {
+      bindings[name.getValue()] = length;
+      length += 8;
+    }
+    constants.bindSymbol(name.getValue(), bindings[name.getValue()]);
+  }
+}
+
+int64_t Graph::getBinding(StringRef name) const {
+  auto it = bindings.find(name);
+  return it == bindings.end() ? 1 : it->second;
+}
+
+int64_t Graph::indexOf(Operation *op) const {
+  auto it = indices.find(op);
+  return it == indices.end() ? -1 : it->second;
+}
+
+std::optional<ArrayRef<int64_t>> Graph::getShape(Value value) const {
+  auto it = shapes.find(value);
+  if (it == shapes.end())
+    return std::nullopt;
+  return ArrayRef<int64_t>(it->second);
+}
+
+FailureOr<Tensor> Graph::evaluateConstant(Value value) const {
+  if (dependsOnInput(value))
+    return failure();
+  return constants.get(value);
+}
+
+} // namespace ssmc

@@ -1,0 +1,59 @@
+//===- Graph.h - a read-only view of one graph at fixed sizes ---*- C++ -*-===//
+//
+// Raising asks the same few questions of every node many times: its place in
+// topological order, static extents of its values, whether a value depends on
+// the data of an input, the elements of a small integer constant. This view
+// answers them in constant time. Symbolic extents are bound to small numbers,
+// so that a graph whose batch is free is analysed like a traced one.
+//
+//===----------------------------------------------------------------------===//
+
+#pragma once
+
+#include "dialects/onnx/OnnxOps.h"
+#include "lib/Eval/Evaluator.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "llvm/ADT/DenseMap.h"
+
+namespace ssmc {
+
+class Graph {
+public:
+  explicit Graph(mlir::func::FuncOp func);
+
+  mlir::func::FuncOp getFunc() const { return func; }
+  /// The ops of the body in order, which is topological, without the return.
+  llvm::ArrayRef<mlir::Operation *> getNodes() const { return nodes; }
+  /// Position in `getNodes`, or -1 for the terminator and nested ops.
+  int64_t indexOf(mlir::Operation *op) const;
+
+  /// The extents under the binding; nothing where they are not known.
+  std::optional<llvm::ArrayRef<int64_t>> getShape(mlir::Value value) const;
+  /// True where the data of a graph input can reach the value. Extents of an
+  /// input are not data.
+  bool dependsOnInput(mlir::Value value) const {
+    return dependent.contains(value);
+  }
+  /// The value of something that no input's data reaches. Computed once.
+  mlir::FailureOr<Tensor> evaluateConstant(mlir::Value value) const;
+  /// What symbol `name` is bound to.
+  int64_t getBinding(llvm::StringRef name) const;
+
+private:
+  void bindSymbols();
+  void bindExtents(mlir::onnx::NodeOp node);
+
+  mlir::func::FuncOp func;
+  std::vector<mlir::Operation *> nodes;
+  llvm::DenseMap<mlir::Operation *, int64_t> indices;
+  llvm::DenseMap<mlir::Value, llvm::SmallVector<int64_t, 4>> shapes;
+  llvm::DenseSet<mlir::Value> dependent;
+  llvm::StringMap<int64_t> bindings;
+  mutable Evaluator constants;
+};
+
+/// The value of an integer constant, looking through nothing else.
+std::optional<llvm::SmallVector<int64_t>> constantInts(mlir::Value value,
+                                                       int64_t limit = 4096);
+
+} // namespace ssmc
