@@ -20,8 +20,12 @@ endfunction()
 add_library(SsmPch OBJECT ${CMAKE_SOURCE_DIR}/cmake/pch.cpp)
 ssmc_target_options(SsmPch)
 target_precompile_headers(SsmPch PRIVATE ${CMAKE_SOURCE_DIR}/cmake/pch.h)
-# Without time stamps in it, equal precompiled headers hash alike in ccache.
 target_compile_options(SsmPch PRIVATE "SHELL:-Xclang -fno-pch-timestamp")
+# The precompiled header names its build folder, so its bytes differ between
+# checkouts. ccache takes this sum for it instead.
+file(SHA256 ${CMAKE_SOURCE_DIR}/cmake/pch.h SSMC_PCH_SUM)
+file(WRITE ${CMAKE_BINARY_DIR}/CMakeFiles/SsmPch.dir/cmake_pch.hxx.pch.sum
+  "${SSMC_PCH_SUM} ${LLVM_PACKAGE_VERSION}\n")
 
 # ssmc_library(Name SOURCES... DEPENDS generated-targets... LINK libraries...)
 function(ssmc_library name)

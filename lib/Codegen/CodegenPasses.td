@@ -53,6 +53,44 @@ def SsmDecomposeConcat : Pass<"ssm-decompose-concat", "::mlir::ModuleOp"> {
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::affine::AffineDialect"];
 }
 
+def SsmHoistBuffers : Pass<"ssm-hoist-buffers", "::mlir::ModuleOp"> {
+  let summary = "allocate buffers in the entry's block where that is possible";
+  let description = [{
+    A `memref.alloc` inside a loop, whose size is a function of the symbols and
+    which does not outlive the iteration, moves to the entry's block, where
+    `ssm-plan-memory` finds a place for it. Inside parallel loops every
+    iteration needs its own: small static buffers there go to the stack.
+  }];
+  let dependentDialects = ["::mlir::memref::MemRefDialect"];
+}
+
+def SsmOutlineKernels : Pass<"ssm-outline-kernels", "::mlir::ModuleOp"> {
+  let summary = "make a function of each loop of an entry, equal ones once";
+  let description = [{
+    Each linalg op, ssm op and loop of the entry's block becomes a call of a
+    private function, a kernel. Kernels with equal bodies are merged, so that
+    the layers of a model share theirs and the cost of compilation does not
+    depend on their number. A kernel takes the context, then its operands in
+    pieces: buffers as pointers with the extents that are not static. A pointer
+    is `noalias` where no other argument can reach memory that either writes.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::LLVM::LLVMDialect"];
+}
+
+def SsmParallelToRuntime : Pass<"ssm-parallel-to-runtime", "::mlir::ModuleOp"> {
+  let summary = "run outermost parallel loops on the runtime's threads";
+  let description = [{
+    The outermost `scf.parallel` loops of entries and kernels become functions
+    that `ssmrt_parallel_for` calls with pieces of the iteration space. How
+    many iterations make a piece is decided at run time from the work of one;
+    a loop with less than a piece of work is called directly. Inner parallel
+    loops stay, for a serial lowering.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::LLVM::LLVMDialect",
+                           "::mlir::scf::SCFDialect"];
+}
+
 def SsmPlanMemory : Pass<"ssm-plan-memory", "::mlir::ModuleOp"> {
   let summary = "place the buffers of each entry in its workspace";
   let description = [{

@@ -16,6 +16,14 @@ llvm::SmallVector<func::FuncOp> ssmc::entries(ModuleOp module) {
   return result;
 }
 
+Value ssmc::contextOf(func::FuncOp func) {
+  if (func.isExternal())
+    return {};
+  if (func->hasAttr(kEntryAttr))
+    return func.getArgument(kContext);
+  return func->hasAttr(kKernelAttr) ? func.getArgument(0) : Value();
+}
+
 Value ssmc::bytesAt(OpBuilder &builder, Location loc, Value pointer) {
   MLIRContext *context = builder.getContext();
   Type i64 = builder.getI64Type();

@@ -24,8 +24,10 @@ enum EntryArg : unsigned {
   kNumEntryArgs
 };
 
-/// Unit attribute on `ssm_E_run`.
+/// On `ssm_E_run`: the name of the entry.
 inline constexpr llvm::StringLiteral kEntryAttr = "ssm.entry";
+/// On a kernel, a private function whose first argument is the context.
+inline constexpr llvm::StringLiteral kKernelAttr = "ssm.kernel";
 inline constexpr llvm::StringLiteral kSignatureAttr = "ssm.signature";
 inline constexpr llvm::StringLiteral kEntriesAttr = "ssm.entries";
 inline constexpr llvm::StringLiteral kWeightsAttr = "ssm.weights";
@@ -35,6 +37,9 @@ inline constexpr int64_t kAlignment = 64;
 
 /// The `ssm_E_run` functions of a module, after `ssm-lower-entries`.
 llvm::SmallVector<mlir::func::FuncOp> entries(mlir::ModuleOp module);
+
+/// The run's context in an entry or kernel; null in other functions.
+mlir::Value contextOf(mlir::func::FuncOp func);
 
 /// `memref<?xi8>` at `pointer`. The LLVM ops that build the descriptor are
 /// joined to the buffer by a cast, which disappears in the lowering to LLVM.

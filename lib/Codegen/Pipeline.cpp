@@ -1,5 +1,6 @@
 //===- Pipeline.cpp - the order of the passes -----------------------------===//
 
+#include "dialects/ssm/SsmPasses.h"
 #include "lib/Codegen/Codegen.h"
 #include "lib/Codegen/CodegenPasses.h"
 
@@ -11,11 +12,13 @@
 #include "mlir/Dialect/Linalg/Passes.h"
 #include "mlir/Dialect/Math/Transforms/Passes.h"
 #include "mlir/Dialect/MemRef/Transforms/Passes.h"
+#include "mlir/Dialect/SCF/Transforms/Passes.h"
 #include "mlir/Pass/PassRegistry.h"
 #include "mlir/Transforms/Passes.h"
 
 using namespace mlir;
 using namespace ssmc;
+namespace ssm = mlir::ssm;
 
 namespace {
 
@@ -75,10 +78,23 @@ struct CommandLineOptions : PassPipelineOptions<CommandLineOptions> {
 
 void ssmc::buildCodegenPipeline(OpPassManager &pm,
                                 const CodegenOptions &options) {
+  bool optimized = options.optLevel > 0;
   pm.addPass(createInlinerPass());
+  if (!optimized)
+    pm.addPass(ssm::createSsmDecompose());
   addBufferization(pm);
-  pm.addPass(createConvertLinalgToLoopsPass());
+  pm.addPass(createSsmHoistBuffers());
   pm.addPass(createSsmPlanMemory());
+  cleanUp(pm);
+  pm.addPass(createSsmOutlineKernels());
+  if (optimized) {
+    pm.addPass(createConvertLinalgToParallelLoopsPass());
+    pm.addPass(createForallToParallelLoopPass());
+    cleanUp(pm);
+    pm.addPass(createSsmParallelToRuntime());
+  } else {
+    pm.addPass(createConvertLinalgToLoopsPass());
+  }
   addLoweringToLLVM(pm);
 }
 

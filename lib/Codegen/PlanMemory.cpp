@@ -1,25 +1,21 @@
 //===- PlanMemory.cpp - place the buffers of each entry in its workspace --===//
 //
-// A buffer lives from the op of the entry's block in which it is allocated to
-// the last one that uses it or an alias of it; an allocation inside a loop so
-// lives as long as the loop. Its size must be computable from the symbols
-// alone: its backward slice is then repeated at the start of the entry and in
-// `ssm_E_workspace`, in both places by the same code.
+// A buffer lives from the op that allocates it to the last op of the entry's
+// block that uses it or an alias of it. Its size must be computable from the
+// symbols alone: the backward slice of the size is then repeated at the start
+// of the entry and in `ssm_E_workspace`, in both places by the same code.
 //
 //===----------------------------------------------------------------------===//
 
 #include "lib/Codegen/CodegenPasses.h"
 #include "lib/Codegen/Entry.h"
 #include "lib/Codegen/SlotAllocator.h"
+#include "lib/Codegen/SymbolFunctions.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Bufferization/Transforms/BufferViewFlowAnalysis.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
-#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/IRMapping.h"
-#include "mlir/IR/Matchers.h"
-#include "mlir/Interfaces/LoopLikeInterface.h"
-#include "mlir/Interfaces/SideEffectInterfaces.h"
 
 namespace ssmc {
 #define GEN_PASS_DEF_SSMPLANMEMORY
@@ -31,74 +27,6 @@ using namespace ssmc;
 
 namespace {
 
-/// What a symbol is taken to be when sizes are compared.
-constexpr int64_t kNominalSymbol = 256;
-
-/// Values that are functions of the symbols: can they be computed anywhere, and
-/// about how large are they?
-class SymbolFunctions {
-public:
-  explicit SymbolFunctions(Value symbols) : symbols(symbols) {}
-
-  bool contains(Value value) {
-    if (value == symbols)
-      return true;
-    Operation *op = value.getDefiningOp();
-    if (!op)
-      return false;
-    auto [it, isNew] = known.try_emplace(op, false);
-    if (!isNew)
-      return it->second;
-    auto load = dyn_cast<LLVM::LoadOp>(op);
-    bool pure = load ? load.getInvariant() : isPure(op);
-    bool result = pure && op->getNumRegions() == 0 &&
-                  llvm::all_of(op->getOperands(),
-                               [&](Value operand) { return contains(operand); });
-    return known[op] = result;
-  }
-
-  int64_t estimate(Value value) {
-    APInt constant;
-    if (matchPattern(value, m_ConstantInt(&constant)))
-      return constant.getSExtValue();
-    Operation *op = value.getDefiningOp();
-    if (!op || isa<LLVM::LoadOp>(op))
-      return kNominalSymbol;
-    auto it = estimates.find(value);
-    if (it != estimates.end())
-      return it->second;
-    SmallVector<Attribute> operands;
-    for (Value operand : op->getOperands()) {
-      if (!operand.getType().isIntOrIndex())
-        return kNominalSymbol;
-      operands.push_back(
-          IntegerAttr::get(operand.getType(), estimate(operand)));
-    }
-    SmallVector<OpFoldResult> folded;
-    int64_t result = kNominalSymbol;
-    if (succeeded(op->fold(operands, folded)) && folded.size() == 1)
-      if (auto attr = dyn_cast_if_present<IntegerAttr>(
-              dyn_cast<Attribute>(folded[0])))
-        result = attr.getValue().getSExtValue();
-    return estimates[value] = result;
-  }
-
-  /// Repeats the computation of `value` at the builder.
-  static Value clone(OpBuilder &builder, Value value, IRMapping &mapping) {
-    if (Value mapped = mapping.lookupOrNull(value))
-      return mapped;
-    for (Value operand : value.getDefiningOp()->getOperands())
-      clone(builder, operand, mapping);
-    builder.clone(*value.getDefiningOp(), mapping);
-    return mapping.lookup(value);
-  }
-
-private:
-  Value symbols;
-  DenseMap<Operation *, bool> known;
-  DenseMap<Value, int64_t> estimates;
-};
-
 class EntryPlan {
 public:
   explicit EntryPlan(func::FuncOp entry)
@@ -107,13 +35,10 @@ public:
   void run();
 
 private:
-  bool isPlannable(memref::AllocOp alloc,
-                   const BufferViewFlowAnalysis::ValueSetT &aliases);
   Lifetime lifetimeOf(memref::AllocOp alloc,
                       const BufferViewFlowAnalysis::ValueSetT &aliases);
   SmallVector<Value> emitOffsets(OpBuilder &builder, Value symbols);
   void emitWorkspaceFunction();
-  void allocateAtRunTime(memref::AllocOp alloc);
 
   func::FuncOp entry;
   SymbolFunctions functions;
@@ -136,28 +61,6 @@ Value bytesOf(OpBuilder &builder, Location loc, MemRefType type,
 }
 
 } // namespace
-
-bool EntryPlan::isPlannable(memref::AllocOp alloc,
-                            const BufferViewFlowAnalysis::ValueSetT &aliases) {
-  if (!alloc.getType().getLayout().isIdentity() ||
-      !llvm::all_of(alloc.getDynamicSizes(),
-                    [&](Value size) { return functions.contains(size); }))
-    return false;
-  for (Operation *parent = alloc->getParentOp(); parent != entry;
-       parent = parent->getParentOp()) {
-    // Iterations that run at once need memory of their own.
-    if (isa<scf::ParallelOp, scf::ForallOp>(parent))
-      return false;
-    // A buffer handed on to the next iteration must outlive the next one's.
-    if (isa<LoopLikeOpInterface>(parent))
-      for (Value alias : aliases)
-        if (alias.getDefiningOp() == parent ||
-            (isa<BlockArgument>(alias) &&
-             alias.getParentBlock()->getParentOp() == parent))
-          return false;
-  }
-  return true;
-}
 
 Lifetime
 EntryPlan::lifetimeOf(memref::AllocOp alloc,
@@ -223,20 +126,52 @@ void EntryPlan::emitWorkspaceFunction() {
   func::ReturnOp::create(builder, entry.getLoc(), bytes);
 }
 
+void EntryPlan::run() {
+  unsigned count = 0;
+  for (Operation &op : entry.getBody().front())
+    positions[&op] = count++;
+  BufferViewFlowAnalysis analysis(entry);
+  SmallVector<Lifetime> lifetimes;
+  for (auto alloc : entry.getBody().front().getOps<memref::AllocOp>()) {
+    if (!alloc.getType().getLayout().isIdentity() ||
+        !llvm::all_of(alloc.getDynamicSizes(),
+                      [&](Value size) { return functions.contains(size); }))
+      continue;
+    planned.push_back(alloc);
+    lifetimes.push_back(lifetimeOf(alloc, analysis.resolve(alloc)));
+  }
+  slots = assignSlots(lifetimes);
+  emitWorkspaceFunction();
+  if (planned.empty())
+    return;
+
+  OpBuilder builder = OpBuilder::atBlockBegin(&entry.getBody().front());
+  Value arena = bytesAt(builder, entry.getLoc(), entry.getArgument(kWorkspace));
+  SmallVector<Value> offsets =
+      emitOffsets(builder, entry.getArgument(kSymbols));
+  for (auto [alloc, slot] : llvm::zip_equal(planned, slots)) {
+    builder.setInsertionPoint(alloc);
+    alloc.replaceAllUsesWith(viewOf(builder, alloc.getLoc(), arena,
+                                    offsets[slot], alloc.getType(),
+                                    alloc.getDynamicSizes()));
+    alloc.erase();
+  }
+}
+
 /// A buffer whose size is known during the run only.
-void EntryPlan::allocateAtRunTime(memref::AllocOp alloc) {
+static void allocateAtRunTime(memref::AllocOp alloc, Value context) {
   OpBuilder builder(alloc);
   Location loc = alloc.getLoc();
-  Type pointer = entry.getArgument(kContext).getType();
+  Type pointer = context.getType();
   Type i64 = builder.getI64Type();
   auto function =
-      declareRuntime(entry->getParentOfType<ModuleOp>(), "ssmrt_alloc",
+      declareRuntime(alloc->getParentOfType<ModuleOp>(), "ssmrt_alloc",
                      builder.getFunctionType({pointer, i64}, {pointer}));
   Value bytes =
       bytesOf(builder, loc, alloc.getType(), alloc.getDynamicSizes());
   bytes = arith::IndexCastOp::create(builder, loc, i64, bytes);
-  auto call = func::CallOp::create(
-      builder, loc, function, ValueRange{entry.getArgument(kContext), bytes});
+  auto call = func::CallOp::create(builder, loc, function,
+                                   ValueRange{context, bytes});
   Value zero = arith::ConstantIndexOp::create(builder, loc, 0);
   Value buffer = bytesAt(builder, loc, call.getResult(0));
   alloc.replaceAllUsesWith(viewOf(builder, loc, buffer, zero, alloc.getType(),
@@ -244,51 +179,19 @@ void EntryPlan::allocateAtRunTime(memref::AllocOp alloc) {
   alloc.erase();
 }
 
-void EntryPlan::run() {
-  entry.walk([](memref::DeallocOp op) { op.erase(); });
-  SmallVector<memref::AllocOp> others;
-  SmallVector<Lifetime> lifetimes;
-  {
-    unsigned count = 0;
-    for (Operation &op : entry.getBody().front())
-      positions[&op] = count++;
-    BufferViewFlowAnalysis analysis(entry);
-    entry.walk([&](memref::AllocOp alloc) {
-      auto aliases = analysis.resolve(alloc);
-      if (!isPlannable(alloc, aliases)) {
-        others.push_back(alloc);
-        return;
-      }
-      planned.push_back(alloc);
-      lifetimes.push_back(lifetimeOf(alloc, aliases));
-    });
-  }
-  slots = assignSlots(lifetimes);
-  emitWorkspaceFunction();
-
-  OpBuilder builder = OpBuilder::atBlockBegin(&entry.getBody().front());
-  if (!planned.empty()) {
-    Value arena =
-        bytesAt(builder, entry.getLoc(), entry.getArgument(kWorkspace));
-    SmallVector<Value> offsets =
-        emitOffsets(builder, entry.getArgument(kSymbols));
-    for (auto [alloc, slot] : llvm::zip_equal(planned, slots)) {
-      builder.setInsertionPoint(alloc);
-      alloc.replaceAllUsesWith(viewOf(builder, alloc.getLoc(), arena,
-                                      offsets[slot], alloc.getType(),
-                                      alloc.getDynamicSizes()));
-      alloc.erase();
-    }
-  }
-  for (memref::AllocOp alloc : others)
-    allocateAtRunTime(alloc);
-}
-
 namespace {
 struct PlanMemory : ssmc::impl::SsmPlanMemoryBase<PlanMemory> {
   void runOnOperation() override {
     for (func::FuncOp entry : entries(getOperation()))
       EntryPlan(entry).run();
+    SmallVector<std::pair<memref::AllocOp, Value>> others;
+    for (auto func : getOperation().getOps<func::FuncOp>())
+      if (Value context = contextOf(func)) {
+        func.walk([](memref::DeallocOp op) { op.erase(); });
+        func.walk([&](memref::AllocOp op) { others.push_back({op, context}); });
+      }
+    for (auto [alloc, context] : others)
+      allocateAtRunTime(alloc, context);
   }
 };
 } // namespace

@@ -91,3 +91,30 @@ Tensor Calculator::concat(ArrayRef<Tensor> parts, int64_t axis) {
   }
   return result;
 }
+
+Tensor Calculator::pad(const Tensor &x, ArrayRef<Size> low, ArrayRef<Size> high,
+                       double value) {
+  SmallVector<int64_t> shape;
+  for (int64_t d = 0; d < x.getRank(); ++d)
+    shape.push_back(low[d] + x.getShape()[d] + high[d]);
+  Tensor result = make(x.getElementType(), shape);
+  if (failed)
+    return result;
+  if (value != 0) {
+    if (x.isFloat())
+      llvm::fill(result.mutableFloats(), value);
+    else
+      llvm::fill(result.mutableInts(), toInteger(value, x.getElementType()));
+  }
+  auto strides = rowMajorStrides(shape);
+  int64_t base = 0;
+  for (auto [offset, stride] : llvm::zip(low, strides))
+    base += offset * stride;
+  forEachBroadcast(x.getShape(), {strides}, [&](int64_t i, ArrayRef<int64_t> at) {
+    if (x.isFloat())
+      result.mutableFloats()[base + at[0]] = x.floats()[i];
+    else
+      result.mutableInts()[base + at[0]] = x.ints()[i];
+  });
+  return result;
+}

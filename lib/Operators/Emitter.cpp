@@ -86,6 +86,9 @@ Value Emitter::emitGeneric(ArrayRef<Operand> inputs, ArrayRef<Size> loops,
     for (int64_t d : input.dims)
       exprs.push_back(d == kRepeated ? getAffineConstantExpr(0, context)
                                      : getAffineDimExpr(d, context));
+    for (const Window &window : input.windows)
+      exprs[window.dim] = exprs[window.dim] * window.stride +
+                          getAffineDimExpr(window.loop, context) * window.dilation;
     maps.push_back(AffineMap::get(loops.size(), 0, exprs, context));
     values.push_back(input.value);
   }
@@ -173,4 +176,14 @@ Value Emitter::concat(ArrayRef<Value> parts, int64_t axis) {
     offsets[axis] = add(offsets[axis], size(part, axis));
   }
   return result;
+}
+
+Value Emitter::pad(Value x, ArrayRef<Size> low, ArrayRef<Size> high,
+                   double value) {
+  auto isZero = [](OpFoldResult size) { return isConstantIntValue(size, 0); };
+  if (llvm::all_of(low, isZero) && llvm::all_of(high, isZero))
+    return x;
+  Value filling = arith::ConstantOp::create(
+      builder, loc, identityAttr(builder, elementType(x), value, false));
+  return tensor::PadOp::create(builder, loc, Type(), x, low, high, filling);
 }

@@ -9,6 +9,8 @@ const OperatorTable &OperatorTable::get() {
     OperatorTable table;
     registerBinaryOperators(table);
     registerCastOperators(table);
+    registerConvOperators(table);
+    registerCumulativeOperators(table);
     registerLogicalOperators(table);
     registerNormalizationOperators(table);
     registerChannelNormOperators(table);

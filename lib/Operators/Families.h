@@ -12,6 +12,8 @@
 namespace ssmc {
 void registerBinaryOperators(OperatorTable &);
 void registerCastOperators(OperatorTable &);
+void registerConvOperators(OperatorTable &);
+void registerCumulativeOperators(OperatorTable &);
 void registerLogicalOperators(OperatorTable &);
 void registerNormalizationOperators(OperatorTable &);
 void registerChannelNormOperators(OperatorTable &);

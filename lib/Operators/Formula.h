@@ -26,11 +26,17 @@ namespace ssmc {
 /// A dimension of an operand that is read at 0 throughout.
 inline constexpr int64_t kRepeated = -1;
 
+/// Dimension `dim` of an operand is read at dims[dim] * stride + loop * dilation.
+struct Window {
+  int64_t dim, stride, loop, dilation;
+};
+
 /// An operand of a loop nest: `dims[k]` is the loop its dimension k runs over.
 template <typename V> struct LoopOperand {
   V value;
   llvm::SmallVector<int64_t> dims;
   bool isUnsigned = false;
+  llvm::SmallVector<Window, 0> windows = {};
 };
 
 /// Loops 0 .. rank-1.
@@ -83,6 +89,9 @@ public:
                 llvm::ArrayRef<Size> sizes);
   Tensor slice(const Tensor &x, int64_t axis, Size offset, Size size);
   Tensor concat(llvm::ArrayRef<Tensor> parts, int64_t axis);
+  /// Surrounds `x` by `value`.
+  Tensor pad(const Tensor &x, llvm::ArrayRef<Size> low,
+             llvm::ArrayRef<Size> high, double value);
 
   /// Set where a result is too large to be held; results are then empty.
   bool failed = false;
@@ -144,6 +153,8 @@ public:
                llvm::ArrayRef<Size> sizes);
   Value slice(Value x, int64_t axis, Size offset, Size size);
   Value concat(llvm::ArrayRef<Value> parts, int64_t axis);
+  Value pad(Value x, llvm::ArrayRef<Size> low, llvm::ArrayRef<Size> high,
+            double value);
 
   mlir::OpBuilder &builder;
   mlir::Location loc;

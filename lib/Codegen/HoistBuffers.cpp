@@ -1,0 +1,101 @@
+//===- HoistBuffers.cpp - buffers out of loops ----------------------------===//
+
+#include "lib/Codegen/CodegenPasses.h"
+#include "lib/Codegen/Entry.h"
+#include "lib/Codegen/SymbolFunctions.h"
+
+#include "mlir/Dialect/Bufferization/Transforms/BufferViewFlowAnalysis.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Interfaces/LoopLikeInterface.h"
+
+namespace ssmc {
+#define GEN_PASS_DEF_SSMHOISTBUFFERS
+#include "lib/Codegen/CodegenPasses.h.inc"
+} // namespace ssmc
+
+using namespace mlir;
+using namespace ssmc;
+
+/// Largest buffer that goes to the stack of a thread.
+static constexpr int64_t kStackBytes = 32 * 1024;
+
+static bool isParallel(Operation *op) {
+  return isa<scf::ParallelOp, scf::ForallOp>(op);
+}
+
+/// True if the buffer is handed on to the next iteration of a loop around its
+/// allocation, or out of it.
+static bool isCarried(memref::AllocOp alloc, Operation *entry,
+                      const BufferViewFlowAnalysis::ValueSetT &aliases) {
+  for (Operation *parent = alloc->getParentOp(); parent != entry;
+       parent = parent->getParentOp())
+    if (isa<LoopLikeOpInterface>(parent))
+      for (Value alias : aliases)
+        if (alias.getDefiningOp() == parent ||
+            (isa<BlockArgument>(alias) &&
+             alias.getParentBlock()->getParentOp() == parent))
+          return true;
+  return false;
+}
+
+static void moveToStack(memref::AllocOp alloc) {
+  MemRefType type = alloc.getType();
+  if (!type.hasStaticShape() ||
+      type.getNumElements() * elementBytes(type.getElementType()) >
+          kStackBytes)
+    return;
+  OpBuilder builder(alloc);
+  auto stack =
+      memref::AllocaOp::create(builder, alloc.getLoc(), type,
+                               builder.getI64IntegerAttr(kAlignment));
+  alloc.replaceAllUsesWith(stack.getResult());
+  alloc.erase();
+}
+
+static void hoist(func::FuncOp entry) {
+  Block *block = &entry.getBody().front();
+  SmallVector<memref::AllocOp> allocs;
+  entry.walk([&](memref::AllocOp alloc) {
+    if (alloc->getBlock() != block)
+      allocs.push_back(alloc);
+  });
+  if (allocs.empty())
+    return;
+  SymbolFunctions functions(entry.getArgument(kSymbols));
+  BufferViewFlowAnalysis analysis(entry);
+  SmallVector<memref::AllocOp> toStack;
+  for (memref::AllocOp alloc : allocs) {
+    bool inParallel = false;
+    for (Operation *op = alloc->getParentOp(); op != entry;
+         op = op->getParentOp())
+      inParallel |= isParallel(op);
+    if (isCarried(alloc, entry, analysis.resolve(alloc)))
+      continue;
+    if (inParallel) {
+      toStack.push_back(alloc);
+      continue;
+    }
+    if (!llvm::all_of(alloc.getDynamicSizes(),
+                      [&](Value size) { return functions.contains(size); }))
+      continue;
+    Operation *ancestor = block->findAncestorOpInBlock(*alloc);
+    OpBuilder builder(ancestor);
+    IRMapping mapping;
+    mapping.map(entry.getArgument(kSymbols), entry.getArgument(kSymbols));
+    for (OpOperand &size : alloc->getOpOperands())
+      size.set(SymbolFunctions::clone(builder, size.get(), mapping));
+    alloc->moveBefore(ancestor);
+  }
+  for (memref::AllocOp alloc : toStack)
+    moveToStack(alloc);
+}
+
+namespace {
+struct HoistBuffers : ssmc::impl::SsmHoistBuffersBase<HoistBuffers> {
+  void runOnOperation() override {
+    for (func::FuncOp entry : entries(getOperation()))
+      hoist(entry);
+  }
+};
+} // namespace

@@ -1,0 +1,123 @@
+//===- Cumulative.cpp - running sums and products -------------------------===//
+//
+// Both are the recurrence h = a * h + b: with a = 1 and b the input for sums,
+// with a the input and b = 0 for products.
+//
+//===----------------------------------------------------------------------===//
+
+#include "dialects/ssm/SsmOps.h"
+#include "lib/Operators/Families.h"
+#include "lib/Operators/Formula.h"
+
+using namespace mlir;
+using namespace ssmc;
+
+/// The constant axis input. Nothing where it is not one integer in range.
+static std::optional<int64_t> readAxis(ArrayRef<int64_t> values, int64_t rank) {
+  if (values.size() != 1)
+    return std::nullopt;
+  return normalizeAxis(values[0], rank);
+}
+
+static LogicalResult inferCumulative(InferContext &ctx) {
+  const ValueShape &x = ctx.input(0);
+  if (!x.elementType.isIntOrFloat() || x.elementType.isInteger(1))
+    return ctx.error("not defined for elements of type " +
+                     describeType(x.elementType));
+  if (auto axis = ctx.constantInts(1); axis && !readAxis(*axis, x.dims.size()))
+    return ctx.error("the axis is beyond the rank " + Twine(x.dims.size()));
+  ctx.setResult(0, x.elementType, x.dims);
+  return success();
+}
+
+static LogicalResult evaluateCumulative(EvalContext &ctx) {
+  const Tensor &x = ctx.inputs[0];
+  if (ctx.inputs[1].isFloat())
+    return ctx.error("the axis must be an integer");
+  auto axis = readAxis(ctx.inputs[1].ints(), x.getRank());
+  if (!axis)
+    return ctx.error("the axis is beyond the rank");
+  bool exclusive = ctx.node.getInt("exclusive", 0) != 0;
+  bool reverse = ctx.node.getInt("reverse", 0) != 0;
+  bool isSum = ctx.node.getOpType() == "CumSum";
+  Tensor *y = ctx.makeResult(0, x.getElementType(), x.getShape());
+  if (!y)
+    return failure();
+  int64_t length = x.getShape()[*axis], step = rowMajorStrides(x.getShape())[*axis];
+  auto scan = [&](auto from, auto to, auto start, auto combine) {
+    for (int64_t i = 0, e = x.getNumElements(); i < e; ++i) {
+      // Every element of the first slice starts a row.
+      if (i / step % length != 0)
+        continue;
+      auto total = start;
+      for (int64_t t = 0; t < length; ++t) {
+        int64_t at = i + (reverse ? length - 1 - t : t) * step;
+        auto next = combine(total, from[at]);
+        to[at] = exclusive ? total : next;
+        total = next;
+      }
+    }
+  };
+  if (x.isFloat())
+    scan(x.floats(), y->mutableFloats(), isSum ? 0.0 : 1.0,
+         [&](double a, double b) { return isSum ? a + b : a * b; });
+  else
+    scan(x.ints(), y->mutableInts(), int64_t(!isSum), [&](int64_t a, int64_t b) {
+      uint64_t u = a, v = b;
+      return wrapInteger(int64_t(isSum ? u + v : u * v), x.getElementType());
+    });
+  return success();
+}
+
+static LogicalResult lowerCumulative(LowerContext &ctx) {
+  Emitter b(ctx);
+  Value x = ctx.input(0);
+  ElementsAttr attr = ctx.constant(1);
+  FailureOr<Tensor> tensor = failure();
+  if (attr)
+    tensor = Tensor::fromAttr(attr);
+  auto axis = succeeded(tensor) && !tensor->isFloat()
+                  ? readAxis(tensor->ints(), b.rank(x))
+                  : std::nullopt;
+  if (!axis)
+    return ctx.error("the axis must be a constant");
+  bool reverse = ctx.node.getInt("reverse", 0) != 0;
+  bool isSum = ctx.node.getOpType() == "CumSum";
+  Type type = b.elementType(x);
+  SmallVector<OpFoldResult> sizes = sizesOf(b, x);
+  if (ctx.node.getInt("exclusive", 0) != 0) {
+    // The sum before an element is the sum up to the element before it.
+    SmallVector<OpFoldResult> none(sizes.size(), b.constant(0)), one = none;
+    one[*axis] = b.constant(1);
+    Value shorter = b.slice(x, *axis, b.constant(reverse ? 1 : 0),
+                            b.subtract(sizes[*axis], b.constant(1)));
+    x = b.pad(shorter, reverse ? none : one, reverse ? one : none,
+              isSum ? 0 : 1);
+  }
+  SmallVector<OpFoldResult> stateSizes(sizes);
+  stateSizes.erase(stateSizes.begin() + *axis);
+  auto filled = [&](ArrayRef<OpFoldResult> sizes, Type type, int64_t value) {
+    TypedAttr attr = isa<FloatType>(type)
+                         ? TypedAttr(b.builder.getFloatAttr(type, value))
+                         : b.builder.getIntegerAttr(type, value);
+    Value element = arith::ConstantOp::create(b.builder, b.loc, attr);
+    Value empty = tensor::EmptyOp::create(b.builder, b.loc, sizes, type);
+    return linalg::FillOp::create(b.builder, b.loc, element, empty).getResult(0);
+  };
+  Value constant = filled(sizes, type, isSum ? 1 : 0);
+  Value state = filled(stateSizes, b.accumulatorType(x), isSum ? 0 : 1);
+  Value h = tensor::EmptyOp::create(b.builder, b.loc, sizes, type);
+  auto scan = ssm::ScanOp::create(
+      b.builder, b.loc, TypeRange{h.getType(), state.getType()},
+      isSum ? constant : x, isSum ? x : constant, h, state,
+      uint64_t(*axis), reverse);
+  setResult(ctx, 0, scan->getResult(0));
+  return success();
+}
+
+void ssmc::registerCumulativeOperators(OperatorTable &table) {
+  table.add({"", "CumSum", 11, inferCumulative, evaluateCumulative,
+             lowerCumulative, 2, 2});
+  table.add({"", "CumProd", 26, inferCumulative, evaluateCumulative,
+             lowerCumulative, 2, 2});
+}
