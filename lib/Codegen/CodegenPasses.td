@@ -53,6 +53,39 @@ def SsmDecomposeConcat : Pass<"ssm-decompose-concat", "::mlir::ModuleOp"> {
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::affine::AffineDialect"];
 }
 
+def SsmFuseElementwise : Pass<"ssm-fuse-elementwise", "::mlir::ModuleOp"> {
+  let summary = "fuse elementwise ops into the ops that use them";
+  let description = [{
+    A producer is fused where none of its elements is then computed twice: it
+    has one consumer, which reads every element once. Copies, constants and
+    casts are fused wherever they are read by an elementwise op; nothing that
+    costs anything is fused into a contraction.
+  }];
+  let dependentDialects = ["::mlir::linalg::LinalgDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
+def SsmFuseRows : Pass<"ssm-fuse-rows", "::mlir::ModuleOp"> {
+  let summary = "compute norms and softmax row by row";
+  let description = [{
+    An elementwise op that uses a reduction along its rows, as in a norm or in
+    softmax, is tiled by rows, and the ops of its group are computed inside
+    for that row alone: memory is passed over once, and the rows run in
+    parallel. A group is closed: no op outside uses its inner results.
+  }];
+  let dependentDialects = ["::mlir::linalg::LinalgDialect", "::mlir::scf::SCFDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
+def SsmRelaxMath : Pass<"ssm-relax-math", "::mlir::ModuleOp"> {
+  let summary = "allow sums to be reordered and products to be fused into them";
+  let description = [{
+    Reductions of linalg ops may be reassociated, which is what lets them run
+    in vectors; every product may be contracted with a sum. Infinities and NaNs
+    keep their meaning: masks are made of them.
+  }];
+}
+
 def SsmHoistBuffers : Pass<"ssm-hoist-buffers", "::mlir::ModuleOp"> {
   let summary = "allocate buffers in the entry's block where that is possible";
   let description = [{

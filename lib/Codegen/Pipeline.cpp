@@ -27,6 +27,17 @@ void cleanUp(OpPassManager &pm) {
   pm.addPass(createCSEPass());
 }
 
+/// Fewer passes over memory, while values are tensors.
+void addFusion(OpPassManager &pm) {
+  cleanUp(pm);
+  pm.addPass(createLinalgGeneralizeNamedOpsPass());
+  pm.addPass(createSsmFuseElementwise());
+  cleanUp(pm);
+  pm.addPass(createSsmFuseRows());
+  cleanUp(pm);
+  pm.addPass(createSsmRelaxMath());
+}
+
 /// Entries to their run-time form, tensors to buffers.
 void addBufferization(OpPassManager &pm) {
   pm.addPass(createSsmDecomposeConcat());
@@ -80,7 +91,9 @@ void ssmc::buildCodegenPipeline(OpPassManager &pm,
                                 const CodegenOptions &options) {
   bool optimized = options.optLevel > 0;
   pm.addPass(createInlinerPass());
-  if (!optimized)
+  if (optimized)
+    addFusion(pm);
+  else
     pm.addPass(ssm::createSsmDecompose());
   addBufferization(pm);
   pm.addPass(createSsmHoistBuffers());

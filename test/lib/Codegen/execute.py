@@ -51,7 +51,7 @@ def build(path, level, folder):
         file.write(text)
     run("mlir-translate", "--mlir-to-llvmir", base + ".mlir", "-o", base + ".ll")
     runtime = os.path.join(os.path.dirname(os.path.abspath(__file__)), "Inputs", "runtime.c")
-    run("clang", f"-O{max(level, 1)}", "-march=native", "-Wno-override-module", "-shared", "-fPIC",
+    run("clang-22", f"-O{max(level, 1)}", "-march=native", "-Wno-override-module", "-shared", "-fPIC",
         base + ".ll", runtime, "-lm", "-o", base + ".so")
     library = ctypes.CDLL(base + ".so")
     library.ssm_forward_workspace.restype = ctypes.c_int64

@@ -1,0 +1,62 @@
+//===- FuseElementwise.cpp - elementwise ops into their consumers ---------===//
+
+#include "lib/Codegen/CodegenPasses.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Linalg/Transforms/Transforms.h"
+#include "mlir/IR/Matchers.h"
+#include "mlir/Transforms/GreedyPatternRewriteDriver.h"
+
+namespace ssmc {
+#define GEN_PASS_DEF_SSMFUSEELEMENTWISE
+#include "lib/Codegen/CodegenPasses.h.inc"
+} // namespace ssmc
+
+using namespace mlir;
+
+/// Operands of a fused op at most: beyond, addresses do not fit registers.
+static constexpr unsigned kMaxOperands = 12;
+
+/// True if computing an element costs no more than reading it back.
+static bool isFree(linalg::GenericOp op) {
+  unsigned operations = 0;
+  for (Operation &nested : op.getBody()->without_terminator()) {
+    if (isa<arith::ConstantOp>(nested))
+      continue;
+    if (!isa<arith::ExtFOp, arith::TruncFOp, arith::ExtSIOp, arith::ExtUIOp,
+             arith::TruncIOp, arith::SIToFPOp, arith::IndexCastOp>(nested))
+      return false;
+    ++operations;
+  }
+  return operations <= 1 && op.getNumDpsInputs() <= 1;
+}
+
+static bool shouldFuse(OpOperand *operand) {
+  auto producer = operand->get().getDefiningOp<linalg::GenericOp>();
+  auto consumer = dyn_cast<linalg::GenericOp>(operand->getOwner());
+  if (!producer || !consumer)
+    return false;
+  if (consumer->getNumOperands() + producer->getNumOperands() > kMaxOperands)
+    return false;
+  // Each element of the operand is read as often as loops miss from its map.
+  AffineMap map = consumer.getMatchingIndexingMap(operand);
+  bool readOnce = map.isPermutation();
+  if (isFree(producer))
+    return readOnce || consumer.getNumReductionLoops() == 0;
+  return readOnce && producer->hasOneUse();
+}
+
+namespace {
+struct FuseElementwise
+    : ssmc::impl::SsmFuseElementwiseBase<FuseElementwise> {
+  void runOnOperation() override {
+    MLIRContext *context = &getContext();
+    RewritePatternSet patterns(context);
+    linalg::populateElementwiseOpsFusionPatterns(patterns, shouldFuse);
+    linalg::GenericOp::getCanonicalizationPatterns(patterns, context);
+    if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
+      signalPassFailure();
+  }
+};
+} // namespace
