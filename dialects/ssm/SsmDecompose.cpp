@@ -13,10 +13,15 @@ using namespace mlir::ssm;
 
 namespace {
 struct SsmDecompose : ssm::impl::SsmDecomposeBase<SsmDecompose> {
+  using SsmDecomposeBase::SsmDecomposeBase;
   void runOnOperation() override {
     // Innermost first: a region may hold further ops of the dialect.
     SmallVector<MixerOpInterface> ops;
-    getOperation()->walk([&](MixerOpInterface op) { ops.push_back(op); });
+    getOperation()->walk([&](MixerOpInterface op) {
+      if (only.empty() ||
+          llvm::is_contained(only, op->getName().getStringRef()))
+        ops.push_back(op);
+    });
     IRRewriter rewriter(&getContext());
     for (MixerOpInterface op : ops) {
       rewriter.setInsertionPoint(op);

@@ -12,8 +12,11 @@ def SsmDecompose : Pass<"ssm-decompose"> {
     loop over time around `linalg` ops for the recurrences, plain `linalg` ops
     for the others. It is the definition of the ops in other terms: slow,
     obvious, for any shape and element type. Code generation at `-O0`, the
-    evaluator and the tests use it. An op on buffers is an error.
+    evaluator and the tests use it. An op on buffers is an error. With `only`,
+    ops of other names are left alone.
   }];
+  let options = [ListOption<"only", "only", "std::string",
+                            "names of the ops to decompose; default: all">];
 }
 
 #endif // SSM_PASSES_TD

@@ -138,4 +138,27 @@ def SsmPlanMemory : Pass<"ssm-plan-memory", "::mlir::ModuleOp"> {
     "::mlir::memref::MemRefDialect"];
 }
 
+def SsmAllocateLate : Pass<"ssm-allocate-late", "::mlir::ModuleOp"> {
+  let summary = "take buffers that could not be planned from the runtime";
+  let description = [{
+    Buffers whose size depends on data come from `ssmrt_alloc`, which frees them
+    at the end of the run.
+  }];
+  let dependentDialects = [
+    "::mlir::arith::ArithDialect", "::mlir::LLVM::LLVMDialect",
+    "::mlir::memref::MemRefDialect"];
+}
+
+def SsmDecomposeBuffers : Pass<"ssm-decompose-buffers", "::mlir::ModuleOp"> {
+  let summary = "decompose ssm ops on buffers for which there is no kernel";
+  let description = [{
+    What kernels leave (an element type or a layout they do not know) is brought
+    back to tensors inside its function and decomposed there; bufferization has
+    to follow.
+  }];
+  let dependentDialects = ["::mlir::bufferization::BufferizationDialect",
+                           "::mlir::linalg::LinalgDialect", "::mlir::scf::SCFDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
 #endif // SSMC_CODEGEN_PASSES_TD

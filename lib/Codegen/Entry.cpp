@@ -64,6 +64,18 @@ int64_t ssmc::elementBytes(Type type) {
   return (type.getIntOrFloatBitWidth() + 7) / 8;
 }
 
+Value ssmc::bytesOf(OpBuilder &builder, Location loc, MemRefType type,
+                    ValueRange sizes) {
+  int64_t fixed = elementBytes(type.getElementType());
+  for (int64_t extent : type.getShape())
+    if (!ShapedType::isDynamic(extent))
+      fixed *= extent;
+  Value bytes = arith::ConstantIndexOp::create(builder, loc, fixed);
+  for (Value size : sizes)
+    bytes = builder.createOrFold<arith::MulIOp>(loc, bytes, size);
+  return bytes;
+}
+
 func::FuncOp ssmc::declareRuntime(ModuleOp module, StringRef name,
                                   FunctionType type) {
   if (auto existing = module.lookupSymbol<func::FuncOp>(name))

@@ -54,6 +54,10 @@ mlir::Value viewOf(mlir::OpBuilder &builder, mlir::Location loc,
 /// Bytes of one element: i1 takes one.
 int64_t elementBytes(mlir::Type elementType);
 
+/// Bytes of a buffer with these dynamic extents, at the builder.
+mlir::Value bytesOf(mlir::OpBuilder &builder, mlir::Location loc,
+                    mlir::MemRefType type, mlir::ValueRange sizes);
+
 /// Declares `name` once as a private function of the module.
 mlir::func::FuncOp declareRuntime(mlir::ModuleOp module, llvm::StringRef name,
                                   mlir::FunctionType type);

@@ -3,6 +3,7 @@
 #include "dialects/ssm/SsmPasses.h"
 #include "lib/Codegen/Codegen.h"
 #include "lib/Codegen/CodegenPasses.h"
+#include "lib/Codegen/Cpu/CpuPasses.h"
 
 #include "mlir/Conversion/Passes.h"
 #include "mlir/Dialect/Affine/Transforms/Passes.h"
@@ -38,11 +39,7 @@ void addFusion(OpPassManager &pm) {
   pm.addPass(createSsmRelaxMath());
 }
 
-/// Entries to their run-time form, tensors to buffers.
 void addBufferization(OpPassManager &pm) {
-  pm.addPass(createSsmDecomposeConcat());
-  pm.addPass(createSsmLowerEntries());
-  pm.addPass(createSsmExternalizeWeights());
   cleanUp(pm);
   pm.addPass(bufferization::createEmptyTensorEliminationPass());
   bufferization::OneShotBufferizePassOptions options;
@@ -53,6 +50,16 @@ void addBufferization(OpPassManager &pm) {
   pm.addPass(memref::createResolveShapedTypeResultDimsPass());
   cleanUp(pm);
   pm.addPass(createSsmLowerCopies());
+}
+
+/// The ssm ops, each in a function of its own by now, to loops on buffers.
+void addKernels(OpPassManager &pm, const CodegenOptions &options) {
+  SsmLowerSelectiveScanOptions scan;
+  scan.cpu = options.cpu;
+  pm.addNestedPass<func::FuncOp>(createSsmLowerSelectiveScan(scan));
+  pm.addPass(createSsmDecomposeBuffers());
+  addBufferization(pm);
+  pm.addPass(createSsmAllocateLate());
 }
 
 /// Loops on buffers to LLVM dialect.
@@ -91,20 +98,29 @@ void ssmc::buildCodegenPipeline(OpPassManager &pm,
                                 const CodegenOptions &options) {
   bool optimized = options.optLevel > 0;
   pm.addPass(createInlinerPass());
+  // A recurrence with a step of its own has no kernel; its step is fused.
+  ssm::SsmDecomposeOptions decompose;
+  if (optimized)
+    decompose.only = {"ssm.recurrence"};
+  pm.addPass(ssm::createSsmDecompose(decompose));
   if (optimized)
     addFusion(pm);
-  else
-    pm.addPass(ssm::createSsmDecompose());
+  pm.addPass(createSsmDecomposeConcat());
+  pm.addPass(createSsmLowerEntries());
+  pm.addPass(createSsmExternalizeWeights());
   addBufferization(pm);
   pm.addPass(createSsmHoistBuffers());
   pm.addPass(createSsmPlanMemory());
+  pm.addPass(createSsmAllocateLate());
   cleanUp(pm);
   pm.addPass(createSsmOutlineKernels());
   if (optimized) {
+    addKernels(pm, options);
     pm.addPass(createConvertLinalgToParallelLoopsPass());
     pm.addPass(createForallToParallelLoopPass());
     cleanUp(pm);
     pm.addPass(createSsmParallelToRuntime());
+    pm.addNestedPass<func::FuncOp>(createSsmHoistAlloca());
   } else {
     pm.addPass(createConvertLinalgToLoopsPass());
   }

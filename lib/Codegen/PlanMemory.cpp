@@ -47,19 +47,6 @@ private:
   SmallVector<unsigned> slots;
 };
 
-/// Bytes of a buffer, at the builder.
-Value bytesOf(OpBuilder &builder, Location loc, MemRefType type,
-              ValueRange sizes) {
-  int64_t fixed = elementBytes(type.getElementType());
-  for (int64_t extent : type.getShape())
-    if (!ShapedType::isDynamic(extent))
-      fixed *= extent;
-  Value bytes = arith::ConstantIndexOp::create(builder, loc, fixed);
-  for (Value size : sizes)
-    bytes = builder.createOrFold<arith::MulIOp>(loc, bytes, size);
-  return bytes;
-}
-
 } // namespace
 
 Lifetime
@@ -127,6 +114,7 @@ void EntryPlan::emitWorkspaceFunction() {
 }
 
 void EntryPlan::run() {
+  entry.walk([](memref::DeallocOp op) { op.erase(); });
   unsigned count = 0;
   for (Operation &op : entry.getBody().front())
     positions[&op] = count++;
@@ -158,40 +146,11 @@ void EntryPlan::run() {
   }
 }
 
-/// A buffer whose size is known during the run only.
-static void allocateAtRunTime(memref::AllocOp alloc, Value context) {
-  OpBuilder builder(alloc);
-  Location loc = alloc.getLoc();
-  Type pointer = context.getType();
-  Type i64 = builder.getI64Type();
-  auto function =
-      declareRuntime(alloc->getParentOfType<ModuleOp>(), "ssmrt_alloc",
-                     builder.getFunctionType({pointer, i64}, {pointer}));
-  Value bytes =
-      bytesOf(builder, loc, alloc.getType(), alloc.getDynamicSizes());
-  bytes = arith::IndexCastOp::create(builder, loc, i64, bytes);
-  auto call = func::CallOp::create(builder, loc, function,
-                                   ValueRange{context, bytes});
-  Value zero = arith::ConstantIndexOp::create(builder, loc, 0);
-  Value buffer = bytesAt(builder, loc, call.getResult(0));
-  alloc.replaceAllUsesWith(viewOf(builder, loc, buffer, zero, alloc.getType(),
-                                  alloc.getDynamicSizes()));
-  alloc.erase();
-}
-
 namespace {
 struct PlanMemory : ssmc::impl::SsmPlanMemoryBase<PlanMemory> {
   void runOnOperation() override {
     for (func::FuncOp entry : entries(getOperation()))
       EntryPlan(entry).run();
-    SmallVector<std::pair<memref::AllocOp, Value>> others;
-    for (auto func : getOperation().getOps<func::FuncOp>())
-      if (Value context = contextOf(func)) {
-        func.walk([](memref::DeallocOp op) { op.erase(); });
-        func.walk([&](memref::AllocOp op) { others.push_back({op, context}); });
-      }
-    for (auto [alloc, context] : others)
-      allocateAtRunTime(alloc, context);
   }
 };
 } // namespace

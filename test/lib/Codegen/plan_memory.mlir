@@ -1,6 +1,6 @@
 // Buffers become views of one arena: %a and %c are never alive together and
 // share a slot, as large as the larger of the two; %n's size is data.
-// RUN: ssm-opt %s --ssm-lower-entries --ssm-plan-memory --canonicalize --cse | FileCheck %s
+// RUN: ssm-opt %s --ssm-lower-entries --ssm-plan-memory --ssm-allocate-late --canonicalize --cse | FileCheck %s
 
 // CHECK-LABEL: func.func @ssm_forward_workspace(%arg0: !llvm.ptr) -> i64
 // CHECK:         %[[LOAD:.*]] = llvm.load %arg0 invariant
