@@ -56,17 +56,20 @@ static int64_t power(int64_t base, int64_t exponent) {
       result *= factor;
   return int64_t(result);
 }
-/// Shifts by the width or more give 0.
+/// A shift by the width or more, or by a negative amount, leaves nothing but
+/// the copies of the sign that come in from the left.
 static int64_t shift(int64_t a, int64_t b, bool left) {
   if (b < 0 || b > 63)
-    return 0;
-  return left ? int64_t(uint64_t(a) << b) : int64_t(uint64_t(a) >> b);
+    return !left && a < 0 ? -1 : 0;
+  return left ? int64_t(uint64_t(a) << b) : a >> b;
 }
 static Scalar shift(Scalar a, Scalar b, bool left) {
-  Scalar width = a.constant(a.getType().getIntOrFloatBitWidth());
-  b.isUnsigned = width.isUnsigned = true;
-  Scalar fits = less(b, width);
-  Scalar amount = select(fits, b, b.constant(0));
+  int64_t bits = a.getType().getIntOrFloatBitWidth();
+  b.isUnsigned = true; // a negative amount is a large one
+  Scalar fits = less(b, b.constant(bits));
+  Scalar amount = select(fits, b, b.constant(bits - 1));
+  if (!left && !a.isUnsigned)
+    return a.make<arith::ShRSIOp>(a.value, amount.value);
   Scalar shifted = left ? a.make<arith::ShLIOp>(a.value, amount.value)
                         : a.make<arith::ShRUIOp>(a.value, amount.value);
   return select(fits, shifted, a.constant(0));
@@ -165,8 +168,8 @@ static LogicalResult inferBinary(InferContext &ctx) {
   return success();
 }
 
-/// The quotient and remainder of unsigned 64-bit integers are the only results
-/// that differ from those of signed ones of 64 bits.
+/// Quotient, remainder and right shift of unsigned 64-bit integers are the only
+/// results that differ from those of signed ones of 64 bits.
 static int64_t applyInteger(const BinaryFunction &function, Type type,
                             int64_t a, int64_t b) {
   if (type.isUnsignedInteger(64)) {
@@ -174,6 +177,8 @@ static int64_t applyInteger(const BinaryFunction &function, Type type,
       return b == 0 ? 0 : int64_t(uint64_t(a) / uint64_t(b));
     if (function.name == "Mod")
       return b == 0 ? 0 : int64_t(uint64_t(a) % uint64_t(b));
+    if (&function == &scalar::shiftRight)
+      return uint64_t(b) > 63 ? 0 : int64_t(uint64_t(a) >> b);
   }
   return wrapInteger(function.integer(a, b), type);
 }

@@ -118,3 +118,20 @@ Tensor Calculator::pad(const Tensor &x, ArrayRef<Size> low, ArrayRef<Size> high,
   });
   return result;
 }
+
+Tensor Calculator::gatherRows(const Tensor &table, const Tensor &rows) {
+  int64_t count = table.getShape()[0], width = table.getShape()[1];
+  SmallVector<int64_t> shape(rows.getShape());
+  shape.push_back(width);
+  Tensor result = make(table.getElementType(), shape);
+  for (int64_t i = 0, e = rows.getNumElements(); i < e && !failed; ++i) {
+    int64_t row = rows.ints()[i];
+    if (row < 0 || row >= count) {
+      failed = true;
+      break;
+    }
+    llvm::copy(table.floats().slice(row * width, width),
+               result.mutableFloats().begin() + i * width);
+  }
+  return result;
+}

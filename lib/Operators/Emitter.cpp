@@ -187,3 +187,20 @@ Value Emitter::pad(Value x, ArrayRef<Size> low, ArrayRef<Size> high,
       builder, loc, identityAttr(builder, elementType(x), value, false));
   return tensor::PadOp::create(builder, loc, Type(), x, low, high, filling);
 }
+
+Value Emitter::gatherRows(Value table, Value rows) {
+  SmallVector<OpFoldResult> loops = sizesOf(*this, rows);
+  int64_t column = loops.size();
+  loops.push_back(size(table, 1));
+  Value last = getValueOrCreateConstantIndexOp(
+      builder, loc, subtract(size(table, 0), constant(1)));
+  Operand numbers{rows, allLoops(column)};
+  return generic(numbers, loops, allLoops(column + 1), elementType(table),
+                 std::nullopt, [&](auto x, auto index) {
+                   Scalar row = scalar::convert(x[0], builder.getIndexType(), false);
+                   row = scalar::max(row, row.constant(0));
+                   row = scalar::min(row, row.with(last));
+                   return row.template make<tensor::ExtractOp>(
+                       table, ValueRange{row.value, index(column).value});
+                 });
+}

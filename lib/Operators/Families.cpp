@@ -10,6 +10,8 @@ const OperatorTable &OperatorTable::get() {
     registerBinaryOperators(table);
     registerCastOperators(table);
     registerConvOperators(table);
+    registerAttentionOperators(table);
+    registerRotaryOperators(table);
     registerCumulativeOperators(table);
     registerLogicalOperators(table);
     registerNormalizationOperators(table);

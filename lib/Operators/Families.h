@@ -13,6 +13,8 @@ namespace ssmc {
 void registerBinaryOperators(OperatorTable &);
 void registerCastOperators(OperatorTable &);
 void registerConvOperators(OperatorTable &);
+void registerAttentionOperators(OperatorTable &);
+void registerRotaryOperators(OperatorTable &);
 void registerCumulativeOperators(OperatorTable &);
 void registerLogicalOperators(OperatorTable &);
 void registerNormalizationOperators(OperatorTable &);

@@ -69,6 +69,7 @@ public:
   Size multiply(Size a, Size b) const { return a * b; }
   Size divide(Size a, int64_t divisor) const { return a / divisor; }
   bool isEqual(Size a, Size b) const { return a == b; }
+  bool areConstant(Size, Size) const { return true; }
   /// A size as a tensor of rank 0.
   Tensor scalar(Size size, mlir::Type type) const {
     return Tensor::scalar(type, double(size));
@@ -92,6 +93,8 @@ public:
   /// Surrounds `x` by `value`.
   Tensor pad(const Tensor &x, llvm::ArrayRef<Size> low,
              llvm::ArrayRef<Size> high, double value);
+  /// The rows of the matrix `table` whose numbers are in `rows`.
+  Tensor gatherRows(const Tensor &table, const Tensor &rows);
 
   /// Set where a result is too large to be held; results are then empty.
   bool failed = false;
@@ -130,6 +133,9 @@ public:
   bool isEqual(Size a, Size b) const {
     return mlir::isEqualConstantIntOrValue(a, b);
   }
+  bool areConstant(Size a, Size b) const {
+    return mlir::getConstantIntValue(a) && mlir::getConstantIntValue(b);
+  }
   Value scalar(Size size, mlir::Type type);
 
   template <typename S = double, typename Body>
@@ -155,6 +161,8 @@ public:
   Value concat(llvm::ArrayRef<Value> parts, int64_t axis);
   Value pad(Value x, llvm::ArrayRef<Size> low, llvm::ArrayRef<Size> high,
             double value);
+  /// A number out of range is taken for the nearest one in range.
+  Value gatherRows(Value table, Value rows);
 
   mlir::OpBuilder &builder;
   mlir::Location loc;

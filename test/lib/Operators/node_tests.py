@@ -1,0 +1,200 @@
+"""Runs ONNX's own node tests through the evaluator.
+
+    node_tests.py [--ops FILE] [--filter REGEX] [--sample N] [--keep DIR] [-v]
+
+The cases (`onnx.backend.test.case.node`) bring inputs and expected outputs.
+Cases of one operator set are put side by side in one graph, so that the whole
+run is a handful of processes. A case passes when every output of it is equal,
+floats within the case's own tolerance (at least 1e-5, for what float32 itself
+leaves open; 16-bit floats within their precision). The operators to run are
+those of operators.txt, which also lists what is known not to work.
+"""
+import argparse
+import collections
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import warnings
+
+import numpy as np
+import onnx
+from onnx import helper, numpy_helper
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+def read_list(path):
+    """Operators, and per operator the names of cases that are left out."""
+    ops, skipped = set(), {}
+    for line in open(path):
+        line = line.split("#")[0].split()
+        if not line:
+            continue
+        if line[0] == "skip":
+            skipped[line[1]] = " ".join(line[2:])
+        else:
+            ops.update(line)
+    return ops, skipped
+
+
+def collect(ops, pattern):
+    from onnx.backend.test.case import node as node_cases
+    np.seterr(all="ignore")
+    warnings.simplefilter("ignore")
+    cases = []
+    for case in node_cases.collect_testcases(None):
+        nodes = case.model.graph.node
+        if (case.kind == "node" and len(nodes) == 1 and nodes[0].op_type in ops
+                and nodes[0].domain in ("", "com.microsoft")
+                and re.search(pattern, case.name)):
+            cases.append(case)
+    return cases
+
+
+def as_array(value):
+    if isinstance(value, onnx.TensorProto):
+        value = numpy_helper.to_array(value)
+    return np.asarray(value)
+
+
+NUMPY_TYPES = {np.dtype(t) for t in (
+    "bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32",
+    "uint64", "float16", "float32", "float64")}
+
+
+def usable(case):
+    """Only tensors of types that NumPy has itself."""
+    for inputs, outputs in case.data_sets:
+        for value in list(inputs) + list(outputs):
+            if isinstance(value, (list, dict, str)) or value is None:
+                return False
+            if as_array(value).dtype not in NUMPY_TYPES:
+                return False
+    return True
+
+
+def rename(graph_value, prefix):
+    copy = onnx.ValueInfoProto()
+    copy.CopyFrom(graph_value)
+    copy.name = prefix + copy.name
+    return copy
+
+
+def merge(cases, opset):
+    """One model with the nodes of all cases, their feeds and expectations."""
+    nodes, inputs, outputs, initializers = [], [], [], []
+    feeds, expected = {}, {}
+    domains = {"": opset}
+    for k, case in enumerate(cases):
+        prefix = f"c{k}_"
+        graph = case.model.graph
+        node = onnx.NodeProto()
+        node.CopyFrom(graph.node[0])
+        node.name = case.name
+        for field in (node.input, node.output):
+            for i, name in enumerate(field):
+                field[i] = prefix + name if name else ""
+        nodes.append(node)
+        inputs += [rename(v, prefix) for v in graph.input]
+        outputs += [rename(v, prefix) for v in graph.output]
+        for tensor in graph.initializer:
+            copy = onnx.TensorProto()
+            copy.CopyFrom(tensor)
+            copy.name = prefix + copy.name
+            initializers.append(copy)
+        for entry in case.model.opset_import:
+            domains.setdefault(entry.domain, entry.version)
+        values, results = case.data_sets[0]
+        for info, value in zip(graph.input, values):
+            feeds[prefix + info.name] = as_array(value)
+        for info, value in zip(graph.output, results):
+            expected[prefix + info.name] = (case, as_array(value))
+    graph = helper.make_graph(nodes, "cases", inputs, outputs, initializers)
+    model = helper.make_model(graph, opset_imports=[
+        helper.make_opsetid(d, v) for d, v in domains.items()])
+    model.ir_version = max(case.model.ir_version for case in cases)
+    return model, feeds, expected
+
+
+def deviation(case, got, want):
+    """None where equal, else what differs."""
+    if got.shape != want.shape:
+        return f"shape {got.shape}, expected {want.shape}"
+    if want.dtype.kind == "f":
+        least = 5e-3 if want.dtype == np.float16 else 1e-5
+        rtol, atol = max(case.rtol or 0, least), max(case.atol or 0, least)
+        if not np.allclose(got.astype(np.float64), want.astype(np.float64),
+                           rtol=rtol, atol=atol, equal_nan=True):
+            difference = np.abs(got.astype(np.float64) - want)
+            return f"differs by {np.nanmax(difference):.3g}"
+    elif not np.array_equal(got.astype(want.dtype), want):
+        return "differs"
+    return None
+
+
+def evaluate(model, feeds, folder):
+    """Outputs by name, and the reason where one is missing."""
+    path = os.path.join(folder, "model.onnx")
+    onnx.save(model, path)
+    np.savez(os.path.join(folder, "in.npz"), **feeds)
+    out = os.path.join(folder, "out.npz")
+    run = subprocess.run(
+        ["onnx-eval", path, "--input=@" + os.path.join(folder, "in.npz"),
+         "--output=@" + out], capture_output=True, text=True)
+    reasons = dict(re.findall(r"output '([^']*)': (.*)", run.stderr))
+    if not os.path.exists(out):
+        sys.exit(f"onnx-eval failed with {run.returncode}:\n{run.stderr}")
+    return dict(np.load(out)), reasons
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--ops", default=os.path.join(HERE, "operators.txt"))
+    parser.add_argument("--filter", default="")
+    parser.add_argument("--sample", type=int, default=0,
+                        help="every Nth case only")
+    parser.add_argument("--keep", help="folder for the files")
+    parser.add_argument("-v", action="store_true", help="name every case")
+    arguments = parser.parse_args()
+    ops, skipped = read_list(arguments.ops)
+    by_opset = collections.defaultdict(list)
+    cases = [c for c in collect(ops, arguments.filter) if usable(c)]
+    if arguments.sample:
+        cases = cases[::arguments.sample]
+    for case in cases:
+        version = next(o.version for o in case.model.opset_import
+                       if o.domain in ("", "ai.onnx"))
+        if version >= 7 and case.name not in skipped:
+            by_opset[version].append(case)
+
+    failures, passed = {}, set()
+    for opset, group in sorted(by_opset.items()):
+        with tempfile.TemporaryDirectory() as folder:
+            if arguments.keep:
+                folder = os.path.join(arguments.keep, str(opset))
+                os.makedirs(folder, exist_ok=True)
+            model, feeds, expected = merge(group, opset)
+            got, reasons = evaluate(model, feeds, folder)
+        for name, (case, want) in expected.items():
+            if name in got:
+                problem = deviation(case, got[name], want)
+            else:
+                problem = reasons.get(name, "missing")
+            if problem:
+                failures.setdefault(case.name, problem)
+            else:
+                passed.add(case.name)
+    passed -= failures.keys()
+    if arguments.v:
+        print("\n".join(sorted(passed)))
+    for name, problem in sorted(failures.items()):
+        print(f"FAILED {name}: {problem}")
+    print(f"{len(passed)} passed, {len(failures)} failed, "
+          f"{len(skipped)} known not to work")
+    sys.exit(bool(failures) or not passed)
+
+
+if __name__ == "__main__":
+    main()
