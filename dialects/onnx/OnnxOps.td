@@ -36,7 +36,7 @@ def Onnx_NodeOp : Onnx_Op<"node", [Pure]> {
   let regions = (region VariadicRegion<AnyRegion>:$subgraphs);
   let assemblyFormat = [{
     $op_type `(` $inputs `)` (`domain` $domain^)? (`version` $version^)? (`attrs` $attrs^)?
-    ($subgraphs^)? attr-dict `:` functional-type($inputs, $outputs)
+    attr-dict-with-keyword ($subgraphs^)? `:` functional-type($inputs, $outputs)
   }];
   let extraClassDeclaration = [{
     /// True if input `i` exists and is not an `onnx.none`.

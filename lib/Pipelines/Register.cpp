@@ -10,6 +10,7 @@
 #include "lib/Codegen/CodegenPasses.h"
 #include "lib/Codegen/Cpu/CpuPasses.h"
 #include "lib/Raise/RaisePasses.h"
+#include "lib/Import/Onnx/Passes.h"
 
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllExtensions.h"
@@ -25,5 +26,6 @@ void ssmc::registerAll(mlir::DialectRegistry &registry) {
   registry.insert<mlir::ssm::SsmDialect, mlir::onnx::OnnxDialect>();
   mlir::ssm::registerBufferizableOpInterfaceExternalModels(registry);
   registerCodegenPasses();
+  registerOnnxImportPasses();
   registerCodegenPipelines();
 }

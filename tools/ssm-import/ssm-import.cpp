@@ -6,9 +6,11 @@
 
 #include "dialects/onnx/OnnxLocation.h"
 #include "lib/Import/Onnx/Import.h"
+#include "lib/Import/Onnx/Passes.h"
 
 #include "mlir/IR/AsmState.h"
 #include "mlir/IR/MLIRContext.h"
+#include "mlir/Pass/PassManager.h"
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/InitLLVM.h"
 
@@ -18,6 +20,9 @@ static cl::opt<std::string> input(cl::Positional, cl::desc("MODEL.onnx"),
                                   cl::Required);
 static cl::opt<std::string>
     externalDataDir("external-data-dir", cl::desc("Where external data lies"));
+static cl::opt<bool>
+    supported("supported",
+              cl::desc("Inline functions; fail where operators are missing"));
 static cl::opt<bool> check("check", cl::desc("Print nothing"));
 static cl::opt<unsigned>
     elide("elide", cl::init(16),
@@ -37,6 +42,13 @@ int main(int argc, char **argv) {
   mlir::OwningOpRef<mlir::ModuleOp> module =
       ssmc::importOnnx(input, &context, options);
   if (!module || failed(module->verify()))
+    return 1;
+  mlir::PassManager manager(&context);
+  if (supported) {
+    manager.addPass(ssmc::createOnnxInlineFunctions());
+    manager.addPass(ssmc::createOnnxReportUnsupported());
+  }
+  if (failed(manager.run(*module)))
     return 1;
   if (check)
     return 0;

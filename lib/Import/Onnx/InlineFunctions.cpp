@@ -1,0 +1,262 @@
+//===- InlineFunctions.cpp - replaces calls by bodies ---------------------===//
+//
+// First the call graph is measured: a depth-first search finds recursion, and
+// how many nodes the model will have, for functions that call others twice grow
+// exponentially. Then calls are replaced from the outside in, so that by the
+// time a body is substituted all attributes of its call are known.
+//
+//===----------------------------------------------------------------------===//
+
+#include "dialects/onnx/OnnxLocation.h"
+#include "lib/Import/Onnx/Passes.h"
+#include "lib/Import/Onnx/Schema.h"
+#include "lib/Operators/Operator.h"
+
+#include "mlir/IR/IRMapping.h"
+#include "mlir/IR/SymbolTable.h"
+
+namespace ssmc {
+#define GEN_PASS_DEF_ONNXINLINEFUNCTIONS
+#include "lib/Import/Onnx/OnnxImportPasses.h.inc"
+} // namespace ssmc
+
+using namespace mlir;
+using namespace ssmc;
+using mlir::onnx::NodeOp;
+
+namespace {
+
+constexpr unsigned kMaxCallDepth = 64;
+constexpr uint64_t kMaxNodes = uint64_t(1) << 24;
+
+FlatSymbolRefAttr getCallee(NodeOp node) {
+  return node->getAttrOfType<FlatSymbolRefAttr>(mlir::onnx::kFunctionAttr);
+}
+
+struct OnnxInlineFunctions
+    : ssmc::impl::OnnxInlineFunctionsBase<OnnxInlineFunctions> {
+  void runOnOperation() override;
+
+private:
+  /// Size of a function and of all that it calls, and how deep calls nest.
+  struct Extent {
+    uint64_t nodes = 0;
+    unsigned depth = 0;
+    bool open = true; // its measurement is not finished
+  };
+  FailureOr<Extent> measure(func::FuncOp function, unsigned depth);
+  LogicalResult inlineCall(NodeOp call, func::FuncOp function,
+                           SmallVectorImpl<NodeOp> &calls);
+  LogicalResult substitute(NodeOp node, NodeOp call, DictionaryAttr parameters,
+                           StringRef function);
+  func::FuncOp lookup(NodeOp call) {
+    return functions.lookup(getCallee(call).getAttr());
+  }
+
+  DenseMap<StringAttr, func::FuncOp> functions;
+  DenseMap<Operation *, Extent> extents;
+};
+
+} // namespace
+
+FailureOr<OnnxInlineFunctions::Extent>
+OnnxInlineFunctions::measure(func::FuncOp function, unsigned depth) {
+  auto [found, isNew] = extents.try_emplace(function, Extent());
+  if (!isNew) {
+    if (!found->second.open)
+      return found->second;
+    emitError(function.getLoc())
+        << "the model-local function '" << function.getName()
+        << "' calls itself, directly or through others; ONNX does not allow "
+           "recursion";
+    return failure();
+  }
+  Extent extent;
+  WalkResult result = function.walk([&](NodeOp node) {
+    ++extent.nodes;
+    if (!getCallee(node))
+      return WalkResult::advance();
+    func::FuncOp callee = lookup(node);
+    if (!callee) {
+      emitError(node.getLoc()) << "the function '" << getCallee(node).getValue()
+                               << "' is not in the module";
+      return WalkResult::interrupt();
+    }
+    if (depth == kMaxCallDepth) {
+      emitError(node.getLoc())
+          << "calls of model-local functions are nested deeper than "
+          << kMaxCallDepth << " levels";
+      return WalkResult::interrupt();
+    }
+    FailureOr<Extent> inner = measure(callee, depth + 1);
+    if (failed(inner))
+      return WalkResult::interrupt();
+    extent.nodes += inner->nodes;
+    extent.depth = std::max(extent.depth, inner->depth + 1);
+    if (extent.nodes > kMaxNodes || extent.depth > kMaxCallDepth) {
+      emitError(node.getLoc())
+          << "with all model-local functions inlined the model has more than "
+          << kMaxNodes << " nodes, or calls nested deeper than "
+          << kMaxCallDepth << " levels";
+      return WalkResult::interrupt();
+    }
+    return WalkResult::advance();
+  });
+  if (result.wasInterrupted())
+    return failure();
+  extent.open = false;
+  extents[function] = extent;
+  return extent;
+}
+
+/// Replaces references to the parameters of the function by what the call
+/// gives, or the default; leaves out what neither has.
+LogicalResult OnnxInlineFunctions::substitute(NodeOp node, NodeOp call,
+                                              DictionaryAttr parameters,
+                                              StringRef function) {
+  NamedAttrList attrs;
+  bool changed = false;
+  for (NamedAttribute attr : node.getAttrs()) {
+    auto reference = dyn_cast<mlir::onnx::AttrRefAttr>(attr.getValue());
+    if (!reference) {
+      attrs.append(attr);
+      continue;
+    }
+    changed = true;
+    Attribute initial = parameters.get(reference.getName());
+    if (!initial)
+      return emitError(node.getLoc())
+             << "attribute '" << attr.getName().getValue()
+             << "' refers to the attribute '" << reference.getName().getValue()
+             << "', which function '" << function << "' does not have";
+    Attribute value = call.getAttrs().get(reference.getName());
+    if (!value && !isa<UnitAttr>(initial))
+      value = initial;
+    if (value)
+      attrs.append(attr.getName(), value);
+  }
+  if (!changed)
+    return success();
+  node.setAttrsAttr(attrs.getDictionary(&getContext()));
+  return getCallee(node) ? success() : checkNode(node);
+}
+
+/// A Constant whose value came from an attribute of the call.
+static LogicalResult formConstant(NodeOp node) {
+  if (!node.getDomain().empty() || node.getOpType() != "Constant" ||
+      node->getNumResults() != 1)
+    return success();
+  ElementsAttr value = mlir::onnx::getConstantValue(node.getAttrs());
+  if (!value)
+    return emitError(node.getLoc())
+           << "a Constant must have exactly one attribute, of a numeric kind";
+  OpBuilder builder(node);
+  auto constant =
+      mlir::onnx::ConstantOp::create(builder, node.getLoc(), value);
+  node->replaceAllUsesWith(constant);
+  node->erase();
+  return success();
+}
+
+/// `name` within a call: the file and operator of the one, the names of both.
+static Location prefixLocation(Location loc, StringRef prefix) {
+  auto name = dyn_cast<NameLoc>(loc);
+  if (!name)
+    return loc;
+  std::string full = (prefix + "/" + name.getName().getValue()).str();
+  return NameLoc::get(StringAttr::get(loc.getContext(), full),
+                      name.getChildLoc());
+}
+
+LogicalResult
+OnnxInlineFunctions::inlineCall(NodeOp call, func::FuncOp function,
+                                SmallVectorImpl<NodeOp> &calls) {
+  Block &body = function.getBody().front();
+  auto parameters =
+      function->getAttrOfType<DictionaryAttr>(mlir::onnx::kParametersAttr);
+  if (!parameters)
+    parameters = DictionaryAttr::get(&getContext());
+  if (!call.getSubgraphs().empty())
+    return emitError(call.getLoc())
+           << "a call of a model-local function has a graph as attribute, "
+              "which is not supported";
+  if (call.getInputs().size() > body.getNumArguments() ||
+      call->getNumResults() > function.getNumResults())
+    return emitError(call.getLoc())
+           << "the call has " << call.getInputs().size() << " inputs and "
+           << call->getNumResults() << " outputs; its function has "
+           << body.getNumArguments() << " and " << function.getNumResults();
+
+  OpBuilder builder(call);
+  IRMapping mapping;
+  for (auto [i, argument] : llvm::enumerate(body.getArguments())) {
+    if (i < call.getInputs().size())
+      mapping.map(argument, call.getInputs()[i]);
+    else
+      mapping.map(argument, mlir::onnx::NoneOp::create(builder, call.getLoc()));
+  }
+  StringRef prefix = mlir::onnx::describeLocation(call.getLoc()).node;
+  SmallVector<NodeOp> nodes;
+  for (Operation &op : body.without_terminator()) {
+    Operation *clone = builder.clone(op, mapping);
+    clone->walk([&](Operation *inner) {
+      inner->setLoc(prefixLocation(inner->getLoc(), prefix));
+      if (auto node = dyn_cast<NodeOp>(inner))
+        nodes.push_back(node);
+    });
+  }
+  for (auto [result, returned] :
+       llvm::zip(call->getResults(), body.getTerminator()->getOperands()))
+    result.replaceAllUsesWith(mapping.lookup(returned));
+  for (NodeOp node : nodes) {
+    if (failed(substitute(node, call, parameters, function.getName())))
+      return failure();
+    if (getCallee(node))
+      calls.push_back(node);
+    else if (failed(formConstant(node)))
+      return failure();
+  }
+  call->erase();
+  return success();
+}
+
+void OnnxInlineFunctions::runOnOperation() {
+  ModuleOp module = getOperation();
+  for (auto function : module.getOps<func::FuncOp>())
+    functions[function.getSymNameAttr()] = function;
+
+  // What the table can lower stays a node.
+  const OperatorTable &table = OperatorTable::get();
+  module.walk([&](NodeOp node) {
+    const Operator *known = getCallee(node) ? table.find(node) : nullptr;
+    if (known && known->lower)
+      node->removeAttr(mlir::onnx::kFunctionAttr);
+  });
+
+  for (auto function :
+       llvm::make_early_inc_range(module.getOps<func::FuncOp>())) {
+    if (function.isPrivate() || function.isExternal())
+      continue;
+    if (failed(measure(function, 0)))
+      return signalPassFailure();
+    SmallVector<NodeOp> calls;
+    function.walk([&](NodeOp node) {
+      if (getCallee(node))
+        calls.push_back(node);
+    });
+    while (!calls.empty()) {
+      NodeOp call = calls.pop_back_val();
+      if (failed(inlineCall(call, lookup(call), calls)))
+        return signalPassFailure();
+    }
+    // A body may have given a result its type.
+    Operation *terminator = function.getBody().front().getTerminator();
+    function.setType(FunctionType::get(
+        &getContext(), function.getArgumentTypes(),
+        llvm::to_vector(terminator->getOperandTypes())));
+  }
+  for (auto function :
+       llvm::make_early_inc_range(module.getOps<func::FuncOp>()))
+    if (function->hasAttr(mlir::onnx::kParametersAttr))
+      function.erase();
+}

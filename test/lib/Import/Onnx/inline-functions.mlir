@@ -1,0 +1,47 @@
+// RUN: ssm-opt %s -onnx-inline-functions -mlir-print-debuginfo | FileCheck %s
+
+module attributes {onnx.symbols = []} {
+  // The call's attribute, the default, and neither; a left-out input; the
+  // type of a constant that is returned; a call within a subgraph.
+  // CHECK-LABEL: func.func @forward
+  // CHECK-SAME: -> (!onnx.unknown {{.*}}, tensor<f32> {{.*}}, !onnx.unknown
+  func.func @forward(%x: tensor<4xf32>, %p: tensor<i1>) -> (!onnx.unknown {onnx.name = "y"}, !onnx.unknown {onnx.name = "c"}, !onnx.unknown {onnx.name = "i"}) {
+    // CHECK: %[[N:.*]] = onnx.none
+    // CHECK: %[[LEAKY:.*]] = onnx.node "LeakyRelu"(%arg0) version 21 attrs {alpha = 3.000000e+00 : f32}{{.*}} loc(#[[LEAKYLOC:.*]])
+    // CHECK: %[[C:.*]] = onnx.constant dense<5.000000e-01> : tensor<f32>
+    // CHECK: %[[SOFT:.*]] = onnx.node "Softmax"(%[[LEAKY]]) version 21 : (
+    // CHECK: %[[CLIP:.*]] = onnx.node "Clip"(%[[SOFT]], %[[N]])
+    %y:2 = onnx.node "outer"(%x) domain "local" attrs {alpha = 3.0 : f32} attributes {onnx.function = @"local::outer"} : (tensor<4xf32>) -> (!onnx.unknown, !onnx.unknown) loc("call"("m.onnx":0:0))
+    // CHECK: onnx.node "If"
+    // CHECK: %[[IN:.*]] = onnx.node "LeakyRelu"(%[[CLIP]]) version 21 attrs {alpha = 2.000000e+00 : f32}
+    // CHECK: onnx.yield %[[IN]]
+    %i = onnx.node "If"(%p) version 21 attrs {else_branch = 0 : i64, then_branch = 0 : i64} {
+      %z = onnx.node "inner"(%y#0) domain "local" attributes {onnx.function = @"local::inner"} : (!onnx.unknown) -> !onnx.unknown loc("deep"("m.onnx":0:0))
+      onnx.yield %z : !onnx.unknown
+    } : (tensor<i1>) -> !onnx.unknown
+    return %y#0, %y#1, %i : !onnx.unknown, !onnx.unknown, !onnx.unknown
+  }
+  // An operator of the table stays, and its definition goes.
+  // CHECK-LABEL: func.func @known
+  // CHECK: onnx.node "Add"(%arg0, %arg0) version 21 :
+  func.func @known(%x: tensor<4xf32>) -> !onnx.unknown {
+    %y = onnx.node "Add"(%x, %x) version 21 attributes {onnx.function = @"::Add"} : (tensor<4xf32>, tensor<4xf32>) -> !onnx.unknown
+    return %y : !onnx.unknown
+  }
+  // CHECK-NOT: func.func
+  func.func private @"::Add"(%a: !onnx.unknown, %b: !onnx.unknown) -> !onnx.unknown attributes {onnx.parameters = {}} {
+    return %a : !onnx.unknown
+  }
+  func.func private @"local::inner"(%a: !onnx.unknown) -> !onnx.unknown attributes {onnx.parameters = {alpha = 2.0 : f32}} {
+    %r = onnx.node "LeakyRelu"(%a) version 21 attrs {alpha = #onnx.attr_ref<"alpha">} : (!onnx.unknown) -> !onnx.unknown loc("leaky"("m.onnx":0:0))
+    return %r : !onnx.unknown
+  }
+  func.func private @"local::outer"(%a: !onnx.unknown, %b: !onnx.unknown) -> (!onnx.unknown, !onnx.unknown) attributes {onnx.parameters = {alpha, axis, half = 0.5 : f32}} {
+    %r = onnx.node "inner"(%a) domain "local" attrs {alpha = #onnx.attr_ref<"alpha">} attributes {onnx.function = @"local::inner"} : (!onnx.unknown) -> !onnx.unknown loc("in"("m.onnx":0:0))
+    %c = onnx.node "Constant"() version 21 attrs {value_float = #onnx.attr_ref<"half">} : () -> !onnx.unknown
+    %s = onnx.node "Softmax"(%r) version 21 attrs {axis = #onnx.attr_ref<"axis">} : (!onnx.unknown) -> !onnx.unknown
+    %t = onnx.node "Clip"(%s, %b) version 21 : (!onnx.unknown, !onnx.unknown) -> !onnx.unknown
+    return %t, %c : !onnx.unknown, !onnx.unknown
+  }
+}
+// CHECK: #[[LEAKYLOC]] = loc("call/in/leaky"(
