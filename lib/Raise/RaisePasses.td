@@ -16,4 +16,30 @@ def SsmPrintAxes : Pass<"ssm-print-axes", "::mlir::ModuleOp"> {
   }];
 }
 
+def SsmRaise : Pass<"ssm-raise", "::mlir::ModuleOp"> {
+  let summary = "Replace regions that are mixers by ops of the ssm dialect";
+  let description = [{
+    Regions that mix tokens are cut by the axis analysis and compared, in double
+    precision and on random inputs, with the entries of a catalogue: an
+    elementwise scan, Mamba's selective scan, a short convolution. One that
+    agrees is replaced by the op, with the discretisation, skip, gate, bias or
+    activation around it taken in. Every replacement is checked against the
+    nodes it replaces before it is kept; one that deviates is dropped with a
+    warning that names the nodes.
+
+    The module gets the attribute `ssmc.report`: for every site what it became,
+    the nodes before and after, the largest deviation seen, and assumptions;
+    for what looks like a recurrence and was kept, why.
+  }];
+  let dependentDialects = [
+    "::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect",
+    "::mlir::onnx::OnnxDialect", "::mlir::ssm::SsmDialect",
+    "::mlir::tensor::TensorDialect"
+  ];
+  let options = [
+    Option<"plantError", "plant-error", "int64_t", "-1",
+           "make the raise of this number wrong by a little (for tests)">
+  ];
+}
+
 #endif // RAISE_PASSES_TD

@@ -1,0 +1,175 @@
+//===- RaisePass.cpp - replaces recognised regions by mixers --------------===//
+
+#include "lib/Raise/Gate.h"
+#include "lib/Raise/RaisePasses.h"
+#include "lib/Raise/Recognise.h"
+
+#include "dialects/ssm/SsmOps.h"
+#include "mlir/IR/BuiltinOps.h"
+#include "llvm/Support/FormatVariadic.h"
+
+namespace ssmc {
+#define GEN_PASS_DEF_SSMRAISE
+#include "lib/Raise/RaisePasses.h.inc"
+} // namespace ssmc
+
+using namespace mlir;
+using namespace ssmc;
+
+/// The name that ONNX gave to a node.
+static std::string nameOf(Operation *op) {
+  if (auto name = dyn_cast<NameLoc>(op->getLoc()))
+    if (!name.getName().empty())
+      return name.getName().str();
+  if (auto node = dyn_cast<onnx::NodeOp>(op))
+    return "an unnamed " + node.getQualifiedName();
+  return op->getName().getStringRef().str();
+}
+
+namespace {
+/// Collects what an OpBuilder makes.
+struct Recorder : OpBuilder::Listener {
+  void notifyOperationInserted(Operation *op, OpBuilder::InsertPoint) override {
+    written.push_back(op);
+  }
+  SmallVector<Operation *> written;
+};
+
+struct SsmRaisePass : public ssmc::impl::SsmRaiseBase<SsmRaisePass> {
+  using Base::Base;
+
+  void runOnOperation() override {
+    ModuleOp module = getOperation();
+    Builder builder(&getContext());
+    for (auto func : module.getOps<func::FuncOp>())
+      if (!func.isPrivate() && !func.isExternal() &&
+          llvm::hasSingleElement(func.getBody()))
+        raise(func);
+    module->setAttr("ssmc.report", builder.getArrayAttr(report));
+  }
+
+  void raise(func::FuncOp func);
+  void replace(const Raise &raise, const Problem &problem);
+  void note(ArrayRef<NamedAttribute> entry) {
+    report.push_back(DictionaryAttr::get(&getContext(), entry));
+  }
+
+  SmallVector<Attribute> report;
+  int64_t count = 0;
+  /// Verdicts by structure: equal layers are checked once.
+  llvm::DenseMap<size_t, Verdict> verdicts;
+};
+} // namespace
+
+void SsmRaisePass::raise(func::FuncOp func) {
+  Graph graph(func);
+  AxisAnalysis analysis(graph);
+  RegionFinder finder(analysis);
+  Recogniser recogniser(analysis);
+  recogniser.run();
+
+  // The last one first: what an earlier one replaces is then read by ops that
+  // stand already, and its own nodes are still as they were analysed.
+  size_t before = report.size();
+  int64_t number = count + recogniser.raises.size();
+  count = number;
+  for (Raise &raise : llvm::reverse(recogniser.raises)) {
+    Problem problem(finder, analysis, raise.region);
+    if (--number == plantError)
+      raise.mixer->plantError();
+    replace(raise, problem);
+  }
+  std::reverse(report.begin() + before, report.end());
+  // What only the replaced regions needed is gone now.
+  for (Operation *op : llvm::reverse(graph.getNodes()))
+    if (op->use_empty() && isMemoryEffectFree(op))
+      op->erase();
+
+  Builder builder(&getContext());
+  for (const Leftover &leftover : recogniser.leftovers) {
+    if (!leftover.recurrent)
+      continue;
+    note({builder.getNamedAttr("site",
+                               builder.getStringAttr(nameOf(leftover.first))),
+          builder.getNamedAttr("op", builder.getStringAttr("")),
+          builder.getNamedAttr("nodes_before",
+                               builder.getI64IntegerAttr(leftover.nodes)),
+          builder.getNamedAttr("reason",
+                               builder.getStringAttr(leftover.reason))});
+  }
+}
+
+void SsmRaisePass::replace(const Raise &raise, const Problem &problem) {
+  const ssmc::Region &region = raise.region;
+  Operation *last = region.exit.getDefiningOp();
+  std::string site = nameOf(last);
+  OpBuilder builder(&getContext());
+  Recorder recorder;
+  builder.setListener(&recorder);
+  builder.setInsertionPoint(last);
+  GraphWriter writer(builder, region.exit.getLoc(), problem.analysis);
+  FailureOr<SmallVector<Value>> values = raise.mixer->emit(writer);
+  Verdict verdict;
+  if (succeeded(values)) {
+    auto it = verdicts.find(raise.structure);
+    bool fresh = it == verdicts.end() || plantError >= 0;
+    verdict = fresh ? checkRaise(problem, recorder.written, *values,
+                                 writer.exact)
+                    : it->second;
+    verdicts[raise.structure] = verdict;
+  } else {
+    verdict.reason = "its layout cannot be written with free extents";
+  }
+
+  Builder &attrs = builder;
+  SmallVector<NamedAttribute> entry{
+      attrs.getNamedAttr("site", attrs.getStringAttr(site)),
+      attrs.getNamedAttr("op", attrs.getStringAttr(
+                                   verdict.accepted
+                                       ? raise.mixer->getName()
+                                       : StringRef())),
+      attrs.getNamedAttr("nodes_before",
+                         attrs.getI64IntegerAttr(raise.nodes)),
+      attrs.getNamedAttr(
+          "deviation", attrs.getF64FloatAttr(
+                           std::max(verdict.deviation, raise.deviation)))};
+  if (!verdict.accepted) {
+    for (Operation *op : llvm::reverse(recorder.written))
+      op->erase();
+    std::string reason =
+        verdict.reason.empty()
+            ? llvm::formatv("deviates by {0:e1}", verdict.deviation).str()
+            : verdict.reason;
+    std::string first = nameOf(region.frontier.empty() ||
+                                       !region.frontier.front().getDefiningOp()
+                                   ? region.exit.getDefiningOp()
+                                   : region.frontier.front().getDefiningOp());
+    emitWarning(region.exit.getLoc())
+        << "the nodes from '" << first << "' to '" << site
+        << "' looked like " << raise.mixer->getName()
+        << " but the check refused it (" << reason << "); they are kept";
+    entry.push_back(attrs.getNamedAttr(
+        "reason", attrs.getStringAttr(raise.mixer->getName().str() + ": " +
+                                      reason)));
+    return note(entry);
+  }
+
+  SmallVector<Value> roots{region.exit};
+  llvm::append_range(roots, region.states);
+  for (auto [from, to] : llvm::zip(roots, *values)) {
+    to.setType(from.getType());
+    from.replaceAllUsesWith(to);
+  }
+  int64_t left = llvm::count_if(recorder.written, [](Operation *op) {
+    return !isa<onnx::ConstantOp, arith::ConstantOp, onnx::SymbolOp,
+                tensor::EmptyOp, linalg::FillOp>(op);
+  });
+  SmallVector<std::string> assumptions;
+  raise.mixer->listAssumptions(assumptions);
+  entry.push_back(
+      attrs.getNamedAttr("nodes_after", attrs.getI64IntegerAttr(left)));
+  SmallVector<StringRef> texts(assumptions.begin(), assumptions.end());
+  entry.push_back(
+      attrs.getNamedAttr("assumptions", attrs.getStrArrayAttr(texts)));
+  note(entry);
+}

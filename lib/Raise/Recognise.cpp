@@ -1,0 +1,192 @@
+//===- Recognise.cpp - finds the mixers of a graph ------------------------===//
+
+#include "lib/Raise/Recognise.h"
+
+#include "lib/Raise/RegionHash.h"
+
+#include "llvm/Support/FormatVariadic.h"
+
+#include <cmath>
+
+using namespace mlir;
+
+namespace ssmc {
+
+namespace {
+/// Wrong roles deviate by 1e-8 and more, right ones by 1e-13 and less.
+constexpr double kTolerance = 1e-9;
+/// How many sources of a group are peeled off in search of a region.
+constexpr unsigned kMostPeels = 64;
+} // namespace
+
+Recogniser::Recogniser(const AxisAnalysis &analysis)
+    : analysis(analysis), graph(analysis.getGraph()), finder(analysis) {}
+
+void Recogniser::run() {
+  if (analysis.getLength() < 2)
+    return; // one token shows no recurrence
+  for (const Group &group : finder.findGroups())
+    solve(group);
+  llvm::sort(raises, [&](const Raise &a, const Raise &b) {
+    return graph.indexOf(a.region.exit.getDefiningOp()) <
+           graph.indexOf(b.region.exit.getDefiningOp());
+  });
+}
+
+/// Regions are what is left of a group when 0, 1, 2, ... of its first
+/// components are peeled off; the largest that matches wins. What was peeled
+/// off is solved next; if none matches, the last component is given up.
+void Recogniser::solve(ArrayRef<Component> group) {
+  Leftover leftover;
+  auto finish = [&] {
+    if (leftover.nodes)
+      leftovers.push_back(std::move(leftover));
+    leftover = Leftover();
+    closest.clear();
+    closestDeviation = INFINITY;
+  };
+  finish();
+  while (!group.empty()) {
+    bool found = false;
+    for (unsigned peeled = 0; peeled < group.size() && peeled < kMostPeels;
+         ++peeled) {
+      std::optional<Region> region = finder.close(group.drop_front(peeled));
+      if (!region || !recognise(*region))
+        continue;
+      group = group.take_front(peeled);
+      found = true;
+      break;
+    }
+    if (found) {
+      finish();
+      continue;
+    }
+    give(group.back(), leftover);
+    group = group.drop_back();
+  }
+  finish();
+}
+
+/// What is given up looks like a recurrence where its nodes see ever more
+/// tokens, as unrolled steps and chunks do, or sum along time.
+void Recogniser::give(const Component &component, Leftover &leftover) const {
+  llvm::DenseSet<int64_t> spans;
+  bool sums = false;
+  for (Operation *op : component.nodes) {
+    if (auto node = dyn_cast<onnx::NodeOp>(op))
+      sums |= node.getOpType() == "CumSum" || op->getNumRegions() != 0;
+    for (Value result : op->getResults())
+      if (StepRange range = analysis.getSteps(result);
+          range.known() && range.first != range.last)
+        spans.insert(range.last - range.first);
+  }
+  leftover.first = component.nodes.front();
+  leftover.nodes += component.nodes.size();
+  leftover.recurrent |= spans.size() > 2 || sums;
+  leftover.reason = closest.empty()
+                        ? "no entry of the catalogue has operands of its shapes"
+                        : closest;
+}
+
+bool Recogniser::recognise(const Region &region) {
+  Region merged = region;
+  finder.mergeViews(merged.frontier);
+  finder.absorbDominated(merged.frontier);
+  finder.mergeViews(merged.frontier);
+  if (tryFrontier(merged))
+    return true;
+  return merged.frontier != region.frontier && tryFrontier(region);
+}
+
+bool Recogniser::tryFrontier(Region region) {
+  for (Value value : region.frontier)
+    if (!graph.getShape(value) || !analysis.getAxes(value))
+      return false;
+  size_t structure = hashRegion(graph, region, /*weights=*/false);
+  if (hopeless.contains(structure))
+    return false;
+  Problem problem(finder, analysis, region);
+  MixerList mixers;
+  proposeMixers(problem, mixers);
+  if (mixers.empty())
+    return false;
+
+  size_t identity = hashRegion(graph, region, /*weights=*/true);
+  int64_t chosen = -1;
+  double error = 0;
+  if (auto it = known.find(identity); it != known.end()) {
+    chosen = it->second.first;
+    error = it->second.second;
+    if (chosen >= int64_t(mixers.size()))
+      return false;
+  }
+  auto compare = [](const Mixer &mixer, ArrayRef<Tensor> expected,
+                    const Assignment &assignment) {
+    FailureOr<MixerValues> values = mixer.evaluate(assignment);
+    if (failed(values) || values->states.size() + 1 != expected.size())
+      return double(INFINITY);
+    double worst = deviation(expected[0], values->exit);
+    for (auto [a, b] : llvm::zip(expected.drop_front(), values->states))
+      worst = std::max(worst, deviation(a, b));
+    return worst;
+  };
+  if (chosen < 0) {
+    Random first(1), second(2);
+    Assignment assignment = problem.sample(first);
+    Assignment fresh = problem.sample(second);
+    FailureOr<SmallVector<Tensor>> expected = problem.evaluate(assignment);
+    if (failed(expected)) {
+      closest = "the region cannot be evaluated";
+      return false;
+    }
+    FailureOr<SmallVector<Tensor>> again = failure();
+    for (auto [i, mixer] : llvm::enumerate(mixers)) {
+      double seen = compare(*mixer, *expected, assignment);
+      if (seen < closestDeviation) {
+        closestDeviation = seen;
+        closest = (Twine("closest candidate ") + mixer->getName() +
+                   " deviates by " + llvm::formatv("{0:e1}", seen).str())
+                      .str();
+      }
+      if (!(seen <= kTolerance))
+        continue;
+      if (failed(again))
+        again = problem.evaluate(fresh);
+      if (failed(again) || !(compare(*mixer, *again, fresh) <= kTolerance))
+        continue;
+      chosen = i;
+      error = seen;
+      break;
+    }
+    if (chosen < 0) {
+      hopeless.insert(structure);
+      return false;
+    }
+    known[identity] = {unsigned(chosen), error};
+  }
+
+  Raise raise;
+  raise.mixer = std::move(mixers[chosen]);
+  if (std::unique_ptr<Mixer> wider = raise.mixer->combine(problem, region))
+    raise.mixer = std::move(wider);
+  region.frontier.clear();
+  for (Role *role : raise.mixer->getRoles()) {
+    skipViews(analysis, *role);
+    if (!llvm::is_contained(region.frontier, role->value))
+      region.frontier.push_back(role->value);
+  }
+  sortByDefinition(graph, region.frontier);
+  SmallVector<Value> roots{region.exit};
+  llvm::append_range(roots, region.states);
+  std::optional<Cone> cone = collectCone(graph, roots, region.frontier);
+  if (!cone)
+    return false;
+  raise.nodes = cone->nodes.size();
+  raise.structure = hashRegion(graph, region, /*weights=*/false);
+  raise.deviation = error;
+  raise.region = std::move(region);
+  raises.push_back(std::move(raise));
+  return true;
+}
+
+} // namespace ssmc

@@ -1,0 +1,59 @@
+//===- Recognise.h - finds the mixers of a graph ----------------*- C++ -*-===//
+
+#pragma once
+
+#include "lib/Raise/Mixer.h"
+
+#include "llvm/ADT/Hashing.h"
+#include "llvm/ADT/MapVector.h"
+#include "llvm/ADT/StringMap.h"
+
+namespace ssmc {
+
+/// A region that was recognised.
+struct Raise {
+  Region region;
+  std::unique_ptr<Mixer> mixer;
+  size_t nodes = 0;     // of the region
+  double deviation = 0; // seen when it was recognised
+  size_t structure = 0; // equal for equal layers with other weights
+};
+
+/// A group of nodes that mixes tokens and was not recognised.
+struct Leftover {
+  mlir::Operation *first = nullptr;
+  size_t nodes = 0;
+  bool recurrent = false; // looks like steps of a recurrence
+  std::string reason;
+};
+
+/// Tries the regions of a graph against the catalogue. Equal regions of equal
+/// layers are compared once.
+class Recogniser {
+public:
+  explicit Recogniser(const AxisAnalysis &analysis);
+  void run();
+
+  std::vector<Raise> raises; // in topological order of their exits
+  std::vector<Leftover> leftovers;
+
+private:
+  void solve(llvm::ArrayRef<Component> group);
+  bool recognise(const Region &region);
+  bool tryFrontier(Region region);
+  void give(const Component &component, Leftover &leftover) const;
+
+  const AxisAnalysis &analysis;
+  const Graph &graph;
+  RegionFinder finder;
+  /// By the hash of a region with all constants: the number of the proposal
+  /// that was right and its deviation.
+  llvm::DenseMap<size_t, std::pair<unsigned, double>> known;
+  /// By the hash without weights: regions that nothing matched.
+  llvm::DenseSet<size_t> hopeless;
+  /// The closest wrong proposal of the current group.
+  std::string closest;
+  double closestDeviation = 0;
+};
+
+} // namespace ssmc

@@ -1,0 +1,264 @@
+//===- Region.cpp - closing a region and choosing its frontier ------------===//
+
+#include "lib/Raise/Region.h"
+
+using namespace mlir;
+
+namespace ssmc {
+
+bool isView(Operation *op) {
+  auto node = dyn_cast_or_null<onnx::NodeOp>(op);
+  if (!node || !node.getDomain().empty() || node.getInputs().empty())
+    return false;
+  StringRef name = node.getOpType();
+  if (name == "Cast") {
+    auto from = dyn_cast<ShapedType>(node.getInputs()[0].getType());
+    auto to = dyn_cast<ShapedType>(node->getResult(0).getType());
+    return from && to && from.getElementType() == to.getElementType();
+  }
+  return name == "Reshape" || name == "Transpose" || name == "Squeeze" ||
+         name == "Unsqueeze" || name == "Identity" || name == "Flatten";
+}
+
+void sortByDefinition(const Graph &graph, SmallVectorImpl<Value> &values) {
+  auto key = [&](Value value) {
+    if (auto argument = dyn_cast<BlockArgument>(value))
+      return std::make_pair(int64_t(-1), int64_t(argument.getArgNumber()));
+    return std::make_pair(graph.indexOf(value.getDefiningOp()),
+                          int64_t(cast<OpResult>(value).getResultNumber()));
+  };
+  llvm::sort(values, [&](Value a, Value b) { return key(a) < key(b); });
+}
+
+std::optional<Cone> collectCone(const Graph &graph, ArrayRef<Value> roots,
+                                ArrayRef<Value> frontier, size_t limit) {
+  llvm::SmallDenseSet<Value> stop(frontier.begin(), frontier.end());
+  llvm::DenseSet<Operation *> seen;
+  llvm::SmallSetVector<Value, 8> constants;
+  SmallVector<Value> worklist(roots);
+  Cone cone;
+  while (!worklist.empty()) {
+    Value value = worklist.pop_back_val();
+    if (stop.contains(value) || isa<NoneType>(value.getType()))
+      continue;
+    if (!graph.dependsOnInput(value)) {
+      constants.insert(value);
+      continue;
+    }
+    Operation *op = value.getDefiningOp();
+    if (!op || graph.indexOf(op) < 0)
+      return std::nullopt;
+    if (!seen.insert(op).second)
+      continue;
+    cone.nodes.push_back(op);
+    if (cone.nodes.size() > limit)
+      return std::nullopt;
+    llvm::append_range(worklist, op->getOperands());
+  }
+  llvm::sort(cone.nodes, [&](Operation *a, Operation *b) {
+    return graph.indexOf(a) < graph.indexOf(b);
+  });
+  cone.constants.assign(constants.begin(), constants.end());
+  return cone;
+}
+
+SmallVector<Value>
+RegionFinder::liveOut(const llvm::SetVector<Operation *> &hull) const {
+  SmallVector<Value> live;
+  for (Operation *op : hull)
+    for (Value result : op->getResults())
+      if (llvm::any_of(result.getUsers(),
+                       [&](Operation *user) { return !hull.contains(user); }))
+        live.push_back(result);
+  return live;
+}
+
+/// Adds the first node that follows: of all users of live values the one that
+/// comes first can have no other unabsorbed producer among them.
+bool RegionFinder::absorbConsumer(llvm::SetVector<Operation *> &hull,
+                                  ArrayRef<Value> live) const {
+  Operation *first = nullptr;
+  for (Value value : live)
+    for (Operation *user : value.getUsers()) {
+      if (hull.contains(user))
+        continue;
+      int64_t index = graph.indexOf(user);
+      if (index < 0)
+        return false; // the value is a result of the graph
+      if (!first || index < graph.indexOf(first))
+        first = user;
+    }
+  if (!first || !isTransparent(first))
+    return false;
+  hull.insert(first);
+  return true;
+}
+
+std::optional<Region>
+RegionFinder::close(ArrayRef<Component> components) const {
+  llvm::DenseSet<Operation *> core;
+  int64_t low = INT64_MAX, high = -1;
+  for (const Component &component : components)
+    for (Operation *op : component.nodes) {
+      core.insert(op);
+      low = std::min(low, graph.indexOf(op));
+      high = std::max(high, graph.indexOf(op));
+    }
+  if (high < 0)
+    return std::nullopt;
+
+  // The nodes on a path from core to core, between the first and the last.
+  ArrayRef<Operation *> window =
+      graph.getNodes().slice(low, high - low + 1);
+  std::vector<bool> below(window.size()), above(window.size());
+  for (auto [i, op] : llvm::enumerate(window)) {
+    below[i] = core.contains(op);
+    for (Value operand : op->getOperands()) {
+      int64_t at = operand.getDefiningOp()
+                       ? graph.indexOf(operand.getDefiningOp()) - low
+                       : -1;
+      if (at >= 0 && below[at] && graph.dependsOnInput(operand))
+        below[i] = true;
+    }
+  }
+  llvm::SetVector<Operation *> hull;
+  for (int64_t i = window.size() - 1; i >= 0; --i) {
+    above[i] = core.contains(window[i]);
+    for (Operation *user : window[i]->getUsers()) {
+      int64_t at = graph.indexOf(user) - low;
+      if (at >= 0 && at < int64_t(window.size()) && above[at])
+        above[i] = true;
+    }
+    if (above[i] && below[i])
+      hull.insert(window[i]);
+  }
+
+  Region region;
+  SmallVector<Value> tokens;
+  auto classify = [&] {
+    tokens.clear();
+    region.states.clear();
+    for (Value value : liveOut(hull)) {
+      if (analysis.getClass(value) == TokenClass::PerToken)
+        tokens.push_back(value);
+      else
+        region.states.push_back(value);
+    }
+  };
+  classify();
+  auto closed = [&] {
+    const ValueAxes *axes = tokens.size() == 1
+                                ? analysis.getAxes(tokens.front())
+                                : nullptr;
+    return axes && timeExtent(*axes) == analysis.getLength();
+  };
+  for (unsigned i = 0; i < 64 && !closed() && !tokens.empty(); ++i) {
+    if (!absorbConsumer(hull, tokens))
+      return std::nullopt;
+    classify();
+  }
+  if (!closed())
+    return std::nullopt;
+  for (Value state : region.states)
+    if (llvm::any_of(state.getUsers(), [&](Operation *user) {
+          return !hull.contains(user) &&
+                 !user->hasTrait<OpTrait::IsTerminator>();
+        }))
+      return std::nullopt;
+  region.exit = tokens.front();
+
+  llvm::SetVector<Value> frontier;
+  for (Operation *op : hull)
+    for (Value operand : op->getOperands())
+      if (graph.dependsOnInput(operand) &&
+          (!operand.getDefiningOp() || !hull.contains(operand.getDefiningOp())))
+        frontier.insert(operand);
+  region.frontier.assign(frontier.begin(), frontier.end());
+  sortByDefinition(graph, region.frontier);
+  return region;
+}
+
+bool RegionFinder::expand(SmallVectorImpl<Value> &frontier,
+                          Value value) const {
+  Operation *op = value.getDefiningOp();
+  if (!op || !isTransparent(op))
+    return false;
+  llvm::erase(frontier, value);
+  for (Value operand : op->getOperands())
+    if (graph.dependsOnInput(operand) &&
+        !llvm::is_contained(frontier, operand))
+      frontier.push_back(operand);
+  return true;
+}
+
+Value RegionFinder::nextExit(Value exit, SmallVectorImpl<Value> &others,
+                             unsigned limit) const {
+  llvm::SetVector<Operation *> hull;
+  SmallVector<Value> live{exit};
+  for (unsigned i = 0; i < limit; ++i) {
+    if (!absorbConsumer(hull, live))
+      return {};
+    live = liveOut(hull);
+    if (llvm::any_of(exit.getUsers(),
+                     [&](Operation *user) { return !hull.contains(user); }))
+      live.push_back(exit);
+    if (live.size() != 1 || live.front() == exit)
+      continue;
+    for (Operation *op : hull)
+      for (Value operand : op->getOperands())
+        if (operand != exit && graph.dependsOnInput(operand) &&
+            !(operand.getDefiningOp() &&
+              hull.contains(operand.getDefiningOp())) &&
+            !llvm::is_contained(others, operand))
+          others.push_back(operand);
+    return live.front();
+  }
+  return {};
+}
+
+void RegionFinder::mergeViews(SmallVectorImpl<Value> &frontier) const {
+  // The chain of values of which each is a view of the next.
+  auto chainOf = [&](Value value) {
+    SmallVector<Value> chain{value};
+    while (Operation *op = chain.back().getDefiningOp()) {
+      if (!isView(op) || analysis.mixesTime(op) ||
+          analysis.getClass(op->getOperand(0)) != analysis.getClass(value))
+        break;
+      chain.push_back(op->getOperand(0));
+    }
+    return chain;
+  };
+  bool changed = true;
+  while (changed) {
+    changed = false;
+    for (unsigned i = 0; i < frontier.size() && !changed; ++i)
+      for (unsigned j = i + 1; j < frontier.size() && !changed; ++j) {
+        SmallVector<Value> a = chainOf(frontier[i]), b = chainOf(frontier[j]);
+        auto common = llvm::find_if(
+            a, [&](Value value) { return llvm::is_contained(b, value); });
+        if (common == a.end())
+          continue;
+        Value source = *common;
+        frontier.erase(frontier.begin() + j);
+        frontier[i] = source;
+        changed = true;
+      }
+  }
+  sortByDefinition(graph, frontier);
+}
+
+void RegionFinder::absorbDominated(SmallVectorImpl<Value> &frontier) const {
+  for (int64_t i = frontier.size() - 1; i >= 0; --i) {
+    SmallVector<Value> others(frontier.begin(), frontier.end());
+    Value value = others[i];
+    others.erase(others.begin() + i);
+    std::optional<Cone> cone = collectCone(graph, value, others, 64);
+    if (!cone || !llvm::all_of(cone->nodes, [&](Operation *op) {
+          return isTransparent(op);
+        }))
+      continue;
+    frontier = others;
+  }
+}
+
+} // namespace ssmc

@@ -1,0 +1,94 @@
+//===- Region.h - parts of a graph that mix tokens --------------*- C++ -*-===//
+//
+// A region is everything between some frontier values and one exit: a function
+// of the frontier. It is cut so that the frontier and the exit are per token,
+// which makes it a sequence-to-sequence map that a mixer can be compared with.
+//
+//===----------------------------------------------------------------------===//
+
+#pragma once
+
+#include "lib/Raise/AxisAnalysis.h"
+#include "llvm/ADT/SetVector.h"
+
+namespace ssmc {
+
+struct Region {
+  /// What the region computes from, in order of definition.
+  llvm::SmallVector<mlir::Value> frontier;
+  /// Its per-token result.
+  mlir::Value exit;
+  /// States that leave it: results of the graph that are not per token.
+  llvm::SmallVector<mlir::Value> states;
+};
+
+/// The nodes of a region and the constants they use from outside.
+struct Cone {
+  llvm::SmallVector<mlir::Operation *> nodes; // in topological order
+  llvm::SmallVector<mlir::Value> constants;
+};
+
+/// The nodes that `roots` need beyond `frontier`; nothing where the walk meets
+/// an input of the graph or more than `limit` nodes.
+std::optional<Cone> collectCone(const Graph &graph,
+                                llvm::ArrayRef<mlir::Value> roots,
+                                llvm::ArrayRef<mlir::Value> frontier,
+                                size_t limit = 1u << 20);
+
+/// Nodes that mix tokens or touch a value that is not per token, joined where
+/// they share such a value.
+struct Component {
+  llvm::SmallVector<mlir::Operation *> nodes; // in topological order
+};
+/// Components that reach each other without passing a weight: one mixer and
+/// what is fused with it. In topological order.
+using Group = llvm::SmallVector<Component>;
+
+class RegionFinder {
+public:
+  explicit RegionFinder(const AxisAnalysis &analysis);
+
+  std::vector<Group> findGroups() const;
+  /// The region that contains the components: their convex hull, and what
+  /// follows it up to a single per-token exit of the sequence's length.
+  std::optional<Region> close(llvm::ArrayRef<Component> components) const;
+  /// The next value on which all that follows `exit` depends, passing per-token
+  /// nodes only, at most `limit` of them. Null where there is none. What these
+  /// nodes take from elsewhere is added to `others`.
+  mlir::Value nextExit(mlir::Value exit,
+                       llvm::SmallVectorImpl<mlir::Value> &others,
+                       unsigned limit = 16) const;
+  /// Replaces `value` in `frontier` by what it is computed from; false where
+  /// its node is not transparent.
+  bool expand(llvm::SmallVectorImpl<mlir::Value> &frontier,
+              mlir::Value value) const;
+  /// Replaces frontier values that are views of one value by that value.
+  void mergeViews(llvm::SmallVectorImpl<mlir::Value> &frontier) const;
+  /// Drops frontier values that others determine.
+  void absorbDominated(llvm::SmallVectorImpl<mlir::Value> &frontier) const;
+  /// True for a per-token node that may be moved into a region: neither mixing
+  /// nor a product with a weight nor an embedding.
+  bool isTransparent(mlir::Operation *op) const;
+  bool isCore(mlir::Operation *op) const;
+
+private:
+  /// A product with a constant matrix, or a table look-up: what separates one
+  /// mixer from the next.
+  bool isWeight(mlir::Operation *op) const;
+  bool absorbConsumer(llvm::SetVector<mlir::Operation *> &hull,
+                      llvm::ArrayRef<mlir::Value> live) const;
+  /// Values of `hull` that are used outside of it.
+  llvm::SmallVector<mlir::Value>
+  liveOut(const llvm::SetVector<mlir::Operation *> &hull) const;
+
+  const AxisAnalysis &analysis;
+  const Graph &graph;
+};
+
+/// True for an operator that only changes the shape or layout of its operand.
+bool isView(mlir::Operation *op);
+/// Sorts values by where they are defined, arguments first.
+void sortByDefinition(const Graph &graph,
+                      llvm::SmallVectorImpl<mlir::Value> &values);
+
+} // namespace ssmc

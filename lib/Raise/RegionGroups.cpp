@@ -1,0 +1,133 @@
+//===- RegionGroups.cpp - which nodes belong to one mixer -----------------===//
+//
+// Both steps are one pass over the graph with union-find. Core nodes that share
+// a value which is not per token are one component. A second pass carries from
+// node to node the components whose results reach it without a weight between;
+// where that meets a core node, its component joins their group.
+//
+//===----------------------------------------------------------------------===//
+
+#include "lib/Raise/Region.h"
+
+#include "llvm/ADT/MapVector.h"
+
+using namespace mlir;
+
+namespace ssmc {
+
+namespace {
+class UnionFind {
+public:
+  explicit UnionFind(size_t size) : parents(size) {
+    for (size_t i = 0; i < size; ++i)
+      parents[i] = i;
+  }
+  int64_t find(int64_t i) {
+    while (parents[i] != i)
+      i = parents[i] = parents[parents[i]];
+    return i;
+  }
+  void join(int64_t a, int64_t b) {
+    a = find(a), b = find(b);
+    if (a != b)
+      parents[std::max(a, b)] = std::min(a, b); // the first node stands for all
+  }
+
+private:
+  std::vector<int64_t> parents;
+};
+} // namespace
+
+RegionFinder::RegionFinder(const AxisAnalysis &analysis)
+    : analysis(analysis), graph(analysis.getGraph()) {}
+
+bool RegionFinder::isWeight(Operation *op) const {
+  auto node = dyn_cast<onnx::NodeOp>(op);
+  if (!node)
+    return false;
+  StringRef name = node.getOpType();
+  auto constant = [&](unsigned i, unsigned rank) {
+    if (!node.hasInput(i) || graph.dependsOnInput(node.getInputs()[i]))
+      return false;
+    auto shape = graph.getShape(node.getInputs()[i]);
+    return shape && shape->size() >= rank;
+  };
+  if (name == "MatMul" || name == "Gemm" || name == "Einsum")
+    return constant(0, 2) || constant(1, 2);
+  return name == "Gather" && constant(0, 1);
+}
+
+bool RegionFinder::isCore(Operation *op) const {
+  bool data = llvm::any_of(op->getResults(), [&](Value value) {
+    return graph.dependsOnInput(value);
+  });
+  if (!data)
+    return false;
+  auto mixed = [&](Value value) {
+    return analysis.getClass(value) == TokenClass::Mixed;
+  };
+  return analysis.mixesTime(op) || llvm::any_of(op->getOperands(), mixed) ||
+         llvm::any_of(op->getResults(), mixed);
+}
+
+bool RegionFinder::isTransparent(Operation *op) const {
+  return isa<onnx::NodeOp>(op) && !isCore(op) && !isWeight(op) &&
+         op->getNumRegions() == 0;
+}
+
+std::vector<Group> RegionFinder::findGroups() const {
+  ArrayRef<Operation *> nodes = graph.getNodes();
+  std::vector<bool> core(nodes.size());
+  for (auto [i, op] : llvm::enumerate(nodes))
+    core[i] = isCore(op);
+
+  UnionFind components(nodes.size());
+  for (auto [i, op] : llvm::enumerate(nodes)) {
+    if (!core[i])
+      continue;
+    for (Value operand : op->getOperands())
+      if (analysis.getClass(operand) == TokenClass::Mixed)
+        if (Operation *producer = operand.getDefiningOp())
+          components.join(graph.indexOf(producer), i);
+  }
+
+  UnionFind groups(nodes.size());
+  std::vector<SmallVector<int64_t, 2>> reached(nodes.size());
+  for (auto [i, op] : llvm::enumerate(nodes)) {
+    SmallVector<int64_t, 2> reaching;
+    for (Value operand : op->getOperands()) {
+      Operation *producer = operand.getDefiningOp();
+      if (!producer || !graph.dependsOnInput(operand))
+        continue;
+      for (int64_t from : reached[graph.indexOf(producer)])
+        if (int64_t root = groups.find(from);
+            !llvm::is_contained(reaching, root))
+          reaching.push_back(root);
+    }
+    if (core[i]) {
+      int64_t own = components.find(i);
+      for (int64_t from : reaching)
+        groups.join(own, from);
+      reached[i] = {own};
+    } else if (!isWeight(op)) {
+      reached[i] = std::move(reaching);
+    }
+  }
+
+  llvm::MapVector<int64_t, llvm::MapVector<int64_t, Component>> found;
+  for (auto [i, op] : llvm::enumerate(nodes))
+    if (core[i]) {
+      int64_t component = components.find(i);
+      found[groups.find(component)][component].nodes.push_back(op);
+    }
+  std::vector<Group> result;
+  for (auto &[root, parts] : found) {
+    Group group;
+    for (auto &[first, component] : parts)
+      group.push_back(std::move(component));
+    result.push_back(std::move(group));
+  }
+  return result;
+}
+
+} // namespace ssmc

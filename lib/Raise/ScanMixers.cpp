@@ -1,0 +1,257 @@
+//===- ScanMixers.cpp - h = a h + u, with or without a read-out -----------===//
+
+#include "lib/Raise/ScanMixers.h"
+
+#include "dialects/ssm/SsmOps.h"
+#include "lib/Raise/MixerMath.h"
+
+using namespace mlir;
+
+namespace ssmc {
+
+SmallVector<SmallVector<unsigned>> matchOrders(ArrayRef<int64_t> rest,
+                                               ArrayRef<int64_t> target) {
+  SmallVector<SmallVector<unsigned>> orders;
+  if (rest.size() != target.size() || rest.size() > 4)
+    return orders;
+  SmallVector<unsigned> order;
+  for (unsigned i = 0; i < rest.size(); ++i)
+    order.push_back(i);
+  do {
+    bool fits = true;
+    for (unsigned i = 0; i < order.size(); ++i)
+      fits &= rest[order[i]] == target[i];
+    if (fits)
+      orders.push_back(order);
+  } while (std::next_permutation(order.begin(), order.end()));
+  return orders;
+}
+
+namespace {
+/// The values of a region as a scan sees them.
+struct Shapes {
+  SmallVector<Value> tokens;
+  Value initial;
+  SmallVector<int64_t> exit; // rest extents
+};
+} // namespace
+
+static std::optional<Shapes> readShapes(const Problem &problem,
+                                        unsigned tokens) {
+  Shapes shapes;
+  for (Value value : problem.region.frontier) {
+    const ValueAxes *axes = problem.analysis.getAxes(value);
+    if (!axes || !isa<FloatType>(problem.elementType(value)))
+      return std::nullopt;
+    if (problem.analysis.getClass(value) == TokenClass::PerToken &&
+        timeExtent(*axes) == problem.analysis.getLength())
+      shapes.tokens.push_back(value);
+    else if (!shapes.initial && timeExtent(*axes) == 1)
+      shapes.initial = value;
+    else
+      return std::nullopt;
+  }
+  if (shapes.tokens.size() != tokens)
+    return std::nullopt;
+  shapes.exit = restExtents(*problem.analysis.getAxes(problem.region.exit));
+  return shapes;
+}
+
+/// Every way to see `value` as `target`, whose last `states` digits are an axis
+/// of their own and the others another.
+static SmallVector<Role, 1> roles(const Problem &problem, Value value,
+                               ArrayRef<int64_t> target, unsigned states,
+                               bool hasTime) {
+  SmallVector<Role, 1> found;
+  const ValueAxes &axes = *problem.analysis.getAxes(value);
+  SmallVector<unsigned> groups{unsigned(target.size()) - states};
+  if (states)
+    groups.push_back(states);
+  for (ArrayRef<unsigned> order : matchOrders(restExtents(axes), target))
+    if (auto view = View::make(axes, hasTime, order, groups))
+      found.push_back({value, *view});
+  return found;
+}
+
+static void propose(const Problem &problem, const Shapes &shapes, Value a,
+                    Value u, Value c, ArrayRef<int64_t> target,
+                    unsigned states, MixerList &mixers) {
+  const ValueAxes &exitAxes = *problem.analysis.getAxes(problem.region.exit);
+  auto exit = View::make(exitAxes, true, {}, {unsigned(shapes.exit.size())});
+  if (!exit)
+    return;
+  SmallVector<std::optional<Role>, 1> reads, starts;
+  if (c) {
+    ArrayRef<int64_t> inner = target.take_back(states);
+    const ValueAxes &axes = *problem.analysis.getAxes(c);
+    if (restExtents(axes) == SmallVector<int64_t>(inner)) {
+      if (auto view = View::make(axes, true, {}, {states}))
+        reads.push_back(Role{c, *view});
+    } else {
+      llvm::append_range(reads, roles(problem, c, target, states, true));
+    }
+  } else {
+    reads.push_back(std::nullopt);
+  }
+  if (shapes.initial)
+    llvm::append_range(
+        starts, roles(problem, shapes.initial, target, states, false));
+  else
+    starts.push_back(std::nullopt);
+  SmallVector<View, 1> finals;
+  for (Value state : problem.region.states) {
+    const ValueAxes *axes = problem.analysis.getAxes(state);
+    if (!axes || timeExtent(*axes) != 1)
+      return;
+    SmallVector<Role, 1> ways = roles(problem, state, target, states, false);
+    if (ways.empty())
+      return;
+    finals.push_back(ways.front().view);
+  }
+  for (const Role &roleA : roles(problem, a, target, states, true))
+    for (const Role &roleU : roles(problem, u, target, states, true))
+      for (const auto &read : reads)
+        for (const auto &start : starts)
+          for (bool reverse : {false, true}) {
+            auto mixer = std::make_unique<ScanMixer>();
+            mixer->analysis = &problem.analysis;
+            mixer->a = roleA;
+            mixer->u = roleU;
+            mixer->c = read;
+            mixer->initial = start;
+            mixer->exit = exit;
+            mixer->states = finals;
+            mixer->reverse = reverse;
+            mixers.push_back(std::move(mixer));
+          }
+}
+
+void proposeScans(const Problem &problem, MixerList &mixers) {
+  auto shapes = readShapes(problem, 2);
+  if (!shapes)
+    return;
+  for (unsigned i : {0u, 1u})
+    propose(problem, *shapes, shapes->tokens[i], shapes->tokens[1 - i], Value(),
+            shapes->exit, 0, mixers);
+}
+
+void proposeReadoutScans(const Problem &problem, MixerList &mixers) {
+  auto shapes = readShapes(problem, 3);
+  if (!shapes)
+    return;
+  SmallVector<unsigned> order{0, 1, 2};
+  do {
+    Value a = shapes->tokens[order[0]], u = shapes->tokens[order[1]];
+    // The read-out sums over the digits that the exit has lost.
+    SmallVector<int64_t> target = shapes->exit;
+    SmallVector<int64_t> left = restExtents(*problem.analysis.getAxes(u));
+    for (int64_t extent : shapes->exit) {
+      auto it = llvm::find(left, extent);
+      if (it == left.end())
+        break;
+      left.erase(it);
+    }
+    if (left.size() != 1)
+      continue;
+    target.push_back(left.front());
+    propose(problem, *shapes, a, u, shapes->tokens[order[2]], target, 1,
+            mixers);
+  } while (std::next_permutation(order.begin(), order.end()));
+}
+
+SmallVector<Role *> ScanMixer::getRoles() {
+  SmallVector<Role *> all{&*a, &*u};
+  for (auto *role : {&c, &initial})
+    if (*role)
+      all.push_back(&**role);
+  return all;
+}
+
+FailureOr<MixerValues> ScanMixer::evaluate(const Assignment &assignment) const {
+  FailureOr<Tensor> decay = read(assignment, *a), drive = read(assignment, *u);
+  if (failed(decay) || failed(drive))
+    return failure();
+  SmallVector<int64_t> shape(drive->getShape());
+  shape.erase(shape.begin() + 1);
+  Tensor state(drive->getElementType(), shape);
+  if (initial) {
+    FailureOr<Tensor> start = read(assignment, *initial);
+    if (failed(start))
+      return failure();
+    state = *start;
+  }
+  Tensor h = scanMath(*decay, *drive, state, reverse);
+  if (c) {
+    FailureOr<Tensor> readOut = read(assignment, *c);
+    if (failed(readOut))
+      return failure();
+    h = readMath(h, *readOut);
+  }
+  if (factor != 1)
+    for (double &value : h.mutableFloats())
+      value *= factor;
+  MixerValues values;
+  values.exit = exit->invert(h);
+  for (const View &view : states)
+    values.states.push_back(view.invert(state));
+  return values;
+}
+
+FailureOr<SmallVector<Value>>
+ScanMixer::emit(GraphWriter &writer) const {
+  FailureOr<Value> decay = writer.apply(a->view, a->value);
+  FailureOr<Value> drive = writer.apply(u->view, u->value);
+  if (failed(decay) || failed(drive))
+    return failure();
+  OpBuilder &builder = writer.builder;
+  Type element = cast<ShapedType>(drive->getType()).getElementType();
+  SmallVector<AffineExpr> extents = writer.extents(u->view);
+  RankedTensorType type = writer.type(extents, element);
+  SmallVector<AffineExpr> stateExtents = extents;
+  stateExtents.erase(stateExtents.begin() + 1);
+  RankedTensorType stateType = writer.type(stateExtents, element);
+  FailureOr<Value> start = initial
+                               ? writer.apply(initial->view,
+                                               initial->value)
+                               : FailureOr<Value>(writer.zeros(stateType));
+  Value destination = writer.empty(type);
+  if (failed(start) || !*start || !destination)
+    return failure();
+  auto scan = ssm::ScanOp::create(
+      builder, writer.loc, TypeRange{type, stateType}, *decay, *drive,
+      destination, *start, builder.getI64IntegerAttr(1),
+      reverse ? builder.getUnitAttr() : UnitAttr());
+  Value y = scan->getResult(0);
+  if (c) {
+    FailureOr<Value> readOut = writer.apply(c->view, c->value);
+    if (failed(readOut))
+      return failure();
+    Value factor = *readOut;
+    if (c->view.getShape().size() == 3) {
+      SmallVector<AffineExpr> wide = writer.extents(c->view);
+      wide.insert(wide.begin() + 2, writer.fixed(1));
+      factor = writer.node("Unsqueeze", {factor, writer.ints({2})},
+                            writer.type(wide, element));
+    }
+    y = writer.node("Mul", {y, factor}, type);
+    SmallVector<AffineExpr> narrow(extents.begin(), extents.end() - 1);
+    y = writer.node("ReduceSum", {y, writer.ints({3})},
+                     writer.type(narrow, element),
+                     builder.getNamedAttr("keepdims",
+                                          builder.getI64IntegerAttr(0)));
+  }
+  SmallVector<Value> results;
+  FailureOr<Value> out = writer.invert(*exit, y);
+  if (failed(out))
+    return failure();
+  results.push_back(*out);
+  for (const View &view : states) {
+    FailureOr<Value> state = writer.invert(view, scan->getResult(1));
+    if (failed(state))
+      return failure();
+    results.push_back(*state);
+  }
+  return results;
+}
+
+} // namespace ssmc

@@ -1,0 +1,60 @@
+//===- ScanMixers.h - linear recurrences of the catalogue -------*- C++ -*-===//
+
+#pragma once
+
+#include "lib/Raise/Mixer.h"
+
+namespace ssmc {
+
+/// h = a h + u, all of one shape: ssm.scan.
+class ScanMixer : public Mixer {
+public:
+  llvm::StringRef getName() const override { return "ssm.scan"; }
+  mlir::FailureOr<MixerValues>
+  evaluate(const Assignment &assignment) const override;
+  mlir::FailureOr<llvm::SmallVector<mlir::Value>>
+  emit(GraphWriter &writer) const override;
+  std::unique_ptr<Mixer> combine(const Problem &problem,
+                                 Region &region) override;
+  llvm::SmallVector<Role *> getRoles() override;
+  void plantError() override { factor = 1 + 1e-6; }
+
+  const AxisAnalysis *analysis = nullptr;
+  /// Layout [batch, time, channel], or with a last axis of states if `c`.
+  std::optional<Role> a, u;
+  /// Reads the states: [batch, time, state] or [batch, time, channel, state].
+  std::optional<Role> c;
+  std::optional<Role> initial; // [batch, channel (, state)]
+  std::optional<View> exit;
+  llvm::SmallVector<View, 1> states;
+  bool reverse = false;
+
+private:
+  double factor = 1;
+};
+
+/// Mamba's scan with discretisation, read-out and, where they are there, skip
+/// and gate: ssm.selective_scan.
+class SelectiveScanMixer : public Mixer {
+public:
+  llvm::StringRef getName() const override { return "ssm.selective_scan"; }
+  mlir::FailureOr<MixerValues>
+  evaluate(const Assignment &assignment) const override;
+  mlir::FailureOr<llvm::SmallVector<mlir::Value>>
+  emit(GraphWriter &writer) const override;
+  llvm::SmallVector<Role *> getRoles() override;
+  void plantError() override;
+
+  const AxisAnalysis *analysis = nullptr;
+  std::optional<Role> x, delta, B, C, z, initial;
+  Tensor A, D; // [channel, state]; [channel] or null
+  std::optional<View> exit;
+  llvm::SmallVector<View, 1> states;
+  bool reverse = false;
+};
+
+/// All orders in which `rest` becomes `target`.
+llvm::SmallVector<llvm::SmallVector<unsigned>>
+matchOrders(llvm::ArrayRef<int64_t> rest, llvm::ArrayRef<int64_t> target);
+
+} // namespace ssmc

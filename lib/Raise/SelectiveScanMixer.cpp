@@ -1,0 +1,96 @@
+//===- SelectiveScanMixer.cpp - Mamba's scan with all its parts -----------===//
+
+#include "dialects/ssm/SsmOps.h"
+#include "lib/Raise/MixerMath.h"
+#include "lib/Raise/ScanMixers.h"
+
+using namespace mlir;
+
+namespace ssmc {
+
+SmallVector<Role *> SelectiveScanMixer::getRoles() {
+  SmallVector<Role *> all{&*x, &*delta, &*B, &*C};
+  for (auto *role : {&z, &initial})
+    if (*role)
+      all.push_back(&**role);
+  return all;
+}
+
+void SelectiveScanMixer::plantError() {
+  for (double &value : A.mutableFloats())
+    value *= 1 + 1e-6;
+}
+
+FailureOr<MixerValues>
+SelectiveScanMixer::evaluate(const Assignment &assignment) const {
+  FailureOr<Tensor> xs = read(assignment, *x), ds = read(assignment, *delta);
+  FailureOr<Tensor> bs = read(assignment, *B), cs = read(assignment, *C);
+  FailureOr<Tensor> zs = z ? read(assignment, *z) : FailureOr<Tensor>(Tensor());
+  if (failed(xs) || failed(ds) || failed(bs) || failed(cs) || failed(zs))
+    return failure();
+  Tensor state(xs->getElementType(),
+               {xs->getShape()[0], A.getShape()[0], A.getShape()[1]});
+  if (initial) {
+    FailureOr<Tensor> start = read(assignment, *initial);
+    if (failed(start))
+      return failure();
+    state = *start;
+  }
+  MixerValues values;
+  values.exit = exit->invert(
+      selectiveScanMath(*xs, *ds, A, *bs, *cs, D, *zs, state, reverse));
+  for (const View &view : states)
+    values.states.push_back(view.invert(state));
+  return values;
+}
+
+FailureOr<SmallVector<Value>>
+SelectiveScanMixer::emit(GraphWriter &writer) const {
+  OpBuilder &builder = writer.builder;
+  SmallVector<Value> operands;
+  for (const Role *role : {&*x, &*delta, &*B, &*C}) {
+    FailureOr<Value> value = writer.apply(role->view, role->value);
+    if (failed(value))
+      return failure();
+    operands.push_back(*value);
+  }
+  Type element = cast<ShapedType>(operands[0].getType()).getElementType();
+  Value weightA = writer.constant(A, element), weightD, gate;
+  if (!D.isNull())
+    weightD = writer.constant(D, element);
+  if (z) {
+    FailureOr<Value> value = writer.apply(z->view, z->value);
+    if (failed(value))
+      return failure();
+    gate = *value;
+  }
+  SmallVector<AffineExpr> extents = writer.extents(x->view);
+  RankedTensorType type = writer.type(extents, element);
+  RankedTensorType stateType = writer.type(
+      {extents[0], extents[2], writer.fixed(A.getShape()[1])}, element);
+  FailureOr<Value> start = initial
+                               ? writer.apply(initial->view,
+                                               initial->value)
+                               : FailureOr<Value>(writer.zeros(stateType));
+  Value destination = writer.empty(type);
+  if (failed(start) || !*start || !destination)
+    return failure();
+  auto scan = ssm::SelectiveScanOp::create(
+      builder, writer.loc, TypeRange{type, stateType}, operands[0],
+      operands[1], weightA, operands[2], operands[3], weightD, gate,
+      destination, *start, reverse ? builder.getUnitAttr() : UnitAttr());
+  SmallVector<Value> results;
+  FailureOr<Value> y = writer.invert(*exit, scan->getResult(0));
+  if (failed(y))
+    return failure();
+  results.push_back(*y);
+  for (const View &view : states) {
+    FailureOr<Value> state = writer.invert(view, scan->getResult(1));
+    if (failed(state))
+      return failure();
+    results.push_back(*state);
+  }
+  return results;
+}
+
+} // namespace ssmc

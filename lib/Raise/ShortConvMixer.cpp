@@ -1,0 +1,299 @@
+//===- ShortConvMixer.cpp - causal depthwise convolution ------------------===//
+//
+// Any region of one frontier value, linear in it, may be a short convolution:
+// a Conv with padding and trim, or shifted copies times constants. An impulse
+// in every channel at once gives the kernel: each channel shows its own. That
+// the region does nothing else is then shown on random values.
+//
+//===----------------------------------------------------------------------===//
+
+#include "dialects/ssm/SsmOps.h"
+#include "lib/Raise/Mixer.h"
+#include "lib/Raise/MixerMath.h"
+#include "llvm/ADT/StringSet.h"
+
+#include <cmath>
+#include <numeric>
+
+using namespace mlir;
+
+namespace ssmc {
+
+namespace {
+/// A kernel this wide or wider is not short.
+constexpr int64_t kWidest = 16;
+
+class ShortConvMixer : public Mixer {
+public:
+  StringRef getName() const override { return "ssm.short_conv"; }
+  FailureOr<MixerValues> evaluate(const Assignment &) const override;
+  FailureOr<SmallVector<Value>>
+  emit(GraphWriter &writer) const override;
+  std::unique_ptr<Mixer> combine(const Problem &problem,
+                                 Region &region) override;
+  void listAssumptions(SmallVectorImpl<std::string> &list) const override {
+    list.push_back("no tap reaches further back than the traced length");
+  }
+  SmallVector<Role *> getRoles() override { return {&*x}; }
+  void plantError() override {
+    for (double &tap : weight.mutableFloats())
+      tap *= 1 + 1e-6;
+  }
+
+  const AxisAnalysis *analysis = nullptr;
+  std::optional<Role> x;
+  std::optional<View> exit;
+  Tensor weight, bias; // [channel, width]; [channel] or null
+  int64_t dilation = 1;
+  bool reverse = false, activated = false;
+};
+} // namespace
+
+/// True where every node computes sums of multiples of its operands, so that
+/// an impulse shows all there is.
+static bool isAffine(const Problem &problem, const Cone &cone) {
+  static const llvm::StringSet<> always = {
+      "Add",      "Sub",     "Sum",       "Neg",        "Identity",
+      "Cast",     "Reshape", "Transpose", "Squeeze",    "Unsqueeze",
+      "Flatten",  "Slice",   "Split",     "Concat",     "Pad",
+      "Expand",   "Tile",    "ReduceSum", "ReduceMean", "Gather",
+      "CumSum",   "Trilu",   "Dropout",   "Mean",       "GatherElements",
+      "GatherND"};
+  static const llvm::StringSet<> byConstants = {"Mul", "MatMul", "Einsum",
+                                                "Gemm"};
+  for (Operation *op : cone.nodes) {
+    auto node = dyn_cast<onnx::NodeOp>(op);
+    if (!node || !node.getDomain().empty())
+      return false;
+    StringRef name = node.getOpType();
+    unsigned data = llvm::count_if(op->getOperands(), [&](Value v) {
+      return problem.graph.dependsOnInput(v);
+    });
+    bool firstOnly =
+        data == 1 && problem.graph.dependsOnInput(op->getOperand(0));
+    if (always.contains(name) || (byConstants.contains(name) && data == 1) ||
+        ((name == "Conv" || name == "Div") && firstOnly) ||
+        (name == "Where" && !problem.graph.dependsOnInput(op->getOperand(0))) ||
+        name == "ScatterElements" || name == "ScatterND")
+      continue;
+    return false;
+  }
+  return true;
+}
+
+void proposeShortConvs(const Problem &problem, MixerList &mixers) {
+  const Region &region = problem.region;
+  if (region.frontier.size() != 1 || !region.states.empty())
+    return;
+  Value input = region.frontier.front();
+  const ValueAxes *inputAxes = problem.analysis.getAxes(input);
+  const ValueAxes *exitAxes = problem.analysis.getAxes(region.exit);
+  int64_t length = problem.analysis.getLength();
+  if (!isa<FloatType>(problem.elementType(input)) || length < 2 ||
+      timeExtent(*inputAxes) != length)
+    return;
+  std::optional<Cone> cone =
+      collectCone(problem.graph, region.exit, region.frontier);
+  if (!cone || !isAffine(problem, *cone))
+    return;
+  SmallVector<int64_t> rest = restExtents(*inputAxes);
+  if (rest != restExtents(*exitAxes))
+    return;
+  auto view = View::make(*inputAxes, true, {}, {unsigned(rest.size())});
+  auto exit = View::make(*exitAxes, true, {}, {unsigned(rest.size())});
+  if (!view || !exit || view->getShape() != exit->getShape())
+    return;
+
+  Type type = problem.elementType(input);
+  ArrayRef<int64_t> shape = view->getShape();
+  int64_t channels = shape[2];
+  // Values of the first batch row where the input is `value` at token `at`.
+  auto respond = [&](int64_t at, double value) -> FailureOr<Tensor> {
+    Tensor x(type, shape);
+    auto values = x.mutableFloats();
+    if (value != 0)
+      for (int64_t c = 0; c < channels; ++c)
+        values[at * channels + c] = value;
+    Assignment assignment;
+    assignment[input] = view->invert(x);
+    FailureOr<SmallVector<Tensor>> y = problem.evaluate(assignment);
+    if (failed(y) || !y->front().isFloat() ||
+        y->front().getShape() != ArrayRef<int64_t>(exit->valueShape()))
+      return failure();
+    return exit->apply(y->front());
+  };
+  FailureOr<Tensor> still = respond(0, 0);
+  if (failed(still))
+    return;
+  for (bool reverse : {false, true}) {
+    int64_t at = reverse ? length - 1 : 0;
+    FailureOr<Tensor> struck = respond(at, 1);
+    if (failed(struck))
+      return;
+    // Lags at which any channel answers.
+    auto tap = [&](int64_t lag, int64_t c) {
+      int64_t i = (reverse ? at - lag : at + lag) * channels + c;
+      return struck->floats()[i] - still->floats()[i];
+    };
+    int64_t last = -1, spacing = 0;
+    for (int64_t lag = 0; lag < length; ++lag)
+      for (int64_t c = 0; c < channels; ++c)
+        if (tap(lag, c) != 0) {
+          last = lag;
+          spacing = std::gcd(spacing, lag);
+          break;
+        }
+    if (last < 1)
+      continue;
+    int64_t width = last / spacing + 1;
+    if (last + 1 >= length || width > kWidest)
+      continue;
+    auto mixer = std::make_unique<ShortConvMixer>();
+    mixer->analysis = &problem.analysis;
+    mixer->x = Role{input, *view};
+    mixer->exit = exit;
+    mixer->reverse = reverse;
+    mixer->dilation = spacing;
+    mixer->weight = Tensor(type, {channels, width});
+    for (int64_t c = 0; c < channels; ++c)
+      for (int64_t j = 0; j < width; ++j)
+        mixer->weight.mutableFloats()[c * width + width - 1 - j] =
+            tap(j * spacing, c);
+    Tensor bias(type, {channels});
+    bool biased = false;
+    for (int64_t c = 0; c < channels; ++c) {
+      bias.mutableFloats()[c] = still->floats()[c];
+      biased |= bias.floats()[c] != 0;
+    }
+    if (biased)
+      mixer->bias = bias;
+    mixers.push_back(std::move(mixer));
+  }
+}
+
+FailureOr<MixerValues>
+ShortConvMixer::evaluate(const Assignment &assignment) const {
+  FailureOr<Tensor> xs = read(assignment, *x);
+  if (failed(xs))
+    return failure();
+  Tensor y = shortConvMath(*xs, weight, bias, dilation, reverse);
+  if (activated)
+    for (double &value : y.mutableFloats())
+      value = silu(value);
+  MixerValues values;
+  values.exit = exit->invert(y);
+  return values;
+}
+
+FailureOr<SmallVector<Value>>
+ShortConvMixer::emit(GraphWriter &writer) const {
+  FailureOr<Value> input = writer.apply(x->view, x->value);
+  if (failed(input))
+    return failure();
+  OpBuilder &builder = writer.builder;
+  Type element = cast<ShapedType>(input->getType()).getElementType();
+  Value w = writer.constant(weight, element), b;
+  if (!bias.isNull())
+    b = writer.constant(bias, element);
+  SmallVector<AffineExpr> extents = writer.extents(x->view);
+  RankedTensorType type = writer.type(extents, element);
+  RankedTensorType stateType = writer.type(
+      {extents[0],
+       writer.fixed((weight.getShape()[1] - 1) * dilation), extents[2]},
+      element);
+  Value start = writer.zeros(stateType), destination = writer.empty(type);
+  if (!start || !destination)
+    return failure();
+  auto conv = ssm::ShortConvOp::create(
+      builder, writer.loc, TypeRange{type, stateType}, *input, w, b,
+      destination, start,
+      ssm::ActivationAttr::get(builder.getContext(),
+                               activated ? ssm::Activation::Silu
+                                         : ssm::Activation::None),
+      builder.getI64IntegerAttr(dilation),
+      reverse ? builder.getUnitAttr() : UnitAttr());
+  FailureOr<Value> y = writer.invert(*exit, conv->getResult(0));
+  if (failed(y))
+    return failure();
+  return SmallVector<Value>{*y};
+}
+
+/// Takes in a bias and the activation that follow.
+std::unique_ptr<Mixer> ShortConvMixer::combine(const Problem &problem,
+                                               Region &region) {
+  std::unique_ptr<ShortConvMixer> best;
+  Type type = problem.elementType(region.exit);
+  Value from = region.exit, last = region.exit;
+  int64_t channels = exit->getShape()[2];
+  SmallVector<Value> others;
+  while (Value next = problem.finder.nextExit(last, others)) {
+    last = next;
+    const ValueAxes *axes = problem.analysis.getAxes(next);
+    if (!others.empty() || !axes || !isa<FloatType>(problem.elementType(next)))
+      break;
+    SmallVector<int64_t> rest = restExtents(*axes);
+    auto view = View::make(*axes, true, {}, {unsigned(rest.size())});
+    if (!view || view->getShape() != exit->getShape())
+      break;
+    auto run = [&](const Tensor &v) -> FailureOr<Tensor> {
+      Assignment assignment;
+      assignment[from] = exit->invert(v);
+      FailureOr<SmallVector<Tensor>> y = problem.evaluate({next}, assignment);
+      if (failed(y) || !y->front().isFloat() ||
+          y->front().getShape() != ArrayRef<int64_t>(view->valueShape()))
+        return failure();
+      return view->apply(y->front());
+    };
+    FailureOr<Tensor> still = run(Tensor(type, exit->getShape()));
+    if (failed(still))
+      break;
+    // Either a bias is added, or the activation applied, over the one so far.
+    Tensor added = best && !best->bias.isNull() ? best->bias : bias;
+    for (bool silus : {false, true}) {
+      auto trial = std::make_unique<ShortConvMixer>(*this);
+      if (best)
+        *trial = *best;
+      trial->exit = view;
+      Tensor shift(type, {channels});
+      for (int64_t c = 0; c < channels; ++c) {
+        double base = bias.isNull() ? 0 : bias.floats()[c];
+        shift.mutableFloats()[c] =
+            silus ? (added.isNull() ? 0 : added.floats()[c]) - base
+                  : still->floats()[c];
+      }
+      bool right = true;
+      for (uint64_t seed : {1, 2, 3}) {
+        Random random(seed);
+        Tensor v = random.normals(type, exit->getShape(), seed == 3 ? 20 : 1);
+        FailureOr<Tensor> y = run(v);
+        if (failed(y)) {
+          right = false;
+          break;
+        }
+        Tensor expected(type, v.getShape());
+        for (int64_t i = 0, e = v.getNumElements(); i < e; ++i) {
+          double value = v.floats()[i] + shift.floats()[i % channels];
+          expected.mutableFloats()[i] = silus ? silu(value) : value;
+        }
+        right &= deviation(*y, expected) <= 1e-9;
+      }
+      if (!right)
+        continue;
+      trial->activated = silus;
+      Tensor total(type, {channels});
+      bool any = false;
+      for (int64_t c = 0; c < channels; ++c) {
+        double base = bias.isNull() ? 0 : bias.floats()[c];
+        total.mutableFloats()[c] = base + shift.floats()[c];
+        any |= total.floats()[c] != 0;
+      }
+      trial->bias = any ? total : Tensor();
+      best = std::move(trial);
+      region.exit = next;
+      break;
+    }
+  }
+  return best;
+}
+
+} // namespace ssmc
