@@ -1,0 +1,180 @@
+//===- Descriptor.cpp - the description inside a model --------------------===//
+//
+// `ssm_model` and what it points to are data with relocations, which assembly
+// says most plainly; LLVM's assembler makes an object file of it. Names come
+// from model files: they are written byte by byte, never as text.
+//
+//===----------------------------------------------------------------------===//
+
+#include "lib/Target/Files.h"
+#include "ssmrt/ssmrt.h"
+
+#include "llvm/IR/LLVMContext.h"
+#include "llvm/IR/LegacyPassManager.h"
+#include "llvm/IR/Module.h"
+#include "llvm/MC/TargetRegistry.h"
+#include "llvm/Support/TargetSelect.h"
+#include "llvm/Target/TargetMachine.h"
+#include "llvm/Target/TargetOptions.h"
+#include "llvm/TargetParser/Host.h"
+
+using namespace llvm;
+using namespace ssmc;
+
+namespace {
+/// Assembly of constant data. Strings are collected and written at the end.
+class DataWriter {
+public:
+  explicit DataWriter(raw_ostream &os) : os(os) {}
+
+  void label(const Twine &name) { os << name << ":\n"; }
+  void i32(int64_t value) { os << "\t.long " << int32_t(value) << "\n"; }
+  void i64(uint64_t value) { os << "\t.quad " << value << "\n"; }
+  void pointer(const Twine &symbol) { os << "\t.quad " << symbol << "\n"; }
+  void string(StringRef text) {
+    pointer(".Lstring" + Twine(strings.size()));
+    strings.push_back(text.str());
+  }
+  void finish() {
+    os << "\t.section .rodata\n";
+    for (auto [i, text] : enumerate(strings)) {
+      label(".Lstring" + Twine(i));
+      for (size_t at = 0; at < text.size(); at += 16) {
+        os << "\t.byte ";
+        interleaveComma(StringRef(text).substr(at, 16), os,
+                        [&](char c) { os << unsigned(uint8_t(c)); });
+        os << "\n";
+      }
+      os << "\t.byte 0\n";
+    }
+  }
+
+private:
+  raw_ostream &os;
+  std::vector<std::string> strings;
+};
+} // namespace
+
+/// ssmrt_value_desc[]
+static void writeValues(DataWriter &out, const Twine &label,
+                        ArrayRef<ValueSignature> values) {
+  out.label(label);
+  for (const ValueSignature &value : values) {
+    out.string(value.name);
+    out.i32(value.dtype);
+    out.i32(value.dims.size());
+    for (size_t d = 0; d != SSMRT_MAX_RANK; ++d)
+      d < value.dims.size() ? out.string(value.dims[d].text) : out.i64(0);
+    for (size_t d = 0; d != SSMRT_MAX_RANK; ++d)
+      out.i32(d < value.dims.size() ? value.dims[d].symbol : -1);
+  }
+}
+
+/// ssmrt_entry_desc
+static void writeEntry(DataWriter &out, size_t i, const EntrySignature &entry) {
+  out.string(entry.name);
+  for (size_t count : {entry.symbols.size(), entry.inputs.size(),
+                       entry.outputs.size(), size_t(0)})
+    out.i32(count);
+  for (StringRef table : {"symbols", "inputs", "outputs"})
+    out.pointer(".L" + table + Twine(i));
+  for (StringRef function : {"dims", "workspace", "run"})
+    out.pointer("ssm_" + entry.name + "_" + function);
+}
+
+static std::string writeAssembly(ArrayRef<EntrySignature> entries,
+                                 const WeightPlace &place,
+                                 const PackageOptions &options) {
+  std::string text;
+  raw_string_ostream os(text);
+  DataWriter out(os);
+  bool inside = place.bytes > 0 && place.file.empty();
+  // The linker script places the weights after .bss, so there must be one.
+  os << "\t.bss\n\t.zero 1\n";
+  if (inside)
+    os << "\t.section .ssm.weights,\"a\",@nobits\n\t.p2align 12\n"
+          "ssm_weights:\n\t.zero "
+       << place.bytes << "\n";
+  os << "\t.section .data.rel.ro,\"aw\"\n\t.p2align 4\n";
+  for (auto [i, entry] : enumerate(entries)) {
+    out.label(".Lsymbols" + Twine(i));
+    for (StringRef symbol : entry.symbols)
+      out.string(symbol);
+    writeValues(out, ".Linputs" + Twine(i), entry.inputs);
+    writeValues(out, ".Loutputs" + Twine(i), entry.outputs);
+  }
+  out.label(".Lentries");
+  for (auto [i, entry] : enumerate(entries))
+    writeEntry(out, i, entry);
+  os << "\t.globl ssm_model\n\t.type ssm_model, @object\n";
+  out.label("ssm_model");
+  out.i32(SSMRT_ABI_VERSION);
+  out.i32(entries.size());
+  out.pointer(".Lentries");
+  inside ? out.pointer("ssm_weights") : out.i64(0);
+  out.i64(place.bytes);
+  place.file.empty() ? out.i64(0) : out.string(place.file);
+  out.i64(place.id);
+  out.string(options.cpu);
+  out.i64(cpuFeatureBits(options.features));
+  out.string(options.info);
+  os << "\t.size ssm_model, .-ssm_model\n";
+  out.finish();
+  os << "\t.section .note.GNU-stack,\"\",@progbits\n";
+  return text;
+}
+
+static Error fail(const Twine &message) {
+  return createStringError(inconvertibleErrorCode(), message);
+}
+
+Expected<SmallString<0>> ssmc::makeDescriptor(ArrayRef<EntrySignature> entries,
+                                              const WeightPlace &place,
+                                              const PackageOptions &options) {
+  InitializeNativeTarget();
+  InitializeNativeTargetAsmPrinter();
+  InitializeNativeTargetAsmParser();
+  Triple triple(sys::getDefaultTargetTriple());
+  std::string message;
+  const Target *target = TargetRegistry::lookupTarget(triple, message);
+  if (!target)
+    return fail(message);
+  std::unique_ptr<TargetMachine> machine(target->createTargetMachine(
+      triple, "", "", TargetOptions(), Reloc::PIC_));
+  LLVMContext context;
+  Module module("ssm_model", context);
+  module.setTargetTriple(triple);
+  module.setDataLayout(machine->createDataLayout());
+  module.setModuleInlineAsm(writeAssembly(entries, place, options));
+  SmallString<0> object;
+  raw_svector_ostream os(object);
+  legacy::PassManager passes;
+  if (machine->addPassesToEmitFile(passes, os, nullptr,
+                                   CodeGenFileType::ObjectFile))
+    return fail("LLVM cannot write object files for " + triple.str());
+  passes.run(module);
+  return object;
+}
+
+uint64_t ssmc::cpuFeatureBits(StringRef features) {
+  static constexpr std::pair<StringLiteral, uint64_t> table[] = {
+      {"avx", SSMRT_CPU_AVX},
+      {"avx2", SSMRT_CPU_AVX2},
+      {"fma", SSMRT_CPU_FMA},
+      {"f16c", SSMRT_CPU_F16C},
+      {"bmi2", SSMRT_CPU_BMI2},
+      {"avx512f", SSMRT_CPU_AVX512F},
+      {"avx512bw", SSMRT_CPU_AVX512BW},
+      {"avx512dq", SSMRT_CPU_AVX512DQ},
+      {"avx512vl", SSMRT_CPU_AVX512VL},
+      {"avx512vnni", SSMRT_CPU_AVX512VNNI},
+      {"avx512bf16", SSMRT_CPU_AVX512BF16},
+      {"sse4.2", SSMRT_CPU_SSE42},
+  };
+  uint64_t bits = 0;
+  for (StringRef feature : split(features, ','))
+    for (auto [name, bit] : table)
+      if (feature.consume_front("+") && feature == name)
+        bits |= bit;
+  return bits;
+}

@@ -1,0 +1,139 @@
+//===- Link.cpp - from object files to a shared library -------------------===//
+
+#include "lib/Target/Files.h"
+
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/FileUtilities.h"
+#include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/Path.h"
+#include "llvm/Support/Program.h"
+
+#include <link.h>
+
+using namespace llvm;
+using namespace ssmc;
+
+static constexpr unsigned char kKernelObject[] = {
+#include "lib/Target/KernelObject.inc"
+};
+
+/// Everything but the description is hidden.
+static constexpr StringLiteral kVersionScript =
+    "{ global: ssm_model; local: *; };\n";
+/// The weights are the last segment, so that their bytes can follow the rest.
+static constexpr StringLiteral kLinkerScript =
+    "SECTIONS { .ssm.weights : ALIGN(4096) { *(.ssm.weights) } } "
+    "INSERT AFTER .bss;\n";
+
+static Error fail(const Twine &message) {
+  return createStringError(inconvertibleErrorCode(), message);
+}
+
+/// The lld beside this program, or else the one of the LLVM it was built with.
+static std::string findLinker() {
+  std::string self = sys::fs::getMainExecutable(nullptr, nullptr);
+  SmallString<256> beside(sys::path::parent_path(self));
+  sys::path::append(beside, "ld.lld");
+  return sys::fs::can_execute(beside) ? beside.str().str() : SSMC_LLD;
+}
+
+/// The C and mathematics libraries that this process runs with: their
+/// development files (libc.so, libm.so) may not be installed.
+static SmallVector<std::string> findSystemLibraries() {
+  SmallVector<std::string> paths;
+  dl_iterate_phdr(
+      [](dl_phdr_info *info, size_t, void *data) {
+        StringRef path(info->dlpi_name), name = sys::path::filename(path);
+        if (name.starts_with("libc.so") || name.starts_with("libm.so"))
+          static_cast<SmallVector<std::string> *>(data)->push_back(path.str());
+        return 0;
+      },
+      &paths);
+  return paths;
+}
+
+namespace {
+/// Files that live as long as the link does.
+class TemporaryFiles {
+public:
+  Expected<std::string> add(StringRef suffix, StringRef contents) {
+    SmallString<128> path;
+    int file;
+    if (std::error_code error =
+            sys::fs::createTemporaryFile("ssmc", suffix, file, path))
+      return fail("cannot create a temporary file: " + error.message());
+    removers.emplace_back(path);
+    raw_fd_ostream os(file, /*shouldClose=*/true);
+    os << contents;
+    os.close();
+    if (os.has_error()) {
+      std::string message = os.error().message();
+      os.clear_error();
+      return fail("cannot write a temporary file: " + message);
+    }
+    return path.str().str();
+  }
+
+private:
+  std::vector<FileRemover> removers;
+};
+} // namespace
+
+Error ssmc::linkModel(ArrayRef<StringRef> objects, StringRef output) {
+  TemporaryFiles files;
+  std::string linker = findLinker();
+  std::vector<std::string> arguments = {linker,
+                                        "-shared",
+                                        "-o",
+                                        output.str(),
+                                        "-z",
+                                        "relro",
+                                        "-z",
+                                        "now",
+                                        "-z",
+                                        "defs",
+                                        "-z",
+                                        "noexecstack",
+                                        "--hash-style=gnu",
+                                        "--as-needed",
+                                        "--strip-debug"};
+  StringRef kernel(reinterpret_cast<const char *>(kKernelObject),
+                   sizeof(kKernelObject));
+  SmallVector<StringRef> all(objects);
+  all.push_back(kernel);
+  std::string log;
+  auto add = [&](StringRef option, StringRef suffix,
+                 StringRef contents) -> Error {
+    Expected<std::string> path = files.add(suffix, contents);
+    if (!path)
+      return path.takeError();
+    arguments.push_back(option.str() + *path);
+    return Error::success();
+  };
+  for (StringRef object : all)
+    if (Error error = add("", "o", object))
+      return error;
+  if (Error error = add("--version-script=", "map", kVersionScript))
+    return error;
+  if (Error error = add("--script=", "ld", kLinkerScript))
+    return error;
+  append_range(arguments, findSystemLibraries());
+  Expected<std::string> logPath = files.add("log", "");
+  if (!logPath)
+    return logPath.takeError();
+
+  SmallVector<StringRef> argv(arguments.begin(), arguments.end());
+  std::optional<StringRef> redirects[] = {StringRef(), StringRef(*logPath),
+                                          StringRef(*logPath)};
+  std::string message;
+  int code =
+      sys::ExecuteAndWait(linker, argv, std::nullopt, redirects,
+                          /*SecondsToWait=*/0, /*MemoryLimit=*/0, &message);
+  if (code == 0)
+    return Error::success();
+  auto buffer = MemoryBuffer::getFile(*logPath);
+  StringRef said = buffer ? (*buffer)->getBuffer().trim() : StringRef();
+  return fail("linking with " + linker + " failed" +
+              (message.empty() ? "" : ": " + message) +
+              (said.empty() ? "" : "\n" + said));
+}

@@ -1,0 +1,139 @@
+//===- Package.cpp - from object code to a model's files ------------------===//
+
+#include "lib/Target/Package.h"
+
+#include "lib/Target/Files.h"
+#include "lib/Target/Weights.h"
+
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/FileUtilities.h"
+#include "llvm/Support/Path.h"
+#include "llvm/Support/Process.h"
+#include "llvm/Support/Signals.h"
+
+#include <unistd.h>
+
+using namespace mlir;
+using namespace ssmc;
+
+namespace {
+/// A file under a temporary name beside its final one; removed unless kept.
+class OutputFile {
+public:
+  explicit OutputFile(StringRef path)
+      : path(path.str()),
+        temporary(
+            (path + ".tmp" + Twine(llvm::sys::Process::getProcessId())).str()),
+        remover(temporary) {
+    llvm::sys::RemoveFileOnSignal(temporary);
+  }
+  ~OutputFile() { llvm::sys::DontRemoveFileOnSignal(temporary); }
+
+  StringRef getPath() const { return temporary; }
+  std::error_code keep() {
+    if (std::error_code error = llvm::sys::fs::rename(temporary, path))
+      return error;
+    remover.releaseFile();
+    return {};
+  }
+  const std::string path;
+
+private:
+  std::string temporary;
+  llvm::FileRemover remover;
+};
+} // namespace
+
+static LogicalResult check(ModuleOp module, const Twine &path,
+                           std::error_code error) {
+  if (!error)
+    return success();
+  return mlir::emitError(module.getLoc())
+         << path.str() << ": " << error.message();
+}
+
+static LogicalResult check(ModuleOp module, llvm::Error error) {
+  if (!error)
+    return success();
+  return mlir::emitError(module.getLoc()) << llvm::toString(std::move(error));
+}
+
+/// Writes the section into `path` at `start`, and `id` behind it if given.
+static std::error_code writeWeights(const WeightSection &section,
+                                    StringRef path, uint64_t start,
+                                    std::optional<uint64_t> id) {
+  int file;
+  if (std::error_code error = llvm::sys::fs::openFileForReadWrite(
+          path, file, llvm::sys::fs::CD_OpenAlways, llvm::sys::fs::OF_None))
+    return error;
+  uint64_t end = start + section.bytes + (id ? sizeof(*id) : 0);
+  std::error_code error = llvm::sys::fs::resize_file(file, end);
+  if (!error)
+    if (int code = writeWeightSection(section, file, start))
+      error = std::error_code(code, std::generic_category());
+  if (!error && id &&
+      ::pwrite(file, &*id, sizeof(*id), start + section.bytes) != sizeof(*id))
+    error = std::error_code(errno, std::generic_category());
+  if (::close(file) != 0 && !error)
+    error = std::error_code(errno, std::generic_category());
+  return error;
+}
+
+static std::string replaceExtension(StringRef path, StringRef extension) {
+  SmallString<256> result(path);
+  llvm::sys::path::replace_extension(result, extension);
+  return result.str().str();
+}
+
+LogicalResult ssmc::packageModel(ModuleOp module, StringRef objectCode,
+                                 const PackageOptions &options) {
+  FailureOr<std::vector<EntrySignature>> entries = readSignatures(module);
+  FailureOr<WeightSection> section = readWeightSection(module);
+  if (failed(entries) || failed(section))
+    return failure();
+
+  OutputFile library(options.output);
+  OutputFile header(replaceExtension(options.output, "h"));
+  OutputFile weights(replaceExtension(options.output, "weights"));
+  WeightPlace place;
+  place.bytes = section->bytes;
+  bool outside = place.bytes > options.maxInlineWeights;
+  if (outside) {
+    place.file = llvm::sys::path::filename(weights.path).str();
+    place.id = hashWeightSection(*section);
+  }
+
+  llvm::Expected<SmallString<0>> descriptor =
+      makeDescriptor(*entries, place, options);
+  if (!descriptor)
+    return check(module, descriptor.takeError());
+  if (failed(check(module, linkModel({objectCode, StringRef(*descriptor)},
+                                     library.getPath()))))
+    return failure();
+  if (outside) {
+    if (failed(check(module, weights.path,
+                     writeWeights(*section, weights.getPath(), 0, place.id))))
+      return failure();
+  } else if (place.bytes > 0) {
+    auto offset = appendWeightSegment(library.getPath(), place.bytes);
+    if (!offset)
+      return check(module, offset.takeError());
+    if (failed(check(
+            module, library.path,
+            writeWeights(*section, library.getPath(), *offset, std::nullopt))))
+      return failure();
+  }
+  StringRef name = llvm::sys::path::stem(options.output);
+  if (failed(check(module,
+                   llvm::writeToOutput(header.getPath(), [&](raw_ostream &os) {
+                     os << makeHeader(name, *entries, place, options);
+                     return llvm::Error::success();
+                   }))))
+    return failure();
+  // The library last: where it is, the rest is too.
+  if (outside && failed(check(module, weights.path, weights.keep())))
+    return failure();
+  if (failed(check(module, header.path, header.keep())))
+    return failure();
+  return check(module, library.path, library.keep());
+}
