@@ -23,4 +23,6 @@ config.substitutions += [
     ("%python", os.environ.get("PYTHON", "python3")),
     ("%models", os.path.join(config.source_dir, "test", "models")),
     ("%build", config.build_dir),
+    ("%cc", config.cc),
+    ("%include", os.path.join(config.source_dir, "include")),
 ]

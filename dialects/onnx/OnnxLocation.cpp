@@ -40,7 +40,7 @@ mlir::onnx::NodeLocation mlir::onnx::describeLocation(Location loc) {
 
 static void printLocation(Location loc, llvm::raw_ostream &os) {
   if (auto file = dyn_cast<FileLineColLoc>(loc); file && file.getLine() != 0) {
-    os << file.getFilename() << ':' << file.getLine() << ':'
+    os << file.getFilename().getValue() << ':' << file.getLine() << ':'
        << file.getColumn() << ": ";
     return;
   }

@@ -12,11 +12,11 @@
 #include "llvm/IR/LLVMContext.h"
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Module.h"
+#include "llvm/MC/MCSubtargetInfo.h"
 #include "llvm/MC/TargetRegistry.h"
 #include "llvm/Support/TargetSelect.h"
 #include "llvm/Target/TargetMachine.h"
 #include "llvm/Target/TargetOptions.h"
-#include "llvm/TargetParser/Host.h"
 
 using namespace llvm;
 using namespace ssmc;
@@ -116,7 +116,7 @@ static std::string writeAssembly(ArrayRef<EntrySignature> entries,
   place.file.empty() ? out.i64(0) : out.string(place.file);
   out.i64(place.id);
   out.string(options.cpu);
-  out.i64(cpuFeatureBits(options.features));
+  out.i64(cpuFeatureBits(options));
   out.string(options.info);
   os << "\t.size ssm_model, .-ssm_model\n";
   out.finish();
@@ -134,7 +134,7 @@ Expected<SmallString<0>> ssmc::makeDescriptor(ArrayRef<EntrySignature> entries,
   InitializeNativeTarget();
   InitializeNativeTargetAsmPrinter();
   InitializeNativeTargetAsmParser();
-  Triple triple(sys::getDefaultTargetTriple());
+  Triple triple(options.triple);
   std::string message;
   const Target *target = TargetRegistry::lookupTarget(triple, message);
   if (!target)
@@ -156,7 +156,7 @@ Expected<SmallString<0>> ssmc::makeDescriptor(ArrayRef<EntrySignature> entries,
   return object;
 }
 
-uint64_t ssmc::cpuFeatureBits(StringRef features) {
+uint64_t ssmc::cpuFeatureBits(const PackageOptions &options) {
   static constexpr std::pair<StringLiteral, uint64_t> table[] = {
       {"avx", SSMRT_CPU_AVX},
       {"avx2", SSMRT_CPU_AVX2},
@@ -171,10 +171,17 @@ uint64_t ssmc::cpuFeatureBits(StringRef features) {
       {"avx512bf16", SSMRT_CPU_AVX512BF16},
       {"sse4.2", SSMRT_CPU_SSE42},
   };
+  InitializeNativeTarget();
+  std::string message;
+  Triple triple(options.triple);
+  const Target *target = TargetRegistry::lookupTarget(triple, message);
+  std::unique_ptr<MCSubtargetInfo> machine(
+      target
+          ? target->createMCSubtargetInfo(triple, options.cpu, options.features)
+          : nullptr);
   uint64_t bits = 0;
-  for (StringRef feature : split(features, ','))
-    for (auto [name, bit] : table)
-      if (feature.consume_front("+") && feature == name)
-        bits |= bit;
+  for (auto [name, bit] : table)
+    if (machine && machine->checkFeatures(("+" + name).str()))
+      bits |= bit;
   return bits;
 }

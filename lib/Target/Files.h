@@ -17,6 +17,9 @@ struct WeightPlace {
   uint64_t id = 0;  // that the file ends in
 };
 
+/// SSMRT_CPU_* bits of what a processor has.
+uint64_t cpuFeatureBits(const PackageOptions &options);
+
 /// The object file of `ssm_model`, the model's description (ssmrt.h). It
 /// reserves address space for weights that lie in the library.
 llvm::Expected<llvm::SmallString<0>>

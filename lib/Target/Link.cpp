@@ -8,6 +8,7 @@
 #include "llvm/Support/Path.h"
 #include "llvm/Support/Program.h"
 
+#include <deque>
 #include <link.h>
 
 using namespace llvm;
@@ -75,7 +76,7 @@ public:
   }
 
 private:
-  std::vector<FileRemover> removers;
+  std::deque<FileRemover> removers; // never copied: that would remove files
 };
 } // namespace
 

@@ -85,12 +85,28 @@ static std::string replaceExtension(StringRef path, StringRef extension) {
   return result.str().str();
 }
 
-LogicalResult ssmc::packageModel(ModuleOp module, StringRef objectCode,
+/// Code, description and runtime as a library, weights not yet in it.
+static PackageResult link(ModuleOp module, StringRef objectCode,
+                          ArrayRef<EntrySignature> entries,
+                          const WeightPlace &place, StringRef path,
+                          const PackageOptions &options) {
+  llvm::Expected<SmallString<0>> descriptor =
+      makeDescriptor(entries, place, options);
+  llvm::Error error =
+      descriptor ? linkModel({objectCode, StringRef(*descriptor)}, path)
+                 : descriptor.takeError();
+  return succeeded(check(module, std::move(error))) ? PackageResult::Done
+                                                    : PackageResult::Broken;
+}
+
+PackageResult ssmc::packageModel(ModuleOp module, StringRef objectCode,
                                  const PackageOptions &options) {
   FailureOr<std::vector<EntrySignature>> entries = readSignatures(module);
+  if (failed(entries))
+    return PackageResult::BadOutput;
   FailureOr<WeightSection> section = readWeightSection(module);
-  if (failed(entries) || failed(section))
-    return failure();
+  if (failed(section))
+    return PackageResult::Broken;
 
   OutputFile library(options.output);
   OutputFile header(replaceExtension(options.output, "h"));
@@ -102,38 +118,38 @@ LogicalResult ssmc::packageModel(ModuleOp module, StringRef objectCode,
     place.file = llvm::sys::path::filename(weights.path).str();
     place.id = hashWeightSection(*section);
   }
+  PackageResult linked =
+      link(module, objectCode, *entries, place, library.getPath(), options);
+  if (linked != PackageResult::Done)
+    return linked;
 
-  llvm::Expected<SmallString<0>> descriptor =
-      makeDescriptor(*entries, place, options);
-  if (!descriptor)
-    return check(module, descriptor.takeError());
-  if (failed(check(module, linkModel({objectCode, StringRef(*descriptor)},
-                                     library.getPath()))))
-    return failure();
-  if (outside) {
-    if (failed(check(module, weights.path,
-                     writeWeights(*section, weights.getPath(), 0, place.id))))
-      return failure();
-  } else if (place.bytes > 0) {
+  uint64_t start = 0;
+  if (!outside && place.bytes > 0) {
     auto offset = appendWeightSegment(library.getPath(), place.bytes);
-    if (!offset)
-      return check(module, offset.takeError());
-    if (failed(check(
-            module, library.path,
-            writeWeights(*section, library.getPath(), *offset, std::nullopt))))
-      return failure();
+    if (!offset) {
+      (void)check(module, offset.takeError());
+      return PackageResult::Broken;
+    }
+    start = *offset;
   }
+  OutputFile &target = outside ? weights : library;
+  if (place.bytes > 0 &&
+      failed(check(
+          module, target.path,
+          writeWeights(*section, target.getPath(), start,
+                       outside ? std::optional(place.id) : std::nullopt))))
+    return PackageResult::BadOutput;
   StringRef name = llvm::sys::path::stem(options.output);
-  if (failed(check(module,
-                   llvm::writeToOutput(header.getPath(), [&](raw_ostream &os) {
-                     os << makeHeader(name, *entries, place, options);
-                     return llvm::Error::success();
-                   }))))
-    return failure();
+  llvm::Error error =
+      llvm::writeToOutput(header.getPath(), [&](raw_ostream &os) {
+        os << makeHeader(name, *entries, place, options);
+        return llvm::Error::success();
+      });
   // The library last: where it is, the rest is too.
-  if (outside && failed(check(module, weights.path, weights.keep())))
-    return failure();
-  if (failed(check(module, header.path, header.keep())))
-    return failure();
-  return check(module, library.path, library.keep());
+  if (failed(check(module, std::move(error))) ||
+      (outside && failed(check(module, weights.path, weights.keep()))) ||
+      failed(check(module, header.path, header.keep())) ||
+      failed(check(module, library.path, library.keep())))
+    return PackageResult::BadOutput;
+  return PackageResult::Done;
 }

@@ -20,20 +20,23 @@ struct PackageOptions {
   std::string output;   // model.so; the header lies beside it as model.h
   std::string source;   // what it was compiled from, for the header
   std::string info;     // JSON, kept in the model
+  std::string triple;   // of LLVM
   std::string cpu;      // the processor it was compiled for
   std::string features; // LLVM's feature string: "+avx2,-avx512f,..."
   /// Weights of more than this lie in a file beside the library.
   int64_t maxInlineWeights = int64_t(1) << 30;
 };
 
+enum class PackageResult {
+  Done,
+  BadOutput, // a file could not be written, or the signature has no C form
+  Broken     // the parts do not fit together: a fault of the compiler
+};
+
 /// Makes the model of `module` (LLVM dialect, with the attributes ssm.entries
 /// and ssm.weights) and its object code. Emits diagnostics and leaves nothing
 /// behind on failure.
-mlir::LogicalResult packageModel(mlir::ModuleOp module,
-                                 llvm::StringRef objectCode,
-                                 const PackageOptions &options);
-
-/// SSMRT_CPU_* bits of an LLVM feature string.
-uint64_t cpuFeatureBits(llvm::StringRef features);
+PackageResult packageModel(mlir::ModuleOp module, llvm::StringRef objectCode,
+                           const PackageOptions &options);
 
 } // namespace ssmc

@@ -1,0 +1,330 @@
+//===- Driver.cpp - the phases of the compiler ----------------------------===//
+//
+// Each phase is a pipeline, given as text: so a reproducer of a phase is its
+// input and that text, and `ssm-opt` runs what `ssmc` runs. The phases up to
+// lowering read what the user wrote, and an error there is an error of the
+// model; later phases have been given what we made, and a failure is ours.
+//
+//===----------------------------------------------------------------------===//
+
+#include "lib/Driver/Driver.h"
+
+#include "dialects/onnx/OnnxLocation.h"
+#include "dialects/onnx/OnnxOps.h"
+#include "lib/Codegen/Codegen.h"
+#include "lib/Driver/Phases.h"
+#include "lib/Driver/Report.h"
+#include "lib/Driver/Signatures.h"
+#include "lib/Import/Onnx/Import.h"
+#include "lib/Pipelines/Register.h"
+#include "lib/Target/Package.h"
+
+#include "mlir/Parser/Parser.h"
+#include "mlir/Support/Timing.h"
+#include "llvm/Config/llvm-config.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/FileUtilities.h"
+#include "llvm/Support/FormatVariadic.h"
+#include "llvm/Support/Path.h"
+
+using namespace mlir;
+using namespace ssmc;
+
+struct Compiler::Impl {
+  Impl(CompilerOptions options, raw_ostream &log)
+      : options(std::move(options)), log(log), context(makeRegistry()),
+        handler(&context, [this](Diagnostic &diagnostic) {
+          if (diagnostic.getSeverity() == DiagnosticSeverity::Error)
+            ++errors;
+          if (diagnostic.getSeverity() != DiagnosticSeverity::Remark)
+            onnx::printDiagnostic(diagnostic, this->log);
+          return success();
+        }) {
+    timing.setEnabled(this->options.time);
+    timing.setOutput(
+        createOutputStrategy(DefaultTimingManager::OutputFormat::Text, log));
+  }
+
+  static DialectRegistry makeRegistry() {
+    DialectRegistry registry;
+    registerAll(registry);
+    return registry;
+  }
+
+  ExitCode compile();
+  LogicalResult readInput();
+  LogicalResult prepareGraph();
+  LogicalResult lowerGraph();
+  LogicalResult generateCode();
+  ExitCode writeCode();
+  ExitCode package(StringRef code);
+  LogicalResult checkOutput();
+  unsigned countPhases() const;
+  LogicalResult writeReport();
+  LogicalResult writeText();
+  LogicalResult writeFile(StringRef path,
+                          llvm::function_ref<void(raw_ostream &)> body);
+  std::string describe();
+  LogicalResult run(StringRef name, const Twine &pipeline) {
+    return phases->run(name, pipeline.str(), *module);
+  }
+  bool stopsAt(Emit emit) const { return options.emit == emit; }
+
+  CompilerOptions options;
+  raw_ostream &log;
+  MLIRContext context;
+  unsigned errors = 0;
+  ScopedDiagnosticHandler handler;
+  DefaultTimingManager timing;
+  std::unique_ptr<PhaseRunner> phases;
+  OwningOpRef<ModuleOp> module;
+  CpuTarget cpu;
+  bool isGraph = false;
+};
+
+//===----------------------------------------------------------------------===//
+// Phases
+//===----------------------------------------------------------------------===//
+
+LogicalResult Compiler::Impl::readInput() {
+  return phases->run("import", ModuleOp(), [&]() -> LogicalResult {
+    if (StringRef(options.input).ends_with(".mlir")) {
+      module = parseSourceFile<ModuleOp>(options.input, &context);
+      if (module)
+        isGraph =
+            module->walk([](onnx::NodeOp) { return WalkResult::interrupt(); })
+                .wasInterrupted();
+      return success(bool(module));
+    }
+    ImportOptions import;
+    import.externalDataDir = options.externalDataDir;
+    module = importOnnx(options.input, &context, import);
+    isGraph = true;
+    return success(bool(module));
+  });
+}
+
+/// What an error of is an error of the model.
+LogicalResult Compiler::Impl::prepareGraph() {
+  if (failed(run("simplify", "onnx-inline-functions,onnx-infer-shapes,"
+                             "onnx-fold,onnx-simplify")))
+    return failure();
+  if (stopsAt(Emit::Onnx))
+    return success();
+  if (options.raise && failed(run("raise", "ssm-raise")))
+    return failure();
+  if (options.dims.empty())
+    return success();
+  std::string dims;
+  for (const DimRequest &dim : options.dims)
+    dims += (dims.empty() ? "" : ",") + dim.input + ":" +
+            std::to_string(dim.axis) + "=" + dim.value;
+  return run("lengths", "onnx-free-lengths{dims=" + dims + "},onnx-fold");
+}
+
+LogicalResult Compiler::Impl::lowerGraph() {
+  if (failed(setSignatures(*module)))
+    return failure();
+  return run("lower", "convert-onnx-to-linalg");
+}
+
+LogicalResult Compiler::Impl::generateCode() {
+  return run("codegen", "ssm-codegen{opt-level=" + Twine(options.optLevel) +
+                            " cpu=" + options.cpu + "}");
+}
+
+//===----------------------------------------------------------------------===//
+// Output
+//===----------------------------------------------------------------------===//
+
+LogicalResult
+Compiler::Impl::writeFile(StringRef path,
+                          llvm::function_ref<void(raw_ostream &)> body) {
+  if (path == "-") {
+    body(llvm::outs());
+    llvm::outs().flush();
+    return success();
+  }
+  llvm::Error error = llvm::writeToOutput(path, [&](raw_ostream &os) {
+    body(os);
+    return llvm::Error::success();
+  });
+  if (!error)
+    return success();
+  return emitError(UnknownLoc::get(&context))
+         << path.str() << ": " << llvm::toString(std::move(error));
+}
+
+LogicalResult Compiler::Impl::writeText() {
+  return writeFile(options.output, [&](raw_ostream &os) {
+    // Weights stay in the model: text is for reading.
+    module->print(
+        os, OpPrintingFlags().elideLargeResourceString(onnx::kInlineBytes));
+    os << "\n";
+  });
+}
+
+ExitCode Compiler::Impl::writeCode() {
+  SmallString<0> code;
+  llvm::raw_svector_ostream os(code);
+  CodegenOptions codegen{options.optLevel, options.cpu};
+  CodeKind kind = stopsAt(Emit::Llvm)  ? CodeKind::LLVM
+                  : stopsAt(Emit::Asm) ? CodeKind::Assembly
+                                       : CodeKind::Object;
+  if (failed(phases->run("optimize", *module,
+                         [&] { return emitCode(*module, codegen, kind, os); })))
+    return kInternalError;
+  if (stopsAt(Emit::Lib))
+    return package(code);
+  return succeeded(
+             writeFile(options.output, [&](raw_ostream &os) { os << code; }))
+             ? kDone
+             : kBadInput;
+}
+
+ExitCode Compiler::Impl::package(StringRef code) {
+  PackageOptions package;
+  package.output = options.output;
+  package.source = llvm::sys::path::filename(options.input).str();
+  package.info = describe();
+  package.maxInlineWeights = options.maxInlineWeights;
+  package.triple = cpu.triple;
+  package.cpu = cpu.cpu;
+  package.features = cpu.features;
+  PackageResult result = PackageResult::Done;
+  (void)phases->run("package", ModuleOp(), [&] {
+    result = packageModel(*module, code, package);
+    return success(result == PackageResult::Done);
+  });
+  return result == PackageResult::Done        ? kDone
+         : result == PackageResult::BadOutput ? kBadInput
+                                              : kInternalError;
+}
+
+/// The JSON that a model carries.
+std::string Compiler::Impl::describe() {
+  llvm::json::Object info{
+      {"compiler", SSMC_VERSION},
+      {"llvm", LLVM_VERSION_STRING},
+      {"source", llvm::json::fixUTF8(llvm::sys::path::filename(options.input))},
+      {"command", llvm::json::fixUTF8(options.command)},
+      {"cpu", cpu.cpu},
+      {"opt_level", options.optLevel}};
+  if (auto report = (*module)->getAttr("ssmc.report"))
+    info["raise"] = toJson(report);
+  return llvm::formatv("{0:2}", llvm::json::Value(std::move(info)));
+}
+
+LogicalResult Compiler::Impl::writeReport() {
+  auto report = (*module)->getAttrOfType<ArrayAttr>("ssmc.report");
+  if (!options.report || !isGraph)
+    return success();
+  if (options.reportFile.empty()) {
+    printReport(report, log);
+    return success();
+  }
+  llvm::json::Value json = llvm::json::Object{
+      {"model", llvm::json::fixUTF8(options.input)},
+      {"raise", report ? toJson(report) : llvm::json::Array()}};
+  return writeFile(options.reportFile, [&](raw_ostream &os) {
+    os << llvm::formatv("{0:2}", json) << "\n";
+  });
+}
+
+//===----------------------------------------------------------------------===//
+// The whole
+//===----------------------------------------------------------------------===//
+
+/// An output that cannot be written is found before the work, not after it.
+LogicalResult Compiler::Impl::checkOutput() {
+  StringRef folder = llvm::sys::path::parent_path(options.output);
+  if (options.output == "-" ||
+      !llvm::sys::fs::access(folder.empty() ? "." : folder,
+                             llvm::sys::fs::AccessMode::Write))
+    return success();
+  return emitError(UnknownLoc::get(&context))
+         << "cannot write " << options.output << ": there is no folder '"
+         << folder << "' that can be written to";
+}
+
+unsigned Compiler::Impl::countPhases() const {
+  unsigned count = 1; // import
+  if (isGraph) {
+    count += 1;
+    if (options.emit > Emit::Onnx)
+      count += options.raise + !options.dims.empty();
+    if (options.emit > Emit::Ssm)
+      count += 1;
+  }
+  if (options.emit > Emit::Linalg)
+    count += stopsAt(Emit::Lib) ? 3 : 2;
+  return count;
+}
+
+ExitCode Compiler::Impl::compile() {
+  if (failed(checkOutput()))
+    return kBadInput;
+  if (failed(readInput()))
+    return kBadInput;
+  if (!isGraph && (!options.dims.empty() || options.emit < Emit::Linalg)) {
+    emitError(module->getLoc(), "this is not an ONNX graph any more: --dim, "
+                                "--emit=onnx and --emit=ssm need one");
+    return kBadInput;
+  }
+  auto give = [&](LogicalResult result) {
+    return succeeded(result) ? kDone : kBadInput;
+  };
+  // A failure without a message explains nothing to anybody: it is ours.
+  auto blame = [&] { return errors > 0 ? kBadInput : kInternalError; };
+  if (isGraph) {
+    if (failed(prepareGraph()))
+      return blame();
+    if (stopsAt(Emit::Onnx))
+      return give(writeText());
+    if (failed(writeReport()))
+      return kBadInput;
+    if (stopsAt(Emit::Ssm))
+      return give(writeText());
+    if (failed(lowerGraph()))
+      return blame();
+  }
+  if (options.emit <= Emit::Linalg)
+    return give(writeText());
+  if (failed(generateCode()))
+    return kInternalError;
+  return writeCode();
+}
+
+Compiler::Compiler(CompilerOptions options, raw_ostream &log)
+    : impl(std::make_unique<Impl>(std::move(options), log)) {}
+
+Compiler::~Compiler() = default;
+
+ExitCode Compiler::run() {
+  Location loc = UnknownLoc::get(&impl->context);
+  FailureOr<CpuTarget> cpu = resolveCpu(impl->options.cpu, loc);
+  if (failed(cpu))
+    return kUsage;
+  impl->cpu = *cpu;
+  TimingScope timing = impl->timing.getRootScope();
+  PhaseRunner::Options options;
+  options.progress = impl->options.progress;
+  options.dumpDir = impl->options.dumpDir;
+  options.numPhases = [this] { return impl->countPhases(); };
+  impl->phases =
+      std::make_unique<PhaseRunner>(std::move(options), timing, impl->log);
+  if (impl->options.progress)
+    impl->log << "ssmc: compiling for " << impl->cpu.cpu << "\n";
+  ExitCode code = impl->compile();
+  if (code == kInternalError)
+    impl->phases->writeReproducer();
+  impl->phases.reset();
+  timing.stop();
+  impl->timing.print();
+  return code;
+}
+
+void Compiler::writeReproducer() {
+  if (impl->phases)
+    impl->phases->writeReproducer();
+}

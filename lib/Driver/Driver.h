@@ -1,0 +1,77 @@
+//===- Driver.h - the compiler as a library ---------------------*- C++ -*-===//
+//
+// From a model file to a file that is asked for, through the phases of the
+// compiler. Nothing here is global: a process may compile many models.
+//
+//===----------------------------------------------------------------------===//
+
+#pragma once
+
+#include "llvm/Support/raw_ostream.h"
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace ssmc {
+
+/// What to stop at and write.
+enum class Emit { Onnx, Ssm, Linalg, Llvm, Asm, Obj, Lib };
+
+/// What an axis of an input is to become: a name or a number.
+struct DimRequest {
+  std::string input;
+  int64_t axis = 0;
+  std::string value;
+};
+
+struct CompilerOptions {
+  std::string input;  // MODEL.onnx or FILE.mlir
+  std::string output; // "-" is standard output, for text
+  Emit emit = Emit::Lib;
+  std::string cpu = "host";
+  std::vector<DimRequest> dims;
+  std::string externalDataDir; // the model's folder where empty
+  unsigned optLevel = 2;
+  bool raise = true;
+  /// Larger weights lie in a file beside the library.
+  int64_t maxInlineWeights = int64_t(1) << 30;
+  bool report = false;
+  std::string reportFile; // JSON; the report is printed as text where empty
+  bool time = false;
+  std::string dumpDir; // one file of IR per phase
+  bool progress = false;
+  /// Text of the command, kept in the model.
+  std::string command;
+};
+
+enum ExitCode : int {
+  kDone = 0,
+  kBadInput = 1,
+  kUsage = 2,
+  kInternalError = 70
+};
+
+/// One compilation.
+class Compiler {
+public:
+  /// Diagnostics, progress and reports go to `log`.
+  Compiler(CompilerOptions options, llvm::raw_ostream &log);
+  ~Compiler();
+
+  ExitCode run();
+
+  /// Leaves the IR that the phase in progress was given, and that phase's
+  /// pipeline, as a file for `ssm-opt --run-reproducer`, and says where. For
+  /// use when the process is about to die, too.
+  void writeReproducer();
+
+private:
+  struct Impl;
+  std::unique_ptr<Impl> impl;
+};
+
+/// "INPUT:AXIS=NAME|NUMBER"; the last colon splits. False where it is not one.
+bool parseDimRequest(llvm::StringRef text, DimRequest &request);
+
+} // namespace ssmc

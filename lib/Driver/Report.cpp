@@ -1,0 +1,70 @@
+//===- Report.cpp - what the compiler did with a model --------------------===//
+
+#include "lib/Driver/Report.h"
+
+#include "mlir/IR/BuiltinAttributes.h"
+#include "llvm/Support/Format.h"
+
+using namespace mlir;
+using namespace ssmc;
+
+llvm::json::Value ssmc::toJson(Attribute attr) {
+  if (auto text = dyn_cast<StringAttr>(attr))
+    return llvm::json::fixUTF8(text.getValue());
+  if (auto flag = dyn_cast<BoolAttr>(attr))
+    return flag.getValue();
+  if (auto integer = dyn_cast<IntegerAttr>(attr))
+    return integer.getValue().getSExtValue();
+  if (auto number = dyn_cast<FloatAttr>(attr))
+    return number.getValueAsDouble();
+  if (auto array = dyn_cast<ArrayAttr>(attr)) {
+    llvm::json::Array values;
+    for (Attribute element : array)
+      values.push_back(toJson(element));
+    return values;
+  }
+  if (auto dict = dyn_cast<DictionaryAttr>(attr)) {
+    llvm::json::Object object;
+    for (NamedAttribute named : dict)
+      object[named.getName().strref()] = toJson(named.getValue());
+    return object;
+  }
+  std::string text;
+  llvm::raw_string_ostream os(text);
+  attr.print(os);
+  return llvm::json::fixUTF8(text);
+}
+
+static StringRef textOf(DictionaryAttr dict, StringRef key) {
+  auto attr = dict.getAs<StringAttr>(key);
+  return attr ? attr.getValue() : StringRef();
+}
+
+void ssmc::printReport(ArrayAttr report, raw_ostream &os) {
+  if (!report || report.empty()) {
+    os << "nothing in this graph looked like a recurrence\n";
+    return;
+  }
+  for (Attribute attr : report) {
+    auto site = dyn_cast<DictionaryAttr>(attr);
+    if (!site)
+      continue;
+    os << textOf(site, "site") << ": ";
+    if (auto nodes = site.getAs<IntegerAttr>("nodes_before"))
+      os << nodes.getInt() << " nodes ";
+    StringRef op = textOf(site, "op");
+    if (op.empty()) {
+      os << "kept: " << textOf(site, "reason") << "\n";
+      continue;
+    }
+    os << "-> " << op;
+    if (auto deviation = site.getAs<FloatAttr>("deviation"))
+      os << ", deviation "
+         << llvm::format("%.1e", deviation.getValueAsDouble());
+    os << "\n";
+    if (auto assumptions = site.getAs<ArrayAttr>("assumptions"))
+      for (Attribute assumption : assumptions)
+        if (auto text = dyn_cast<StringAttr>(assumption))
+          os << "  assumes: " << text.getValue() << "\n";
+  }
+}

@@ -1,0 +1,85 @@
+"""Every form of --input, --output and --expect; every wrong one."""
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+
+source, tmp = sys.argv[1:]
+os.makedirs(tmp, exist_ok=True)
+path = lambda name: os.path.join(tmp, name)
+lib = path("scale.so")
+subprocess.run(["ssmc", source, "-O0", "-o", lib], check=True)
+
+rng = np.random.default_rng(0)
+x = rng.standard_normal((2, 5, 4)).astype("f4")
+mask = rng.standard_normal(8).astype("f4")
+past = np.zeros((2, 3), "i8")
+y = x * np.arange(1, 5, dtype="f4") + mask[3:, None]
+np.savez(path("in.npz"), x=x, mask=mask, past=past, unused=x)
+np.savez_compressed(path("keys.npz"), a=x, b=mask, c=past, y=y)
+np.save(path("x.npy"), np.asfortranarray(x))
+wrong = y.copy()
+wrong[1, 2, 3] += 0.5
+np.savez(path("wrong.npz"), y=wrong)
+nan = y.copy()
+nan[0, 0, 1] = np.nan
+np.savez(path("nan.npz"), y=nan)
+np.savez(path("short.npz"), y=y[:1])
+np.savez(path("int.npz"), y=y.astype("i8"))
+np.savez(path("long.npz"), x=x, mask=mask[:7], past=past)
+
+
+def run(code, message, *arguments):
+    r = subprocess.run(["ssm-run", lib, *arguments], capture_output=True, text=True, cwd=tmp)
+    assert r.returncode == code, (arguments, r)
+    assert message in r.stdout + r.stderr, (message, r)
+    return r.stdout
+
+
+run(0, "y: largest deviation", "--input", "@in.npz", "--expect", "y=@keys.npz")
+run(0, "y: largest deviation", "--input=x=@x.npy", "--input", "mask=@keys.npz:b", "--input", "past=@keys.npz:c",
+    "--expect", "@keys.npz", "--threads=2")
+run(0, "", "--input", "@in.npz", "--output", "@out.npz")
+assert np.allclose(np.load(path("out.npz"))["y"], y, atol=1e-6)
+# A later argument wins.
+run(0, "y: largest deviation", "--input", "@long.npz", "--input", "mask=@in.npz", "--expect", "@keys.npz")
+
+run(1, "y: largest deviation 5.000e-01 at [1, 2, 3]", "--input", "@in.npz", "--expect", "@wrong.npz")
+run(1, "FAILED, 1 of 40 elements beyond it", "--input", "@in.npz", "--expect", "@wrong.npz", "--atol=0.4")
+run(0, "tolerance 6.000e-01", "--input", "@in.npz", "--expect", "@wrong.npz", "--atol=0.6")
+run(0, "|expected|", "--input", "@in.npz", "--expect", "@wrong.npz", "--atol=0", "--rtol=100")
+run(1, "at [0, 0, 1]", "--input", "@in.npz", "--expect", "@nan.npz", "--atol=1e30")
+run(1, "'y' has the shape [2, 5, 4], expected [1, 5, 4]", "--input", "@in.npz", "--expect", "@short.npz")
+run(1, "'y' is of type float32, expected int64", "--input", "@in.npz", "--expect", "@int.npz")
+run(1, "--expect names no output", "--input", "@in.npz", "--expect", "@in.npz")
+run(1, "input 'mask': dimension 0 ('L + P') is 7, expected 8", "--input", "@long.npz")
+run(1, "input 'past' is of type float32, expected int64", "--input", "@in.npz", "--input", "past=@x.npy")
+run(1, "absent.npz: ", "--input", "@absent.npz")
+run(1, "in.npz has no array 'z': it has x, mask, past, unused", "--input", "x=@in.npz:z")
+
+random = ["--input=x=random:7", "--input=mask=random", "--input=past=random", "--dim=B=2", "--dim=L=5", "--dim=P=3"]
+run(2, "'mask' cannot be random: say how large 'L + P' is", *random)
+random += ["--dim=L + P=8"]
+text = run(0, "", *random, "--bench=3", "--json", "--threads=1")
+result = json.loads(text)
+assert result["runs"] == 3 and result["threads"] == 1 and result["tokens"] == 10
+assert result["min_ms"] <= result["p50_ms"] <= result["p99_ms"]
+run(0, "10 tokens a run", *random, "--bench=3")
+
+run(2, "no --input for 'mask'", "--input=x=random", "--dim=B=2", "--dim=L=5")
+run(2, "the model has no 'z': it has x, mask, past", "--input=z=@x.npy")
+run(2, "the model has no entry 'step'", "--input", "@in.npz", "--entry=step")
+run(2, "--dim L is not NAME=NUMBER", "--input", "@in.npz", "--dim=L")
+run(2, "--output out.npz is not @FILE.npz", "--input", "@in.npz", "--output=out.npz")
+run(2, "nothing random is expected", "--input", "@in.npz", "--expect=y=random")
+run(2, "Unknown command line argument '--bogus'", "--bogus")
+for bad in ("x", "x=", "x=@", "x=@f.txt", "x=random:", "x=random:q", "@f.npy", "@f.npz:k", "=@f.npy"):
+    run(2, "is not NAME=@FILE.npy", f"--input={bad}")
+assert subprocess.run(["ssm-run"], capture_output=True).returncode == 2
+info = run(0, "", "--info")
+for line in ("entry forward", "input  x: float32 [B, L, 4]", "input  mask: float32 [L + P]",
+             "output y: float32 [B, L, 4]", '"opt_level": 0', "weights: 64 bytes"):
+    assert line in info, (line, info)
+print("ok")

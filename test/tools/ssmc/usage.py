@@ -1,0 +1,47 @@
+"""Bad usage exits with 2, a bad model with 1, and each says what to do."""
+import os
+import subprocess
+import sys
+
+scale, tmp = sys.argv[1:]
+os.makedirs(tmp, exist_ok=True)
+out = os.path.join(tmp, "out.so")
+
+
+def expect(code, message, *arguments):
+    if os.path.exists(out):
+        os.remove(out)
+    r = subprocess.run(["ssmc", *arguments], capture_output=True, text=True)
+    assert r.returncode == code, (arguments, r)
+    assert message in r.stderr, (message, r.stderr)
+    assert not os.path.exists(out), arguments
+
+
+expect(2, "which model?")
+expect(2, "say where to write: -o OUT", scale)
+expect(2, "say where to write: -o OUT", scale, "--emit=obj", "-o", "-")
+expect(2, "Unknown command line argument '--bogus'", scale, "--bogus", "-o", out)
+expect(2, "Cannot find option named 'wasm'", scale, "--emit=wasm", "-o", out)
+expect(2, "--target=cuda:sm_90a is not in this release: cpu is", scale, "-o", out, "--target=cuda:sm_90a")
+expect(2, "unknown target 'tpu'", scale, "-o", out, "--target=tpu")
+expect(2, "unknown processor 'pentium-9'", scale, "-o", out, "--cpu=pentium-9")
+expect(2, "--weights=bf16 is not in this release: f32 is", scale, "-o", out, "--weights=bf16")
+expect(2, "--precision=f16 is not in this release: f32 is", scale, "-o", out, "--precision=f16")
+expect(2, "--entry=prefill,step is not in this release: forward is", scale, "-o", out, "--entry=prefill,step")
+expect(2, "-O3 is none of -O0 and -O2", scale, "-o", out, "-O3")
+for dim in ("", "x", "x:1", "x=L", ":1=L", "x:1=", "x:one=L", "x:1=-4", "x:1=a b", "x:1=1L", "x:-1=L"):
+    expect(2, f"--dim {dim}: write INPUT:AXIS=NAME or INPUT:AXIS=NUMBER", scale, "-o", out, f"--dim={dim}")
+expect(2, "the output would replace the input", scale, "--emit=linalg", "-o", scale)
+
+absent = os.path.join(tmp, "absent.onnx")
+expect(1, "absent.onnx: ", absent, "-o", out)
+expect(1, "there is no folder '/nonexistent' that can be written to", scale, "-o", "/nonexistent/out.so")
+broken = os.path.join(tmp, "broken.mlir")
+open(broken, "w").write("module {")
+expect(1, "broken.mlir:1:", broken, "-o", out)
+open(broken, "w").write("module {}")
+expect(1, "the module has no entries", broken, "-o", out)
+expect(1, "not an ONNX graph any more", scale, "-o", out, "--dim=x:1=L")
+expect(1, "not an ONNX graph any more", scale, "-o", out, "--emit=ssm")
+assert not [f for f in os.listdir(tmp) if ".tmp" in f], os.listdir(tmp)
+print("ok")

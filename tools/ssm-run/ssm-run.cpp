@@ -1,0 +1,298 @@
+//===- ssm-run.cpp - runs a compiled model --------------------------------===//
+//
+// Exit codes: 0 done, 1 the run failed or a result is beyond its tolerance,
+// 2 usage.
+//
+//===----------------------------------------------------------------------===//
+
+#include "tools/ssm-run/Run.h"
+
+#include "llvm/Support/CommandLine.h"
+
+#include <thread>
+
+using namespace llvm;
+using namespace ssmc;
+
+namespace {
+struct Flags {
+  cl::OptionCategory category{"Options"};
+  cl::opt<std::string> model{cl::Positional, cl::desc("MODEL.so"),
+                             cl::cat(category)};
+  cl::list<std::string> inputs{
+      "input", cl::value_desc("VALUE"), cl::cat(category),
+      cl::desc("NAME=@FILE.npy, NAME=@FILE.npz[:KEY], NAME=random[:SEED], or "
+               "@FILE.npz for all inputs by name; may be repeated")};
+  cl::list<std::string> dims{"dim", cl::value_desc("NAME=NUMBER"),
+                             cl::cat(category),
+                             cl::desc("Extent of random inputs")};
+  cl::opt<std::string> output{"output", cl::value_desc("@FILE.npz"),
+                              cl::cat(category),
+                              cl::desc("Where to write the outputs")};
+  cl::list<std::string> expects{
+      "expect", cl::value_desc("VALUE"), cl::cat(category),
+      cl::desc("Compare outputs with these arrays (as --input)")};
+  cl::opt<double> atol{
+      "atol", cl::cat(category),
+      cl::desc("Tolerance (default: 1e-4 max(1, max |expected|))")};
+  cl::opt<double> rtol{"rtol", cl::cat(category),
+                       cl::desc("Tolerance relative to |expected|")};
+  cl::opt<std::string> entry{"entry", cl::init("forward"), cl::cat(category),
+                             cl::desc("Entry to run (default: forward)")};
+  cl::opt<unsigned> bench{"bench", cl::ValueOptional, cl::value_desc("N"),
+                          cl::cat(category),
+                          cl::desc("Time N runs (default: 2 seconds)")};
+  cl::opt<bool> json{"json", cl::cat(category),
+                     cl::desc("Print timings as JSON")};
+  cl::opt<unsigned> threads{
+      "threads", cl::value_desc("N"), cl::cat(category),
+      cl::desc("Threads to use (default: one a processor)")};
+  cl::opt<bool> info{"info", cl::cat(category),
+                     cl::desc("Print what the model takes and gives")};
+};
+
+/// One run: a model, its inputs and its outputs.
+class Session {
+public:
+  explicit Session(Flags &flags) : flags(flags) {}
+  ~Session() { ssmrt_close(model); }
+
+  /// True if every comparison held.
+  Expected<bool> run();
+
+private:
+  Error open();
+  Error readInputs();
+  Error makeOutputs();
+  Error runOnce();
+  Error writeOutputs();
+  Expected<bool> compare();
+  int64_t countTokens() const;
+
+  ArrayRef<ssmrt_value_desc> inputValues() const {
+    return ArrayRef(entry->inputs, entry->num_inputs);
+  }
+  ArrayRef<ssmrt_value_desc> outputValues() const {
+    return ArrayRef(entry->outputs, entry->num_outputs);
+  }
+
+  Flags &flags;
+  ssmrt_model *model = nullptr;
+  const ssmrt_entry_desc *entry = nullptr;
+  std::vector<NpyArray> inputs;
+  std::vector<NamedArray> outputs;
+  std::vector<ssmrt_tensor> inputTensors, outputTensors;
+};
+} // namespace
+
+static Error check(const ssmrt_status &status) {
+  return status.code == SSMRT_OK ? Error::success() : runError(status.message);
+}
+
+Error Session::open() {
+  if (Error error = check(ssmrt_open(flags.model.c_str(), &model)))
+    return error;
+  entry = ssmrt_find_entry(model, flags.entry.c_str());
+  if (entry || flags.info)
+    return Error::success();
+  return usageError("the model has no entry '" + flags.entry + "'");
+}
+
+static Error readDims(ArrayRef<std::string> dims, StringMap<int64_t> &symbols) {
+  for (StringRef text : dims) {
+    auto [name, number] = text.split('=');
+    int64_t extent;
+    if (name.empty() || number.getAsInteger(10, extent) || extent < 0)
+      return usageError("--dim " + text + " is not NAME=NUMBER");
+    symbols[name] = extent;
+  }
+  return Error::success();
+}
+
+static ssmrt_tensor tensorOf(NpyArray &array) {
+  ssmrt_tensor tensor = {};
+  tensor.data = array.bytes.data();
+  tensor.dtype = array.dtype;
+  tensor.rank = array.shape.size();
+  copy(ArrayRef(array.shape).take_front(SSMRT_MAX_RANK), tensor.shape);
+  return tensor;
+}
+
+Error Session::readInputs() {
+  ArraySource source;
+  for (StringRef text : flags.inputs) {
+    Expected<ValueArgument> argument = parseValueArgument(text);
+    if (!argument)
+      return argument.takeError();
+    if (Error error = source.add(*argument, inputValues()))
+      return error;
+  }
+  StringMap<int64_t> symbols;
+  if (Error error = readDims(flags.dims, symbols))
+    return error;
+  // What is given says how large the rest is.
+  for (const ssmrt_value_desc &value : inputValues())
+    if (const NpyArray *array = source.find(value.name))
+      for (auto [d, extent] : enumerate(array->shape))
+        if (d < size_t(value.rank) && value.dim_symbol[d] >= 0)
+          symbols.try_emplace(value.dim_name[d], extent);
+  for (const ssmrt_value_desc &value : inputValues()) {
+    Expected<NpyArray> array = source.take(value, symbols);
+    if (!array)
+      return array.takeError();
+    if (array->shape.size() > SSMRT_MAX_RANK)
+      return runError(Twine("input '") + value.name + "' has " +
+                      Twine(array->shape.size()) + " dimensions");
+    inputs.push_back(std::move(*array));
+  }
+  for (NpyArray &array : inputs)
+    inputTensors.push_back(tensorOf(array));
+  return Error::success();
+}
+
+Error Session::makeOutputs() {
+  outputTensors.resize(entry->num_outputs);
+  if (Error error = check(ssmrt_infer_outputs(entry, inputTensors.data(),
+                                              outputTensors.data())))
+    return error;
+  for (auto [value, tensor] : zip(outputValues(), outputTensors)) {
+    NpyArray array;
+    array.dtype = ssmrt_dtype(tensor.dtype);
+    array.shape.assign(tensor.shape, tensor.shape + tensor.rank);
+    int64_t bytes = getElementBytes(tensor.dtype);
+    for (int64_t extent : array.shape)
+      bytes *= extent;
+    array.bytes.resize(bytes);
+    outputs.push_back({value.name, std::move(array)});
+  }
+  for (auto [output, tensor] : zip(outputs, outputTensors))
+    tensor.data = output.array.bytes.data();
+  return Error::success();
+}
+
+Error Session::runOnce() {
+  ssmrt_run_options options = {};
+  options.num_threads = flags.threads;
+  return check(ssmrt_run(model, entry, inputTensors.data(),
+                         outputTensors.data(), &options));
+}
+
+Error Session::writeOutputs() {
+  StringRef path = flags.output;
+  if (path.empty())
+    return Error::success();
+  if (!path.consume_front("@") || !path.ends_with(".npz"))
+    return usageError("--output " + flags.output + " is not @FILE.npz");
+  return writeNpz(path, outputs);
+}
+
+Expected<bool> Session::compare() {
+  ArraySource source;
+  for (StringRef text : flags.expects) {
+    Expected<ValueArgument> argument = parseValueArgument(text);
+    if (!argument)
+      return argument.takeError();
+    if (argument->random)
+      return usageError("--expect " + text + ": nothing random is expected");
+    if (Error error = source.add(*argument, outputValues()))
+      return error;
+  }
+  Tolerance tolerance;
+  if (flags.atol.getNumOccurrences())
+    tolerance.atol = flags.atol;
+  if (flags.rtol.getNumOccurrences())
+    tolerance.rtol = flags.rtol;
+  bool right = true, any = false;
+  for (const NamedArray &output : outputs) {
+    const NpyArray *expected = source.find(output.name);
+    if (!expected)
+      continue;
+    any = true;
+    Expected<bool> equal =
+        compareArrays(output.name, output.array, *expected, tolerance, outs());
+    if (!equal)
+      return equal.takeError();
+    right &= *equal;
+  }
+  if (!any && !flags.expects.empty())
+    return runError("--expect names no output of the model");
+  return right;
+}
+
+/// A sequence model's first input is batch x length x ...
+int64_t Session::countTokens() const {
+  if (inputs.empty())
+    return 1;
+  int64_t tokens = 1;
+  for (int64_t extent : ArrayRef(inputs.front().shape).take_front(2))
+    tokens *= extent;
+  return tokens;
+}
+
+Expected<bool> Session::run() {
+  if (Error error = open())
+    return error;
+  if (flags.info) {
+    printInfo(*ssmrt_describe(model), outs());
+    return true;
+  }
+  if (Error error = readInputs())
+    return error;
+  if (Error error = makeOutputs())
+    return error;
+  if (Error error = runOnce())
+    return error;
+  if (Error error = writeOutputs())
+    return error;
+  Expected<bool> right = compare();
+  if (!right || !flags.bench.getNumOccurrences())
+    return right;
+  BenchOptions options{flags.bench, flags.json};
+  if (Error error = bench([this] { return runOnce(); }, countTokens(),
+                          flags.threads ? flags.threads
+                                        : std::thread::hardware_concurrency(),
+                          options, outs()))
+    return error;
+  return right;
+}
+
+/// `--input @FILE` becomes `--input=@FILE`: LLVM's parser would take an
+/// argument that starts with @ for a file of arguments.
+static std::vector<std::string> joinFiles(ArrayRef<char *> arguments) {
+  std::vector<std::string> joined;
+  for (StringRef argument : arguments) {
+    if (argument.starts_with("@") && !joined.empty() &&
+        StringRef(joined.back()).starts_with("-"))
+      joined.back() += "=" + argument.str();
+    else
+      joined.push_back(argument.str());
+  }
+  return joined;
+}
+
+int main(int argc, char **argv) {
+  Flags flags;
+  cl::HideUnrelatedOptions(flags.category);
+  std::vector<std::string> arguments = joinFiles(ArrayRef(argv, argc));
+  SmallVector<const char *> pointers;
+  for (const std::string &argument : arguments)
+    pointers.push_back(argument.c_str());
+  if (!cl::ParseCommandLineOptions(
+          pointers.size(), pointers.data(),
+          "ssm-run: runs a model that ssmc compiled\n\n"
+          "  ssm-run MODEL.so --input ids=@FILE.npy --expect "
+          "logits=@FILE.npz:KEY\n",
+          &errs()))
+    return 2;
+  if (flags.model.empty()) {
+    errs() << "ssm-run: which model? give MODEL.so (see ssm-run --help)\n";
+    return 2;
+  }
+  Expected<bool> right = Session(flags).run();
+  if (right)
+    return *right ? 0 : 1;
+  Error error = right.takeError();
+  int code = isUsageError(error) ? 2 : 1;
+  errs() << "ssm-run: " << toString(std::move(error)) << "\n";
+  return code;
+}

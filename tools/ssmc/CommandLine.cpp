@@ -1,0 +1,161 @@
+//===- CommandLine.cpp - the flags of ssmc --------------------------------===//
+
+#include "tools/ssmc/CommandLine.h"
+
+#include "llvm/Support/CommandLine.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Process.h"
+
+using namespace llvm;
+using namespace ssmc;
+
+namespace {
+/// The flags live as long as they are parsed.
+struct Flags {
+  cl::OptionCategory category{"Options"};
+  cl::opt<std::string> input{
+      cl::Positional, cl::value_desc("MODEL.onnx|FILE.mlir"),
+      cl::desc("MODEL.onnx|FILE.mlir"), cl::cat(category)};
+  cl::opt<std::string> output{"o", cl::value_desc("OUT"),
+                              cl::desc("File to write; a C header OUT.h lies "
+                                       "beside a library (text: - if absent)"),
+                              cl::cat(category)};
+  cl::opt<Emit> emit{
+      "emit", cl::desc("What to write (default: lib)"), cl::init(Emit::Lib),
+      cl::values(clEnumValN(Emit::Onnx, "onnx", "the simplified graph"),
+                 clEnumValN(Emit::Ssm, "ssm", "the raised graph"),
+                 clEnumValN(Emit::Linalg, "linalg", "tensors and mixers"),
+                 clEnumValN(Emit::Llvm, "llvm", "LLVM IR, optimised"),
+                 clEnumValN(Emit::Asm, "asm", "assembly"),
+                 clEnumValN(Emit::Obj, "obj", "object file"),
+                 clEnumValN(Emit::Lib, "lib", "shared library and C header")),
+      cl::cat(category)};
+  cl::opt<std::string> target{"target", cl::value_desc("cpu"), cl::init("cpu"),
+                              cl::desc("Kind of machine (default: cpu)"),
+                              cl::cat(category)};
+  cl::opt<std::string> cpu{
+      "cpu", cl::value_desc("NAME"), cl::init("host"),
+      cl::desc("Processor, as LLVM names it (default: this one)"),
+      cl::cat(category)};
+  cl::list<std::string> dims{
+      "dim", cl::value_desc("INPUT:AXIS=NAME|NUMBER"),
+      cl::desc("Free or fix an extent of an input; may be repeated"),
+      cl::cat(category)};
+  cl::opt<std::string> weights{
+      "weights", cl::value_desc("f32"), cl::init("f32"),
+      cl::desc("Type weights are stored in"), cl::cat(category)};
+  cl::opt<std::string> precision{
+      "precision", cl::value_desc("f32"), cl::init("f32"),
+      cl::desc("Type of activations"), cl::cat(category)};
+  cl::opt<std::string> entry{
+      "entry", cl::value_desc("forward"), cl::init("forward"),
+      cl::desc("Entries of the model"), cl::cat(category)};
+  cl::opt<std::string> externalDataDir{
+      "external-data-dir", cl::value_desc("DIR"),
+      cl::desc("Where external data lies (default: beside the model)"),
+      cl::cat(category)};
+  cl::opt<std::string> level{"O",
+                             cl::Prefix,
+                             cl::value_desc("0|2"),
+                             cl::init("2"),
+                             cl::desc("0: plain reference code, 2: fast "
+                                      "(default)"),
+                             cl::cat(category)};
+  cl::opt<std::string> report{
+      "report", cl::ValueOptional, cl::value_desc("FILE.json"),
+      cl::desc("Say what was raised to what, and why the rest was not"),
+      cl::cat(category)};
+  cl::opt<bool> time{"time", cl::desc("Print the time each phase took"),
+                     cl::cat(category)};
+  cl::opt<std::string> dump{"dump-ir", cl::value_desc("DIR"),
+                            cl::desc("Write the IR after each phase into DIR"),
+                            cl::cat(category)};
+  cl::opt<int64_t> maxInlineWeights{
+      "max-inline-weights", cl::Hidden, cl::init(int64_t(1) << 30),
+      cl::desc("Bytes from which weights lie in a file beside the library"),
+      cl::cat(category)};
+  cl::opt<bool> noRaise{"no-raise", cl::Hidden,
+                        cl::desc("Keep the graph as it is (for comparison)"),
+                        cl::cat(category)};
+};
+} // namespace
+
+static bool usage(const Twine &message) {
+  errs() << "ssmc: " << message << " (see ssmc --help)\n";
+  return false;
+}
+
+/// What the flags promise that this release does not keep is refused.
+static bool checkLimits(const Flags &flags) {
+  if (StringRef(flags.target).starts_with("cuda"))
+    return usage("--target=" + flags.target +
+                 " is not in this release: cpu is");
+  if (flags.target != "cpu")
+    return usage("unknown target '" + flags.target + "': this release has cpu");
+  for (const auto *flag : {&flags.weights, &flags.precision})
+    if (*flag != "f32")
+      return usage("--" + flag->ArgStr + "=" + flag->getValue() +
+                   " is not in this release: f32 is");
+  if (flags.entry != "forward")
+    return usage("--entry=" + flags.entry +
+                 " is not in this release: forward is");
+  if (flags.level != "0" && flags.level != "2")
+    return usage("-O" + flags.level + " is none of -O0 and -O2");
+  return true;
+}
+
+static bool readDims(const Flags &flags, CompilerOptions &options) {
+  for (StringRef text : flags.dims) {
+    DimRequest request;
+    if (!parseDimRequest(text, request))
+      return usage("--dim " + text +
+                   ": write INPUT:AXIS=NAME or INPUT:AXIS=NUMBER, as in "
+                   "input_ids:1=L");
+    options.dims.push_back(std::move(request));
+  }
+  return true;
+}
+
+static bool readOutput(const Flags &flags, CompilerOptions &options) {
+  bool isText = options.emit != Emit::Obj && options.emit != Emit::Lib;
+  options.output = flags.output;
+  if (options.output.empty() && isText)
+    options.output = "-";
+  if (options.output.empty() || (options.output == "-" && !isText))
+    return usage("say where to write: -o OUT");
+  bool same = false;
+  if (!sys::fs::equivalent(options.input, options.output, same) && same)
+    return usage("the output would replace the input");
+  return true;
+}
+
+bool ssmc::parseCommandLine(int argc, char **argv, CompilerOptions &options) {
+  Flags flags;
+  cl::HideUnrelatedOptions(flags.category);
+  cl::SetVersionPrinter(
+      [](raw_ostream &os) { os << "ssmc " << SSMC_VERSION << "\n"; });
+  if (!cl::ParseCommandLineOptions(
+          argc, argv,
+          "ssmc: compiles sequence models to shared libraries\n\n"
+          "  ssmc MODEL.onnx -o MODEL.so --dim input_ids:1=L --report\n",
+          &errs()))
+    return false;
+  if (flags.input.empty())
+    return usage("which model? give MODEL.onnx");
+  options.input = flags.input;
+  options.emit = flags.emit;
+  options.cpu = flags.cpu;
+  options.externalDataDir = flags.externalDataDir;
+  options.optLevel = flags.level == "0" ? 0 : 2;
+  options.raise = !flags.noRaise;
+  options.maxInlineWeights = flags.maxInlineWeights;
+  options.report = flags.report.getNumOccurrences() > 0;
+  options.reportFile = flags.report;
+  options.time = flags.time;
+  options.dumpDir = flags.dump;
+  options.progress = sys::Process::StandardErrIsDisplayed();
+  for (int i = 1; i < argc; ++i)
+    options.command += (i == 1 ? "" : " ") + std::string(argv[i]);
+  return checkLimits(flags) && readDims(flags, options) &&
+         readOutput(flags, options);
+}

@@ -1,0 +1,28 @@
+//===- ssmc.cpp - compiles a model ----------------------------------------===//
+
+#include "lib/Driver/Driver.h"
+#include "tools/ssmc/CommandLine.h"
+
+#include "llvm/Support/InitLLVM.h"
+#include "llvm/Support/Signals.h"
+
+#include <unistd.h>
+
+/// A crash is told like any other internal error, with a reproducer.
+static void reportCrash(void *compiler) {
+  static_cast<ssmc::Compiler *>(compiler)->writeReproducer();
+  _exit(ssmc::kInternalError);
+}
+
+int main(int argc, char **argv) {
+  llvm::InitLLVM init(argc, argv);
+  ssmc::CompilerOptions options;
+  if (!ssmc::parseCommandLine(argc, argv, options))
+    return ssmc::kUsage;
+  ssmc::Compiler compiler(std::move(options), llvm::errs());
+  llvm::sys::AddSignalHandler(reportCrash, &compiler);
+  // What is left in memory is the system's to take back: a model's IR is large.
+  int code = compiler.run();
+  llvm::outs().flush();
+  _exit(code);
+}
