@@ -12,6 +12,7 @@
 #include "dialects/onnx/OnnxLocation.h"
 #include "dialects/onnx/OnnxOps.h"
 #include "lib/Codegen/Codegen.h"
+#include "lib/Codegen/CpuTarget.h"
 #include "lib/Driver/Phases.h"
 #include "lib/Driver/Report.h"
 #include "lib/Driver/Signatures.h"
@@ -189,7 +190,7 @@ ExitCode Compiler::Impl::package(StringRef code) {
   package.info = describe();
   package.maxInlineWeights = options.maxInlineWeights;
   package.triple = cpu.triple;
-  package.cpu = cpu.cpu;
+  package.cpu = cpu.name;
   package.features = cpu.features;
   PackageResult result = PackageResult::Done;
   (void)phases->run("package", ModuleOp(), [&] {
@@ -208,7 +209,7 @@ std::string Compiler::Impl::describe() {
       {"llvm", LLVM_VERSION_STRING},
       {"source", llvm::json::fixUTF8(llvm::sys::path::filename(options.input))},
       {"command", llvm::json::fixUTF8(options.command)},
-      {"cpu", cpu.cpu},
+      {"cpu", cpu.name},
       {"opt_level", options.optLevel}};
   if (auto report = (*module)->getAttr("ssmc.report"))
     info["raise"] = toJson(report);
@@ -314,7 +315,7 @@ ExitCode Compiler::run() {
   impl->phases =
       std::make_unique<PhaseRunner>(std::move(options), timing, impl->log);
   if (impl->options.progress)
-    impl->log << "ssmc: compiling for " << impl->cpu.cpu << "\n";
+    impl->log << "ssmc: compiling for " << impl->cpu.name << "\n";
   ExitCode code = impl->compile();
   if (code == kInternalError)
     impl->phases->writeReproducer();
