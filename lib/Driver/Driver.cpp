@@ -15,7 +15,6 @@
 #include "lib/Codegen/CpuTarget.h"
 #include "lib/Driver/Phases.h"
 #include "lib/Driver/Report.h"
-#include "lib/Driver/Signatures.h"
 #include "lib/Import/Onnx/Import.h"
 #include "lib/Pipelines/Register.h"
 #include "lib/Target/Package.h"
@@ -124,7 +123,6 @@ LogicalResult Compiler::Impl::prepareGraph() {
 }
 
 LogicalResult Compiler::Impl::lowerGraph() {
-  if (failed(setSignatures(*module)))
     return failure();
   return run("lower", "convert-onnx-to-linalg");
 }
