@@ -67,7 +67,8 @@ def main():
     parser.add_argument("--rounds", type=int, default=25)
     args = parser.parse_args()
     os.environ["PATH"] = os.pathsep.join(
-        [os.path.join(ROOT, "build", "bin"), "/usr/lib/llvm-22/bin", os.environ["PATH"]])
+        [os.environ.get("SSMC_BIN", os.path.join(ROOT, "build", "bin")), "/usr/lib/llvm-22/bin",
+         os.environ["PATH"]])
     L, D, N = args.length, args.channels, args.states
     passes = ["ssm-lower-selective-scan"]
     cpu = "host" if args.cpu == "native" else args.cpu

@@ -15,7 +15,7 @@ namespace ssmc {
 
 struct CpuTarget {
   std::string triple;
-  std::string name; // as LLVM spells it
+  std::string name;     // as LLVM spells it
   std::string features; // "+avx2,+fma,...", for LLVM's target machine
   unsigned lanes = 4;   // f32 lanes of a vector register
   unsigned registers = 16;

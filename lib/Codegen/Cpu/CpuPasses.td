@@ -34,6 +34,18 @@ def SsmLowerSelectiveScan : CpuPass<"ssm-lower-selective-scan"> {
   }];
 }
 
+def SsmLowerLinear : CpuPass<"ssm-lower-linear"> {
+  let summary = "Lower ssm.linear on buffers to a register-tiled product";
+  let description = [{
+    One `scf.parallel` over panels of the weight and blocks of rows. The rows
+    are cut into the fewest tiles, of equal size or one less, each size with
+    its own code; with one to three rows several panels share the loop over K.
+    The epilogue is applied while a tile lies in the first-level cache. Ops on
+    other element types than f32, or with an epilogue that is not elementwise,
+    are left alone.
+  }];
+}
+
 def SsmHoistAlloca : Pass<"ssm-hoist-alloca", "::mlir::func::FuncOp"> {
   let summary = "Move stack buffers of static size to the entry of the function";
   let description = [{

@@ -18,7 +18,8 @@ Value KernelBuilder::dim(Value memref, int64_t dim) {
 
 Lanes KernelBuilder::lanes(VectorType type, Value count) {
   auto maskType = VectorType::get(type.getShape(), getI1Type());
-  return {type, vector::CreateMaskOp::create(*this, maskType, ValueRange{count})};
+  return {type,
+          vector::CreateMaskOp::create(*this, maskType, ValueRange{count})};
 }
 
 Value KernelBuilder::splat(Type type, double value) {
@@ -44,13 +45,12 @@ Value KernelBuilder::fma(Value a, Value b, Value c) {
 // by 2^n: by the instruction where there is one, else by adding n to the
 // exponent, which needs x clamped to the exponents of normal numbers.
 Value KernelBuilder::exp2(Value x) {
-  static constexpr double coefficients[] = {
-      1.0,
-      0.6931470036506653,
-      0.24022242426872253,
-      0.05550733581185341,
-      0.009671512991189957,
-      0.001326472731307149};
+  static constexpr double coefficients[] = {1.0,
+                                            0.6931470036506653,
+                                            0.24022242426872253,
+                                            0.05550733581185341,
+                                            0.009671512991189957,
+                                            0.001326472731307149};
   Type type = x.getType();
   auto vector = dyn_cast<VectorType>(type);
   bool scalef = target.avx512 && vector && vector.getNumElements() == 16;

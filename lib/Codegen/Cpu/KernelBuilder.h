@@ -40,9 +40,13 @@ public:
   Value idx(int64_t value) {
     return mlir::arith::ConstantIndexOp::create(*this, value);
   }
-  Value add(Value a, Value b) { return createOrFold<mlir::arith::AddIOp>(a, b); }
+  Value add(Value a, Value b) {
+    return createOrFold<mlir::arith::AddIOp>(a, b);
+  }
   Value add(Value a, int64_t b) { return b ? add(a, idx(b)) : a; }
-  Value sub(Value a, Value b) { return createOrFold<mlir::arith::SubIOp>(a, b); }
+  Value sub(Value a, Value b) {
+    return createOrFold<mlir::arith::SubIOp>(a, b);
+  }
   Value mul(Value a, int64_t b) {
     return createOrFold<mlir::arith::MulIOp>(a, idx(b));
   }
@@ -53,7 +57,9 @@ public:
     return createOrFold<mlir::arith::RemUIOp>(a, idx(b));
   }
   Value ceilDiv(Value a, int64_t b) { return div(add(a, b - 1), b); }
-  Value min(Value a, Value b) { return createOrFold<mlir::arith::MinUIOp>(a, b); }
+  Value min(Value a, Value b) {
+    return createOrFold<mlir::arith::MinUIOp>(a, b);
+  }
   Value less(Value a, Value b) {
     return createOrFold<mlir::arith::CmpIOp>(mlir::arith::CmpIPredicate::ult, a,
                                              b);

@@ -102,16 +102,16 @@ private:
       for (int64_t n = 0; n < states; ++n)
         carried.push_back(
             b.load({b.vec(), {}}, hidden[0], {b.idx(n), b.idx(0)}));
-    ValueRange last = b.loop(
-        b.idx(0), length, 1, carried, [&](Value step, ValueRange carried) {
-          Value t = step;
-          if (op.getReverse())
-            t = b.sub(b.sub(length, b.idx(1)), step);
-          SmallVector<Value> h(carried);
-          for (int64_t v = 0; v < vectors; ++v)
-            emitStep(batch, t, starts[v], v, access, h);
-          return h;
-        });
+    ValueRange last = b.loop(b.idx(0), length, 1, carried,
+                             [&](Value step, ValueRange carried) {
+                               Value t = step;
+                               if (op.getReverse())
+                                 t = b.sub(b.sub(length, b.idx(1)), step);
+                               SmallVector<Value> h(carried);
+                               for (int64_t v = 0; v < vectors; ++v)
+                                 emitStep(batch, t, starts[v], v, access, h);
+                               return h;
+                             });
     for (auto [n, value] : llvm::enumerate(last))
       b.store({b.vec(), {}}, value, hidden[0], {b.idx(n), b.idx(0)});
     for (int64_t v = 0; v < vectors; ++v)
@@ -134,8 +134,8 @@ private:
     if (states <= maxUnroll) {
       for (int64_t n = 0; n < states; n += statesInFlight)
         acc = emitStates(batch, t, v, b.idx(n),
-                         std::min(statesInFlight, states - n), dt, input, acc, h,
-                         n);
+                         std::min(statesInFlight, states - n), dt, input, acc,
+                         h, n);
     } else {
       // Many states: a loop over them, unrolled by a few, and a rest.
       constexpr int64_t unroll = 8;

@@ -77,8 +77,8 @@ void ssmc::loadTransposed(KernelBuilder &b, const RowBlock &rows, Value scratch,
     for (int64_t lane = 0; lane < lanes; lane += tile) {
       SmallVector<Value> values;
       for (int64_t i = 0; i < tile; ++i)
-        values.push_back(b.load(full, rows.memref,
-                                rowIndex(b, rows, b.idx(lane + i), n)));
+        values.push_back(
+            b.load(full, rows.memref, rowIndex(b, rows, b.idx(lane + i), n)));
       transposeTile(b, values);
       for (auto [i, value] : llvm::enumerate(values)) {
         if (scale != 1.0)

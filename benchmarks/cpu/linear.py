@@ -1,0 +1,119 @@
+#!/usr/bin/env python3
+"""Times ssm.linear beside a bare multiply-add loop and numpy's BLAS, one thread.
+
+    OPENBLAS_NUM_THREADS=1 benchmarks/cpu/linear.py [--cpu native]
+
+All run alternately. The bare loop keeps its operands in registers: what it
+reaches is the core's practical peak in the same minute.
+"""
+import argparse
+import ctypes
+import os
+import platform
+import statistics
+import sys
+import tempfile
+import time
+
+import numpy as np
+
+ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
+sys.path.insert(0, os.path.join(ROOT, "test"))
+from kernel_harness import build, descriptor, run  # noqa: E402
+from selective_scan import aligned, cpu_name  # noqa: E402
+
+PEAK = """
+typedef float V __attribute__((vector_size(%d)));
+float peak(long n) {
+  V a[12], x, y;
+  for (int j = 0; j < %d; ++j) { x[j] = 1 - 1e-7f * j; y[j] = 1e-9f * j; }
+  for (int i = 0; i < 12; ++i) a[i] = y + (float)i;
+  for (long t = 0; t < n; ++t) {
+#pragma clang loop unroll(full)
+    for (int i = 0; i < 12; ++i) a[i] = a[i] * x + y;
+  }
+  V s = a[0];
+  for (int i = 1; i < 12; ++i) s += a[i];
+  return s[0];
+}
+"""
+
+
+def peak_loop(lanes):
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "peak.so")
+        run(["clang", "-O3", "-march=native", "-ffp-contract=fast", "-shared", "-fPIC",
+             "-mprefer-vector-width=512", "-x", "c", "-", "-o", path],
+            PEAK % (lanes * 4, lanes))
+        function = ctypes.CDLL(path).peak
+    function.argtypes = [ctypes.c_long]
+    n = 400000
+    return (lambda: function(n)), 2.0 * 12 * lanes * n
+
+
+def kernel(k, n, width):
+    panels = -(-n // width)
+    w = f"memref<{panels}x{k}x{width}xf32>"
+    return f"""
+func.func @linear(%x: memref<?x{k}xf32>, %w: {w}, %y: memref<?x{n}xf32>)
+    attributes {{llvm.emit_c_interface}} {{
+  ssm.linear ins(%x, %w : memref<?x{k}xf32>, {w}) outs(%y : memref<?x{n}xf32>) {{
+  ^bb0(%sum: f32):
+    ssm.yield %sum : f32
+  }}
+  return
+}}"""
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--cpu", default="native")
+    parser.add_argument("--lanes", type=int, help="of the CPU; by default of this machine")
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--shapes", default="512x768x3072,128x1536x768,100x1536x768,64x768x3072,"
+                        "33x768x3072,17x768x3072,16x768x3072,13x768x3072,8x768x3072,7x768x3072,"
+                        "4x768x3072,3x768x3072,2x768x3072,1x768x3072")
+    args = parser.parse_args()
+    os.environ["PATH"] = os.pathsep.join(
+        [os.environ.get("SSMC_BIN", os.path.join(ROOT, "build", "bin")), "/usr/lib/llvm-22/bin",
+         os.environ["PATH"]])
+    cpu = "host" if args.cpu == "native" else args.cpu
+    lanes = args.lanes or (16 if "avx512dq" in open("/proc/cpuinfo").read() else 8)
+    width = 2 * lanes
+    peak, peak_flops = peak_loop(lanes)
+    rng = np.random.default_rng(0)
+    print(f"{cpu_name()}, {platform.system()} {platform.release()}, code for {args.cpu}, "
+          f"{args.rounds} alternating rounds, fp32, 1 thread; GF/s as median [best]")
+    built = {}
+    for shape in args.shapes.split(","):
+        m, k, n = map(int, shape.split("x"))
+        if (k, n) not in built:
+            library = build(kernel(k, n, width), ["ssm-lower-linear"], cpu)
+            w = rng.standard_normal((k, n)).astype(np.float32)
+            packed = aligned(np.ascontiguousarray(
+                w.reshape(k, n // width, width).transpose(1, 0, 2)))
+            built[k, n] = library, w, packed
+        library, w, packed = built[k, n]
+        x = aligned(rng.standard_normal((m, k)).astype(np.float32))
+        y, z = aligned(np.zeros((m, n), np.float32)), np.zeros((m, n), np.float32)
+        refs = [descriptor(a) for a in (x, packed, y)]
+        function, repeat = library.handle._mlir_ciface_linear, max(1, int(2e8 / (2 * m * k * n)))
+        flops = 2.0 * m * k * n * repeat
+        calls = {"ssmc": (lambda: [function(*refs) for _ in range(repeat)], flops),
+                 "numpy": (lambda: [np.matmul(x, w, out=z) for _ in range(repeat)], flops),
+                 "peak": (peak, peak_flops)}
+        rates = {name: [] for name in calls}
+        for _ in range(args.rounds):
+            for name, (call, work) in calls.items():
+                start = time.perf_counter()
+                call()
+                rates[name].append(work / (time.perf_counter() - start) / 1e9)
+        assert np.abs(y - z).max() < 1e-3 * np.sqrt(k)
+        ratio = statistics.median(a / b for a, b in zip(rates["ssmc"], rates["peak"]))
+        print(f"{shape:14s} " + "  ".join(
+            f"{name} {statistics.median(r):6.1f} [{max(r):6.1f}]" for name, r in rates.items())
+              + f"  ssmc/peak {ratio:.2f} (median of pairs), {max(rates['ssmc']) / max(rates['peak']):.2f} (best)")
+
+
+if __name__ == "__main__":
+    main()

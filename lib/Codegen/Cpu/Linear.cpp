@@ -1,0 +1,296 @@
+//===- Linear.cpp - ssm-lower-linear --------------------------------------===//
+//
+// out = f(x * w) with w in panels of R columns. A register tile of up to MR
+// rows times one panel is accumulated over all of K, which at the sizes of
+// these models beats blocking K: the panel streams from the second-level
+// cache, rows of x are broadcast from memory. The rows are cut into the fewest
+// tiles, all of the same size or one less, and each size has its own code: no
+// number of rows falls off a cliff. With one to three rows the accumulators of
+// one panel would not hide the latency of a multiply-add, so several panels
+// share the loop over K. Sums are in the same order in every case, hence a row
+// has the same bits however many rows there are.
+//
+// A finished tile goes through a scratch in the first-level cache to a loop
+// that applies f, so that f is emitted once and not once per tile size.
+//
+//===----------------------------------------------------------------------===//
+
+#include "dialects/ssm/SsmOps.h"
+#include "lib/Codegen/Cpu/CpuPasses.h"
+#include "lib/Codegen/Cpu/KernelBuilder.h"
+#include "lib/Codegen/Cpu/VectorizeRegion.h"
+
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+
+namespace ssmc {
+#define GEN_PASS_DEF_SSMLOWERLINEAR
+#include "lib/Codegen/Cpu/CpuPasses.h.inc"
+} // namespace ssmc
+
+using namespace mlir;
+using namespace ssmc;
+
+namespace {
+
+// Accumulators that hide the latency of a multiply-add, two per cycle.
+constexpr int64_t accumulatorsInFlight = 8;
+// Rows up to which several panels share a loop over K.
+constexpr int64_t fewRows = 3;
+// The rows of x that a parallel iteration owns stay in the second-level cache.
+constexpr int64_t taskBytes = 384 * 1024;
+// A weight larger than this is read from memory: once, not per task of rows.
+constexpr int64_t largeWeightBytes = 16 * 1024 * 1024;
+
+class Kernel {
+public:
+  Kernel(KernelBuilder &b, ssm::LinearOp op) : b(b), op(op) {
+    auto w = cast<MemRefType>(op.getW().getType());
+    panels = w.getDimSize(0);
+    depth = w.getDimSize(1);
+    width = w.getDimSize(2);
+    lanes = std::min<int64_t>(b.target.lanes, width);
+    vectors = width / lanes;
+    // Beside the accumulators: one panel row and one broadcast.
+    int64_t fit = (b.target.registers - vectors - 1) / vectors;
+    maxRows = std::clamp<int64_t>(fit, 1, 12);
+    tilesPerTask = std::max<int64_t>(1, taskBytes / (4 * depth) / maxRows);
+    columns = cast<MemRefType>(op.getOut().getType()).getDimSize(1);
+  }
+
+  void emit() {
+    rows = b.dim(op.getOut(), 0);
+    Value tiles = b.ceilDiv(rows, maxRows);
+    Value one = b.idx(1);
+    tiles = b.createOrFold<arith::MaxUIOp>(tiles, one);
+    Value tasks = b.ceilDiv(tiles, tilesPerTask);
+    Value groups = b.idx(panels);
+    for (int64_t few = fewRows; few > 0; --few)
+      groups = b.createOrFold<arith::SelectOp>(
+          isEqual(rows, few), b.idx(llvm::divideCeil(panels, sharing(few))),
+          groups);
+    groups =
+        b.createOrFold<arith::SelectOp>(isEqual(rows, 0), b.idx(0), groups);
+    // The last loop is the inner one where one thread runs several iterations.
+    bool large = panels * depth * width * 4 > largeWeightBytes;
+    SmallVector<Value> bounds{tasks, groups};
+    if (large)
+      std::swap(bounds[0], bounds[1]);
+    b.parallel(bounds, [&](ValueRange index) {
+      Value task = index[large ? 1 : 0], group = index[large ? 0 : 1];
+      auto type =
+          MemRefType::get({maxRows, width * sharing(1)}, b.getF32Type());
+      scratch = memref::AllocaOp::create(b, type, b.getI64IntegerAttr(64));
+      SmallVector<int64_t> few;
+      for (int64_t count = 1; count <= std::min(fewRows, maxRows); ++count)
+        few.push_back(count);
+      dispatch(
+          rows, few, [&](int64_t count) { emitFewRows(count, group); },
+          [&] { emitTiles(group, task, tiles); });
+    });
+  }
+
+private:
+  KernelBuilder &b;
+  ssm::LinearOp op;
+  int64_t panels, depth, width, lanes, vectors, maxRows, tilesPerTask, columns;
+  Value rows, scratch;
+
+  int64_t sharing(int64_t rows) {
+    return std::max<int64_t>(
+        1, std::min(accumulatorsInFlight / (rows * vectors), panels));
+  }
+
+  Value isEqual(Value a, int64_t c) {
+    return b.createOrFold<arith::CmpIOp>(arith::CmpIPredicate::eq, a, b.idx(c));
+  }
+
+  // Code for each value in `cases`, and code for all others; only the one
+  // that is needed where the value is known.
+  void dispatch(Value value, ArrayRef<int64_t> cases,
+                function_ref<void(int64_t)> body,
+                function_ref<void()> otherwise) {
+    if (cases.empty())
+      return otherwise();
+    APInt constant;
+    if (matchPattern(value, m_ConstantInt(&constant))) {
+      if (llvm::is_contained(cases, constant.getSExtValue()))
+        return body(constant.getSExtValue());
+      return otherwise();
+    }
+    auto op =
+        scf::IndexSwitchOp::create(b, TypeRange(), value, cases, cases.size());
+    auto fill = [&](Region &region, function_ref<void()> emit) {
+      OpBuilder::InsertionGuard guard(b);
+      b.createBlock(&region);
+      emit();
+      scf::YieldOp::create(b);
+    };
+    for (auto [i, value] : llvm::enumerate(cases))
+      fill(op.getCaseRegions()[i], [&, value = value] { body(value); });
+    fill(op.getDefaultRegion(), otherwise);
+  }
+
+  void emitFewRows(int64_t count, Value group) {
+    int64_t shared = sharing(count), rest = panels % shared;
+    Value first = b.mul(group, shared);
+    auto tile = [&](int64_t panels) {
+      emitTile(count, b.idx(0), first, panels);
+      emitEpilogue(b.idx(count), b.idx(0), first, panels);
+    };
+    if (!rest)
+      return tile(shared);
+    b.branch(
+        b.lessEqual(b.add(first, shared), b.idx(panels)), [&] { tile(shared); },
+        [&] { tile(rest); });
+  }
+
+  // Tile i of T has M / T rows, and one more if i < M mod T.
+  void emitTiles(Value panel, Value task, Value tiles) {
+    Value size = b.createOrFold<arith::DivUIOp>(rows, tiles);
+    Value larger = b.createOrFold<arith::RemUIOp>(rows, tiles);
+    Value first = b.mul(task, tilesPerTask);
+    Value last = b.min(b.add(first, tilesPerTask), tiles);
+    b.loop(first, last, 1, [&](Value tile) {
+      Value row =
+          b.add(b.createOrFold<arith::MulIOp>(tile, size), b.min(tile, larger));
+      Value extra = b.createOrFold<arith::SelectOp>(b.less(tile, larger),
+                                                    b.idx(1), b.idx(0));
+      Value count = b.add(size, extra);
+      SmallVector<int64_t> sizes = tileSizes();
+      int64_t fallback = sizes.pop_back_val();
+      dispatch(
+          count, sizes, [&](int64_t count) { emitTile(count, row, panel, 1); },
+          [&] { emitTile(fallback, row, panel, 1); });
+      emitEpilogue(count, row, panel, 1);
+    });
+  }
+
+  // The sizes that tiles can have; the largest last.
+  SmallVector<int64_t> tileSizes() {
+    APInt known;
+    if (matchPattern(rows, m_ConstantInt(&known))) {
+      int64_t m = known.getSExtValue();
+      int64_t tiles = std::max<int64_t>(1, llvm::divideCeil(m, maxRows));
+      if (m % tiles == 0)
+        return {m / tiles};
+      return {m / tiles, m / tiles + 1};
+    }
+    SmallVector<int64_t> sizes;
+    int64_t smallest = std::min(fewRows + 1, (maxRows + 1) / 2);
+    for (int64_t size = std::max<int64_t>(1, smallest); size <= maxRows; ++size)
+      sizes.push_back(size);
+    return sizes;
+  }
+
+  // scratch[i][j] = sum_k x[row + i][k] * w[panel + j / R][k][j mod R]
+  void emitTile(int64_t count, Value row, Value panel, int64_t panels) {
+    VectorType type = b.vec(lanes);
+    int64_t accumulators = count * panels * vectors;
+    SmallVector<Value> sums(accumulators, b.splat(type, 0.0));
+    auto step = [&](Value k, SmallVectorImpl<Value> &sums) {
+      SmallVector<Value> weights;
+      for (int64_t p = 0; p < panels; ++p)
+        for (int64_t v = 0; v < vectors; ++v)
+          weights.push_back(b.load({type, {}}, op.getW(),
+                                   {b.add(panel, p), k, b.idx(v * lanes)}));
+      for (int64_t i = 0; i < count; ++i) {
+        Value x =
+            b.broadcast(type, b.loadScalar(op.getX(), {b.add(row, i), k}));
+        for (auto [j, weight] : llvm::enumerate(weights)) {
+          Value &sum = sums[i * weights.size() + j];
+          sum = b.fma(x, weight, sum);
+        }
+      }
+    };
+    int64_t spare = b.target.registers - accumulators;
+    int64_t unroll = spare > 3 ? 4 : 1;
+    int64_t whole = depth / unroll * unroll;
+    ValueRange done = b.loop(b.idx(0), b.idx(whole), unroll, sums,
+                             [&](Value k, ValueRange carried) {
+                               SmallVector<Value> next(carried);
+                               for (int64_t u = 0; u < unroll; ++u)
+                                 step(b.add(k, u), next);
+                               return next;
+                             });
+    sums.assign(done.begin(), done.end());
+    for (int64_t k = whole; k < depth; ++k)
+      step(b.idx(k), sums);
+    for (auto [i, sum] : llvm::enumerate(sums))
+      b.store({type, {}}, sum, scratch,
+              {b.idx(i / (panels * vectors)),
+               b.idx(i % (panels * vectors) * lanes)});
+  }
+
+  void emitEpilogue(Value count, Value row, Value panel, int64_t panels) {
+    b.loop(b.idx(0), count, 1, [&](Value i) {
+      b.loop(b.idx(0), b.idx(panels * vectors), 1, [&](Value j) {
+        Value offset = b.mul(j, lanes);
+        Value column = b.add(b.mul(panel, width), offset);
+        auto finish = [&](Lanes access) {
+          emitMap(access, i, offset, b.add(row, i), column);
+        };
+        VectorType type = b.vec(lanes);
+        if (columns == this->panels * width)
+          return finish({type, {}});
+        b.branch(
+            b.lessEqual(b.add(column, lanes), b.idx(columns)),
+            [&] {
+              finish({type, {}});
+            },
+            [&] { finish(b.lanes(type, b.sub(b.idx(columns), column))); });
+      });
+    });
+  }
+
+  // out[row, column...] = f(scratch[i, offset...], extras)
+  void emitMap(Lanes access, Value i, Value offset, Value row, Value column) {
+    SmallVector<Value> arguments{
+        b.load({access.type, {}}, scratch, {i, offset})};
+    for (Value extra : op.getExtras()) {
+      SmallVector<Value> index{row, column};
+      if (cast<MemRefType>(extra.getType()).getRank() == 1)
+        index = {column};
+      arguments.push_back(b.load(access, extra, index));
+    }
+    Value result =
+        vectorizeRegion(b, op.getEpilogue(), arguments, access.type)[0];
+    b.store(access, result, op.getOut(), {row, column});
+  }
+};
+
+bool isSupported(ssm::LinearOp op, const CpuTarget &target) {
+  for (Value v : {op.getW(), op.getOut()})
+    if (!isUnitStrideF32(v))
+      return false;
+  auto w = cast<MemRefType>(op.getW().getType());
+  auto out = cast<MemRefType>(op.getOut().getType());
+  if (!isF32MemRef(op.getX()) || !w.hasStaticShape() || out.isDynamicDim(1))
+    return false;
+  int64_t lanes = std::min<int64_t>(target.lanes, w.getDimSize(2));
+  if (w.getDimSize(2) % lanes || !llvm::isPowerOf2_64(lanes))
+    return false;
+  return llvm::all_of(op.getExtras(), isUnitStrideF32) &&
+         canVectorizeRegion(op.getEpilogue());
+}
+
+struct LowerLinear : ssmc::impl::SsmLowerLinearBase<LowerLinear> {
+  using SsmLowerLinearBase::SsmLowerLinearBase;
+  void runOnOperation() override {
+    FailureOr<CpuTarget> target = CpuTarget::get(cpu);
+    if (failed(target)) {
+      getOperation().emitError("unknown CPU '") << cpu << "'";
+      return signalPassFailure();
+    }
+    getOperation().walk([&](ssm::LinearOp op) {
+      if (!isSupported(op, *target))
+        return;
+      OpBuilder builder(op);
+      KernelBuilder b(op.getLoc(), builder, *target);
+      Kernel(b, op).emit();
+      op.erase();
+    });
+  }
+};
+
+} // namespace
