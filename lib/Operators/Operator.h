@@ -105,10 +105,22 @@ public:
   virtual mlir::Value input(unsigned i) const = 0;
   /// The value of an input that is a constant; null otherwise.
   virtual mlir::ElementsAttr constant(unsigned i) const = 0;
+  /// The elements of a small integer input where they are known as
+  /// expressions over the symbols.
+  virtual std::optional<llvm::SmallVector<mlir::AffineExpr>>
+  knownElements(unsigned i) const = 0;
   /// Type of result `i` without its encoding: dynamic where not static.
   virtual mlir::RankedTensorType resultType(unsigned i) const = 0;
-  /// Extent `d` of result `i` at run time, as a constant or index value.
+  /// The value of an expression over the symbols at run time, as a constant or
+  /// index value; null where it is only known when this node has run.
+  virtual mlir::OpFoldResult materialize(mlir::AffineExpr expr) = 0;
+  /// Extent `d` of result `i` at run time, likewise.
   virtual mlir::OpFoldResult resultDim(unsigned i, unsigned d) = 0;
+  /// Lowers the ops of region `region` at the insertion point of `builder`,
+  /// its arguments being `arguments`; returns the values it yields.
+  virtual mlir::FailureOr<llvm::SmallVector<mlir::Value>>
+  lowerRegion(unsigned region, mlir::ValueRange arguments,
+              mlir::OpBuilder &builder) = 0;
   /// An empty tensor of the shape of result `i`.
   virtual mlir::Value emptyResult(unsigned i) = 0;
   virtual void setResult(unsigned i, mlir::Value value) = 0;

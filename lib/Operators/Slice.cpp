@@ -1,0 +1,374 @@
+//===- Slice.cpp - Slice --------------------------------------------------===//
+//
+// Per axis, a slice is `start + step * i` for i in [0, length), after starts
+// and ends have been counted from the front and moved into the input. Starts,
+// ends, axes and steps are attributes before version 10, inputs since.
+//
+//===----------------------------------------------------------------------===//
+
+#include "lib/Operators/Extents.h"
+#include "lib/Operators/IndexLowering.h"
+#include "lib/Operators/Indexing.h"
+
+using namespace mlir;
+using namespace ssmc;
+
+namespace {
+/// What is taken of an axis of constant extent.
+struct Taken {
+  int64_t start, length;
+};
+} // namespace
+
+static Taken take(int64_t start, int64_t end, int64_t step, int64_t extent) {
+  auto fromFront = [&](int64_t at) { return at < 0 ? at + extent : at; };
+  start = fromFront(start), end = fromFront(end);
+  if (step > 0) {
+    start = std::clamp<int64_t>(start, 0, extent);
+    end = std::clamp<int64_t>(end, 0, extent);
+    return {start, end > start ? (end - start - 1) / step + 1 : 0};
+  }
+  start = std::clamp<int64_t>(start, 0, std::max<int64_t>(extent - 1, 0));
+  end = std::clamp<int64_t>(end, -1, extent - 1);
+  // -(step) does not exist for the least integer.
+  uint64_t stride = -static_cast<uint64_t>(step);
+  return {start, extent > 0 && end < start
+                     ? static_cast<int64_t>((start - end - 1) / stride + 1)
+                     : 0};
+}
+
+static bool validStep(int64_t step) {
+  return step != 0 && step > std::numeric_limits<int64_t>::min();
+}
+
+//===----------------------------------------------------------------------===//
+// Shape
+//===----------------------------------------------------------------------===//
+
+// A bound as an expression from the front, moved into [0, extent] where it is
+// known how it lies; null where it is not.
+static AffineExpr placeBound(AffineExpr bound, AffineExpr extent) {
+  AffineExpr zero = getAffineConstantExpr(0, extent.getContext());
+  if (auto constant = constantExtent(bound)) {
+    if (*constant > (int64_t(1) << 31))
+      return extent;
+    if (*constant < -(int64_t(1) << 31))
+      return zero;
+    if (*constant < 0)
+      bound = simplifyExtent(extent + *constant);
+  } else if (provablyAtLeast(zero, bound)) {
+    // -n counts n from the end. A symbol n is taken to be at least 1 here, as
+    // exporters take it: -0 would not be from the end.
+    bound = simplifyExtent(extent + bound);
+  }
+  if (provablyAtLeast(bound, extent))
+    return extent;
+  if (provablyAtLeast(extent, bound) && provablyAtLeast(bound, zero))
+    return bound;
+  if (provablyAtLeast(zero, bound))
+    return zero;
+  return nullptr;
+}
+
+namespace {
+struct SliceSpec {
+  SmallVector<int64_t> axes, steps;
+  std::optional<SmallVector<AffineExpr>> starts, ends;
+};
+} // namespace
+
+static FailureOr<SliceSpec> readSpec(InferContext &ctx) {
+  SliceSpec spec;
+  int64_t rank = ctx.input(0).dims.size();
+  auto known = [&](StringRef name,
+                   unsigned i) -> std::optional<SmallVector<AffineExpr>> {
+    if (auto attr = ctx.node.getInts(name)) {
+      SmallVector<AffineExpr> exprs;
+      for (int64_t value : *attr)
+        exprs.push_back(ctx.constantDim(value));
+      return exprs;
+    }
+    return ctx.node.hasInput(i) ? ctx.knownElements(i) : std::nullopt;
+  };
+  spec.starts = known("starts", 1);
+  spec.ends = known("ends", 2);
+  std::optional<size_t> count;
+  if (spec.starts)
+    count = spec.starts->size();
+  else if (ctx.node.hasInput(1) && ctx.input(1).dims.size() == 1)
+    count = constantExtent(ctx.input(1).dims[0]);
+  if (!count)
+    return ctx.error("needs starts of a known number");
+  auto axes = intsOfAttrOrInput(ctx, "axes", 3);
+  auto steps = intsOfAttrOrInput(ctx, "steps", 4);
+  if (failed(axes) || failed(steps))
+    return failure();
+  SmallVector<int64_t> all;
+  for (size_t i = 0; i < std::min<size_t>(*count, 64); ++i)
+    all.push_back(i);
+  auto normal = normalizeAxes(*axes ? **axes : all, rank);
+  spec.steps = *steps ? **steps : SmallVector<int64_t>(all.size(), 1);
+  if (failed(normal) || normal->size() != *count ||
+      spec.steps.size() != *count || (spec.ends && spec.ends->size() != *count))
+    return ctx.error("has axes, bounds or steps that do not fit each other or "
+                     "the rank of its input");
+  if (!llvm::all_of(spec.steps, validStep))
+    return ctx.error("has a step of zero");
+  spec.axes = *normal;
+  return spec;
+}
+
+static LogicalResult inferSlice(InferContext &ctx) {
+  const ValueShape &in = ctx.input(0);
+  auto spec = readSpec(ctx);
+  if (failed(spec))
+    return failure();
+  SmallVector<AffineExpr> dims(in.dims);
+  for (auto [i, axis] : llvm::enumerate(spec->axes)) {
+    AffineExpr &dim = dims[axis];
+    AffineExpr length;
+    if (spec->starts && spec->ends) {
+      AffineExpr start = (*spec->starts)[i], end = (*spec->ends)[i];
+      auto a = constantExtent(start), b = constantExtent(end),
+           extent = constantExtent(dim);
+      if (a && b && extent) {
+        length =
+            ctx.constantDim(take(*a, *b, spec->steps[i], *extent).length);
+      } else if (spec->steps[i] > 0) {
+        AffineExpr from = placeBound(start, dim), to = placeBound(end, dim);
+        if (from && to && provablyAtLeast(to, from))
+          length = simplifyExtent(
+              spec->steps[i] == 1
+                  ? to - from
+                  : (to - from + (spec->steps[i] - 1)).floorDiv(spec->steps[i]));
+      }
+    }
+    dim = length ? length : ctx.freshSymbol("slice");
+  }
+  ctx.setResult(0, in.elementType, dims);
+  auto elements = ctx.knownElements(0);
+  if (!elements || dims.size() != 1 || !spec->starts || !spec->ends)
+    return success();
+  if (spec->axes.empty()) {
+    ctx.setElements(0, *elements);
+    return success();
+  }
+  auto a = constantExtent((*spec->starts)[0]),
+       b = constantExtent((*spec->ends)[0]);
+  if (!a || !b)
+    return success();
+  Taken taken = take(*a, *b, spec->steps[0], elements->size());
+  SmallVector<AffineExpr> picked;
+  for (int64_t i = 0; i < taken.length; ++i)
+    picked.push_back((*elements)[taken.start + i * spec->steps[0]]);
+  ctx.setElements(0, picked);
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Value
+//===----------------------------------------------------------------------===//
+
+static LogicalResult evaluateSlice(EvalContext &ctx) {
+  const Tensor &in = ctx.inputs[0];
+  auto starts = intsOfAttrOrInput(ctx, "starts", 1);
+  auto ends = intsOfAttrOrInput(ctx, "ends", 2);
+  auto axes = intsOfAttrOrInput(ctx, "axes", 3);
+  auto steps = intsOfAttrOrInput(ctx, "steps", 4);
+  if (failed(starts) || failed(ends) || failed(axes) || failed(steps))
+    return failure();
+  if (!*starts || !*ends)
+    return ctx.error("needs starts and ends");
+  size_t count = (*starts)->size();
+  SmallVector<int64_t> all;
+  for (size_t i = 0; i < count; ++i)
+    all.push_back(i);
+  auto normal = normalizeAxes(*axes ? **axes : all, in.getRank());
+  SmallVector<int64_t> step = *steps ? **steps : SmallVector<int64_t>(count, 1);
+  if (failed(normal) || normal->size() != count || step.size() != count ||
+      (*ends)->size() != count || !llvm::all_of(step, validStep))
+    return ctx.error("has axes, bounds or steps that do not fit its input");
+  SmallVector<int64_t> shape(in.getShape());
+  SmallVector<int64_t> strides = rowMajorStrides(in.getShape());
+  int64_t base = 0;
+  for (auto [i, axis] : llvm::enumerate(*normal)) {
+    Taken taken = take((**starts)[i], (**ends)[i], step[i], shape[axis]);
+    base += taken.start * strides[axis];
+    // One element needs no step, and a large one would overflow.
+    strides[axis] *= taken.length > 1 ? step[i] : 0;
+    shape[axis] = taken.length;
+  }
+  return finish(ctx, pickElements(ctx, in, shape, [&](ArrayRef<int64_t> index) {
+                  return base + linearize(index, strides);
+                }));
+}
+
+//===----------------------------------------------------------------------===//
+// Lowering
+//===----------------------------------------------------------------------===//
+
+// min(max(value, low), high).
+static Value clampValue(OpBuilder &b, Location loc, Value value, Value low,
+                        Value high) {
+  value = arith::MaxSIOp::create(b, loc, value, low);
+  return arith::MinSIOp::create(b, loc, value, high);
+}
+
+// `take` at run time.
+static std::pair<Value, Value> takeValue(OpBuilder &b, Location loc,
+                                         Value start, Value end, int64_t step,
+                                         Value extent) {
+  Value zero = indexConstant(b, loc, 0), one = indexConstant(b, loc, 1);
+  auto fromFront = [&](Value at) -> Value {
+    Value negative = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::slt,
+                                           at, zero);
+    Value wrapped = arith::AddIOp::create(b, loc, at, extent);
+    return arith::SelectOp::create(b, loc, negative, wrapped, at);
+  };
+  start = fromFront(start), end = fromFront(end);
+  Value last = arith::SubIOp::create(b, loc, extent, one);
+  Value span;
+  if (step > 0) {
+    start = clampValue(b, loc, start, zero, extent);
+    end = clampValue(b, loc, end, zero, extent);
+    span = arith::SubIOp::create(b, loc, end, start);
+  } else {
+    end = clampValue(b, loc, end, indexConstant(b, loc, -1), last);
+    start = clampValue(b, loc, start, indexConstant(b, loc, -1), last);
+    span = arith::SubIOp::create(b, loc, start, end);
+  }
+  span = arith::MaxSIOp::create(b, loc, span, zero);
+  int64_t stride = step > 0 ? step : -step;
+  Value length = arith::CeilDivSIOp::create(b, loc, span,
+                                            indexConstant(b, loc, stride));
+  return {start, length};
+}
+
+// Bounds, axes or steps of a node being lowered, where they are known.
+static std::optional<SmallVector<AffineExpr>>
+knownList(LowerContext &ctx, StringRef name, unsigned i) {
+  if (auto attr = ctx.node.getInts(name))
+    return getAffineConstantExprs(*attr, ctx.node->getContext());
+  return ctx.node.hasInput(i) ? ctx.knownElements(i) : std::nullopt;
+}
+
+static std::optional<SmallVector<int64_t>>
+constantList(LowerContext &ctx, StringRef name, unsigned i,
+             SmallVector<int64_t> otherwise) {
+  if (!ctx.node.getInts(name) && !ctx.node.hasInput(i))
+    return otherwise;
+  auto known = knownList(ctx, name, i);
+  SmallVector<int64_t> values;
+  if (!known)
+    return std::nullopt;
+  for (AffineExpr expr : *known) {
+    if (!constantExtent(expr))
+      return std::nullopt;
+    values.push_back(*constantExtent(expr));
+  }
+  return values;
+}
+
+static LogicalResult lowerSlice(LowerContext &ctx) {
+  OpBuilder &b = ctx.builder;
+  Location loc = ctx.loc();
+  Value in = ctx.input(0);
+  auto inType = cast<RankedTensorType>(in.getType());
+  int64_t rank = inType.getRank();
+  auto extents = inputExtents(ctx, 0);
+  if (failed(extents))
+    return failure();
+  auto starts = knownList(ctx, "starts", 1), ends = knownList(ctx, "ends", 2);
+  if ((!starts && !ctx.node.hasInput(1)) || (!ends && !ctx.node.hasInput(2)))
+    return ctx.error("needs starts and ends");
+  size_t count =
+      starts ? starts->size()
+             : cast<RankedTensorType>(ctx.input(1).getType()).getDimSize(0);
+  SmallVector<int64_t> all;
+  for (int64_t i = 0; i < std::min<int64_t>(count, rank); ++i)
+    all.push_back(i);
+  auto axes = constantList(ctx, "axes", 3, all);
+  auto steps = constantList(ctx, "steps", 4, SmallVector<int64_t>(count, 1));
+  if (!axes || !steps)
+    return ctx.error("needs constant axes and steps");
+  auto normal = normalizeAxes(*axes, rank);
+  if (failed(normal) || normal->size() != count || steps->size() != count)
+    return ctx.error("has axes or steps that do not fit its input");
+
+  SmallVector<OpFoldResult> offsets(rank, b.getIndexAttr(0));
+  SmallVector<OpFoldResult> sizes = tensor::getMixedSizes(b, loc, in);
+  SmallVector<OpFoldResult> strides(rank, b.getIndexAttr(1));
+  bool backwards = false;
+  for (size_t i = 0; i < normal->size(); ++i) {
+    int64_t axis = (*normal)[i], step = (*steps)[i];
+    AffineExpr extent = (*extents)[axis];
+    strides[axis] = b.getIndexAttr(step);
+    backwards |= step < 0;
+    auto constantOf = [&](auto &list) {
+      return list ? constantExtent((*list)[i]) : std::nullopt;
+    };
+    auto a = constantOf(starts), e = constantOf(ends);
+    if (a && e && constantExtent(extent)) {
+      Taken taken = take(*a, *e, step, *constantExtent(extent));
+      offsets[axis] = b.getIndexAttr(taken.start);
+      sizes[axis] = b.getIndexAttr(taken.length);
+      continue;
+    }
+    // The shape rule has proved a length it knows: then the offset is as it
+    // was placed there.
+    OpFoldResult length = ctx.resultDim(0, axis);
+    AffineExpr from = starts ? placeBound((*starts)[i], extent) : nullptr;
+    OpFoldResult offset = from && step > 0 ? ctx.materialize(from) : nullptr;
+    if (!length || !offset) {
+      auto bound = [&](auto &list, unsigned input) -> Value {
+        OpFoldResult known = list ? ctx.materialize((*list)[i]) : nullptr;
+        if (auto attr = dyn_cast_if_present<Attribute>(known)) {
+          // Beyond any extent is as good as at the extent.
+          int64_t limit = int64_t(1) << 48;
+          return indexConstant(
+              b, loc,
+              std::clamp(cast<IntegerAttr>(attr).getInt(), -limit, limit));
+        }
+        if (known)
+          return indexValue(b, loc, known);
+        return toIndex(b, loc, extractScalar(b, loc, ctx.input(input), i));
+      };
+      auto [start, taken] =
+          takeValue(b, loc, bound(starts, 1), bound(ends, 2), step,
+                    indexValue(b, loc, sizes[axis]));
+      offset = start;
+      // A length known otherwise is not trusted with a start that is not.
+      length = taken;
+    }
+    offsets[axis] = offset;
+    sizes[axis] = length;
+  }
+  if (!backwards) {
+    Value slice =
+        tensor::ExtractSliceOp::create(b, loc, in, offsets, sizes, strides);
+    ctx.setResult(0, castTo(b, loc, slice, ctx.resultType(0)));
+    return success();
+  }
+  Value empty =
+      tensor::EmptyOp::create(b, loc, sizes, inType.getElementType());
+  Value picked = buildElements(
+      b, loc, empty, {}, {},
+      [&](OpBuilder &b, Location loc, ValueRange index, ValueRange) {
+        SmallVector<Value> at;
+        for (auto [d, i] : llvm::enumerate(index)) {
+          Value step = indexValue(b, loc, strides[d]);
+          Value moved = arith::MulIOp::create(b, loc, i, step);
+          at.push_back(arith::AddIOp::create(b, loc, moved,
+                                             indexValue(b, loc, offsets[d])));
+        }
+        return readElement(b, loc, in, at);
+      });
+  ctx.setResult(0, castTo(b, loc, picked, ctx.resultType(0)));
+  return success();
+}
+
+namespace ssmc {
+void registerSliceOperators(OperatorTable &table) {
+  table.add({"", "Slice", 1, inferSlice, evaluateSlice, lowerSlice, 1, 5});
+}
+} // namespace ssmc
