@@ -9,6 +9,8 @@
 #include "lib/Codegen/Codegen.h"
 #include "lib/Codegen/CodegenPasses.h"
 #include "lib/Codegen/Cpu/CpuPasses.h"
+#include "lib/Conversion/OnnxToLinalg/Passes.h"
+#include "lib/Fold/Passes.h"
 #include "lib/Raise/RaisePasses.h"
 #include "lib/Import/Onnx/Passes.h"
 
@@ -28,4 +30,6 @@ void ssmc::registerAll(mlir::DialectRegistry &registry) {
   registerCodegenPasses();
   registerOnnxImportPasses();
   registerCodegenPipelines();
+  registerFoldPasses();
+  registerOnnxToLinalgPasses();
 }

@@ -1,0 +1,63 @@
+//===- FoldPasses.td - passes on imported graphs --------------*- tablegen -*-===//
+
+#ifndef SSMC_FOLD_PASSES_TD
+#define SSMC_FOLD_PASSES_TD
+
+include "mlir/Pass/PassBase.td"
+
+def OnnxInferShapes : Pass<"onnx-infer-shapes", "::mlir::ModuleOp"> {
+  let summary = "Give every value of a graph its shape";
+  let description = [{
+    Follows each public function from its arguments by the shape rules of the
+    operators, shape arithmetic included, and sets the types of all values and
+    the results of the function. Extents that are not constant are expressions
+    over the symbols of the module; one that only data decides becomes a new
+    symbol. The destinations of `ssm` ops are made again where their extents
+    have changed.
+  }];
+  let dependentDialects = [
+    "::mlir::onnx::OnnxDialect", "::mlir::affine::AffineDialect",
+    "::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect",
+    "::mlir::tensor::TensorDialect"
+  ];
+}
+
+def OnnxFold : Pass<"onnx-fold", "::mlir::ModuleOp"> {
+  let summary = "Fold constants and shape arithmetic, merge and remove nodes";
+  let description = [{
+    Infers shapes, then replaces by constants what is known: shape arithmetic,
+    and nodes of constant inputs, computed in double precision and rounded to
+    their type. Nothing of the size of a weight is computed. Nodes that hand on
+    their input disappear (Identity, casts to the same type, Reshape and Expand
+    to the same shape, ...), a Reshape of a Reshape and a Transpose of a
+    Transpose become one, an If of a constant condition its branch, equal nodes
+    one, and dead nodes none.
+  }];
+  let dependentDialects = [
+    "::mlir::onnx::OnnxDialect", "::mlir::affine::AffineDialect",
+    "::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect",
+    "::mlir::tensor::TensorDialect"
+  ];
+}
+
+def OnnxFreeLengths : Pass<"onnx-free-lengths", "::mlir::ModuleOp"> {
+  let summary = "Give batch and length of a traced graph another value, or none";
+  let description = [{
+    `dim=INPUT:AXIS=NAME` makes an extent of an input a symbol, `=NUMBER` fixes
+    it. An axis that is static must be the batch or the sequence by the axis
+    analysis; all inputs that have it follow. Constants that hold the traced
+    size are rewritten: targets of Reshape and Expand, ends of Slice, constants
+    that repeat one value. The node that still fixes it is reported: a mask or
+    a table of positions of the traced length, a token read by its number.
+  }];
+  let options = [
+    ListOption<"dim", "dim", "std::string", "INPUT:AXIS=NAME|NUMBER">
+  ];
+  let dependentDialects = [
+    "::mlir::onnx::OnnxDialect", "::mlir::affine::AffineDialect",
+    "::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect",
+    "::mlir::tensor::TensorDialect"
+  ];
+}
+
+#endif // SSMC_FOLD_PASSES_TD

@@ -1,0 +1,24 @@
+//===- LengthRequest.h - what --dim asks for --------------------*- C++ -*-===//
+
+#pragma once
+
+#include "llvm/ADT/StringRef.h"
+
+#include <optional>
+#include <string>
+
+namespace ssmc {
+
+/// INPUT:AXIS=NAME or INPUT:AXIS=NUMBER. The last colon splits: names of inputs
+/// may hold colons.
+struct LengthRequest {
+  std::string text, input;
+  int64_t axis = 0;
+  std::optional<int64_t> number; // the symbol's name where it is none
+  std::string symbol;
+};
+
+/// Nothing where `text` is not of that form.
+std::optional<LengthRequest> parseLengthRequest(llvm::StringRef text);
+
+} // namespace ssmc

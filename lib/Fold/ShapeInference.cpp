@@ -1,0 +1,288 @@
+//===- ShapeInference.cpp - shapes of every value of a graph --------------===//
+
+#include "lib/Fold/ShapeInference.h"
+
+#include "dialects/ssm/SsmOps.h"
+#include "lib/Fold/MixerShapes.h"
+#include "llvm/Support/MathExtras.h"
+
+using namespace mlir;
+using namespace ssmc;
+
+namespace ssmc {
+/// One node as its shape rule sees it.
+class NodeInference : public InferContext {
+public:
+  NodeInference(onnx::NodeOp node, ShapeInference &driver) : driver(driver) {
+    this->node = node;
+    collectReusable();
+  }
+
+  const ValueShape &input(unsigned i) const override {
+    static const ValueShape none;
+    const ValueShape *shape = driver.shapeOf(node->getOperand(i));
+    return shape ? *shape : none;
+  }
+  std::optional<ArrayRef<AffineExpr>> elements(unsigned i) const override {
+    return driver.elementsOf(node->getOperand(i));
+  }
+  ElementsAttr constant(unsigned i) const override {
+    return driver.constantOf(node->getOperand(i));
+  }
+
+  void setResult(unsigned i, Type elementType,
+                 ArrayRef<AffineExpr> dims) override {
+    if (i >= node->getNumResults())
+      return;
+    results.resize(std::max<size_t>(results.size(), i + 1));
+    results[i] = ValueShape{elementType, SmallVector<AffineExpr>(dims)};
+  }
+  void setElements(unsigned i, ArrayRef<AffineExpr> elements) override {
+    if (i >= node->getNumResults() || elements.size() > kMaxElements)
+      return;
+    Value result = node->getResult(i);
+    auto &known = driver.elements[result];
+    known.clear();
+    for (AffineExpr element : elements)
+      known.push_back(simplifyExtent(element));
+  }
+
+  AffineExpr freshSymbol(StringRef hint) override {
+    // The same symbol as at the last time, where this node was visited before.
+    for (auto *it = reusable.begin(); it != reusable.end(); ++it)
+      if (driver.symbols.name(*it).starts_with(hint)) {
+        unsigned position = *it;
+        reusable.erase(it);
+        return getAffineSymbolExpr(position, getContext());
+      }
+    return driver.symbols.fresh(hint);
+  }
+
+  FailureOr<SmallVector<ValueShape>>
+  inferRegion(unsigned region, ArrayRef<ValueShape> arguments) override {
+    if (region >= node->getNumRegions() ||
+        !node->getRegion(region).hasOneBlock())
+      return error("lacks subgraph " + Twine(region));
+    Block &block = node->getRegion(region).front();
+    if (block.getNumArguments() != arguments.size())
+      return error("has a subgraph of " + Twine(block.getNumArguments()) +
+                   " inputs where " + Twine(arguments.size()) + " are needed");
+    for (auto [argument, shape] : llvm::zip(block.getArguments(), arguments)) {
+      driver.elements.erase(argument);
+      if (failed(driver.setShape(argument, shape)))
+        return failure();
+    }
+    if (failed(driver.visitBlock(block)))
+      return failure();
+    SmallVector<ValueShape> yielded;
+    for (Value value : block.getTerminator()->getOperands()) {
+      const ValueShape *shape = driver.shapeOf(value);
+      if (!shape)
+        return error("has a subgraph that yields a value without a shape");
+      yielded.push_back(*shape);
+    }
+    return yielded;
+  }
+
+  static constexpr size_t kMaxElements = 64;
+  SmallVector<ValueShape> results;
+
+private:
+  void collectReusable() {
+    for (Value result : node->getResults()) {
+      auto type = dyn_cast<RankedTensorType>(result.getType());
+      if (!type || type.hasStaticShape())
+        continue;
+      std::optional<ValueShape> shape = driver.symbols.shapeOf(type, "");
+      for (AffineExpr dim : shape->dims)
+        if (auto symbol = dyn_cast<AffineSymbolExpr>(dim))
+          if (!driver.defined.contains(symbol.getPosition()))
+            reusable.push_back(symbol.getPosition());
+    }
+  }
+
+  ShapeInference &driver;
+  SmallVector<unsigned> reusable;
+};
+} // namespace ssmc
+
+const ValueShape *ShapeInference::shapeOf(Value value) const {
+  auto it = shapes.find(value);
+  return it == shapes.end() ? nullptr : &it->second;
+}
+
+std::optional<ArrayRef<AffineExpr>>
+ShapeInference::elementsOf(Value value) const {
+  auto it = elements.find(value);
+  if (it == elements.end())
+    return std::nullopt;
+  return ArrayRef<AffineExpr>(it->second);
+}
+
+ElementsAttr ShapeInference::constantOf(Value value) const {
+  if (auto constant = value.getDefiningOp<onnx::ConstantOp>())
+    return constant.getValue();
+  auto known = elementsOf(value);
+  auto type = dyn_cast<RankedTensorType>(value.getType());
+  if (!known || !type || !type.hasStaticShape() ||
+      type.getNumElements() != static_cast<int64_t>(known->size()))
+    return nullptr;
+  auto integer = dyn_cast<IntegerType>(type.getElementType());
+  if (!integer)
+    return nullptr;
+  SmallVector<APInt> values;
+  for (AffineExpr element : *known) {
+    std::optional<int64_t> constant = constantExtent(element);
+    if (!constant)
+      return nullptr;
+    values.push_back(APInt(integer.getWidth(), *constant, /*isSigned=*/true,
+                           /*implicitTrunc=*/true));
+  }
+  return DenseElementsAttr::get(type, values);
+}
+
+void ShapeInference::define(const ValueShape &shape) {
+  for (AffineExpr dim : shape.dims)
+    dim.walk([&](AffineExpr part) {
+      if (auto symbol = dyn_cast<AffineSymbolExpr>(part))
+        defined.insert(symbol.getPosition());
+    });
+}
+
+LogicalResult ShapeInference::setShape(Value value, ValueShape shape) {
+  int64_t count = 1;
+  for (AffineExpr &dim : shape.dims) {
+    dim = simplifyExtent(dim);
+    std::optional<int64_t> extent = constantExtent(dim);
+    if (!extent)
+      continue;
+    if (*extent < 0)
+      return mlir::emitError(value.getLoc())
+             << "has a value with the negative extent " << *extent;
+    if (llvm::MulOverflow(count, *extent, count))
+      return mlir::emitError(value.getLoc())
+             << "has a value of more elements than can be counted";
+  }
+  define(shape);
+  value.setType(symbols.typeOf(shape));
+  shapes[value] = std::move(shape);
+  return success();
+}
+
+// The shape that the type of `value` states.
+void ShapeInference::adoptType(Value value, StringRef hint) {
+  if (std::optional<ValueShape> shape =
+          symbols.shapeOf(value.getType(), hint)) {
+    define(*shape);
+    value.setType(symbols.typeOf(*shape));
+    shapes[value] = std::move(*shape);
+  }
+}
+
+LogicalResult ShapeInference::visitNode(onnx::NodeOp node) {
+  NodeInference context(node, *this);
+  const Operator *row = OperatorTable::get().find(node);
+  if (!row || !row->infer)
+    return context.error("this operator is not supported");
+  std::string message;
+  if (failed(row->checkArity(node, message)))
+    return context.error(message);
+  for (auto [i, input] : llvm::enumerate(node.getInputs()))
+    if (node.hasInput(i) && !shapeOf(input))
+      return context.error("has input " + Twine(i) + " without a shape");
+  for (Value result : node->getResults())
+    elements.erase(result);
+  if (failed(row->infer(context)))
+    return failure();
+  for (auto [i, result] : llvm::enumerate(node->getResults())) {
+    if (i >= context.results.size() || !context.results[i].elementType) {
+      if (result.use_empty())
+        continue;
+      return context.error("has no shape for output " + Twine(i));
+    }
+    if (failed(setShape(result, context.results[i])))
+      return failure();
+  }
+  return success();
+}
+
+LogicalResult ShapeInference::visit(Operation &op) {
+  if (auto node = dyn_cast<onnx::NodeOp>(op))
+    return visitNode(node);
+  if (auto constant = dyn_cast<onnx::ConstantOp>(op)) {
+    adoptType(constant, "");
+    ElementsAttr value = constant.getValue();
+    if (value.getShapedType().getRank() > 1 ||
+        !isa<IntegerType>(value.getElementType()) ||
+        value.getNumElements() >
+            static_cast<int64_t>(NodeInference::kMaxElements))
+      return success();
+    FailureOr<Tensor> tensor = Tensor::fromAttr(value);
+    if (succeeded(tensor))
+      elements[constant] =
+          getAffineConstantExprs(tensor->ints(), op.getContext());
+    return success();
+  }
+  if (isa<DestinationStyleOpInterface>(op) &&
+      op.getDialect()->getNamespace() ==
+          ssm::SsmDialect::getDialectNamespace())
+    return visitMixer(op);
+  for (Value result : op.getResults())
+    adoptType(result, "dim");
+  return success();
+}
+
+LogicalResult ShapeInference::visitBlock(Block &block) {
+  // A mixer may give its destination another type in front of it.
+  for (Operation &op : llvm::make_early_inc_range(block))
+    if (failed(visit(op)))
+      return failure();
+  return success();
+}
+
+LogicalResult ShapeInference::visitMixer(Operation &op) {
+  FailureOr<SmallVector<SmallVector<AffineExpr>>> extents =
+      mixerExtents(op, [&](Value value) -> ArrayRef<AffineExpr> {
+        const ValueShape *shape = shapeOf(value);
+        return shape ? ArrayRef<AffineExpr>(shape->dims)
+                     : ArrayRef<AffineExpr>();
+      });
+  if (failed(extents)) {
+    for (Value result : op.getResults())
+      adoptType(result, "dim");
+    return success();
+  }
+  MutableOperandRange inits =
+      cast<DestinationStyleOpInterface>(op).getDpsInitsMutable();
+  for (auto [i, dims] : llvm::enumerate(*extents)) {
+    Type element = getElementTypeOrSelf(inits[i].get().getType());
+    if (failed(retypeDestination(inits[i], {element, dims}, symbols)))
+      return failure();
+    adoptType(inits[i].get(), "dim");
+    if (i < op.getNumResults() &&
+        failed(setShape(op.getResult(i), {element, dims})))
+      return failure();
+  }
+  return success();
+}
+
+LogicalResult ShapeInference::run(func::FuncOp function) {
+  if (function.isExternal())
+    return success();
+  if (!function.getBody().hasOneBlock())
+    return function.emitError("expected one block");
+  Block &body = function.getBody().front();
+  for (BlockArgument argument : body.getArguments()) {
+    adoptType(argument, "dim");
+    if (!shapeOf(argument))
+      return function.emitError()
+             << "input " << argument.getArgNumber() << " has no known shape";
+  }
+  if (failed(visitBlock(body)))
+    return failure();
+  function.setFunctionType(
+      FunctionType::get(function.getContext(), body.getArgumentTypes(),
+                        body.getTerminator()->getOperandTypes()));
+  symbols.store();
+  return success();
+}

@@ -1,0 +1,53 @@
+//===- ShapeInference.h - shapes of every value of a graph ------*- C++ -*-===//
+//
+// Visits a function in order and gives every value a shape by the rule of its
+// operator. With the shapes go the elements of small integer tensors as
+// expressions over the symbols: exporters compute shapes with ordinary
+// operators (Shape, Gather, Mul, Concat, Reshape), so these must be followed to
+// know a Reshape's result. An extent that only data decides becomes a symbol
+// of its own.
+//
+//===----------------------------------------------------------------------===//
+
+#pragma once
+
+#include "lib/Operators/Extents.h"
+#include "llvm/ADT/DenseMap.h"
+#include "llvm/ADT/DenseSet.h"
+
+namespace ssmc {
+
+class ShapeInference {
+public:
+  explicit ShapeInference(mlir::ModuleOp module) : symbols(module) {}
+
+  /// Infers the shapes of `function` and sets the types of its values and its
+  /// results. Types that are there already are checked by nobody: arguments
+  /// say what the graph is used for, everything else follows.
+  mlir::LogicalResult run(mlir::func::FuncOp function);
+
+  const ValueShape *shapeOf(mlir::Value value) const;
+  std::optional<llvm::ArrayRef<mlir::AffineExpr>>
+  elementsOf(mlir::Value value) const;
+  /// The value of a constant, or of elements that are all constant.
+  mlir::ElementsAttr constantOf(mlir::Value value) const;
+  ModuleSymbols &getSymbols() { return symbols; }
+
+private:
+  friend class NodeInference;
+  mlir::LogicalResult visitBlock(mlir::Block &block);
+  mlir::LogicalResult visit(mlir::Operation &op);
+  mlir::LogicalResult visitNode(mlir::onnx::NodeOp node);
+  mlir::LogicalResult visitMixer(mlir::Operation &op);
+  mlir::LogicalResult setShape(mlir::Value value, ValueShape shape);
+  void adoptType(mlir::Value value, llvm::StringRef hint);
+  void define(const ValueShape &shape);
+
+  ModuleSymbols symbols;
+  llvm::DenseMap<mlir::Value, ValueShape> shapes;
+  llvm::DenseMap<mlir::Value, llvm::SmallVector<mlir::AffineExpr>> elements;
+  /// Symbols of arguments and of nodes visited so far.
+  llvm::DenseSet<unsigned> defined;
+};
+
+} // namespace ssmc

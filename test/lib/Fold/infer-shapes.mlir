@@ -1,0 +1,103 @@
+// RUN: ssm-opt %s --onnx-infer-shapes --split-input-file --verify-diagnostics | FileCheck %s
+
+// Shape arithmetic of an exporter: [B, L, 64] seen as [B, L, 4, 16] and back.
+// CHECK-DAG: #[[X:.*]] = affine_map<()[s0, s1] -> (s0, s1, 64)>
+// CHECK-DAG: #[[HEADS:.*]] = affine_map<()[s0, s1] -> (s0, s1, 4, 16)>
+// CHECK: func.func @heads
+// CHECK-SAME: -> tensor<?x?x64xf32, #onnx.dims<["B", "L"], #[[X]]>>
+module attributes {onnx.symbols = ["B", "L"]} {
+  func.func @heads(%x: tensor<?x?x64xf32, #onnx.dims<["B", "L"], affine_map<()[s0, s1] -> (s0, s1, 64)>>>) -> !onnx.unknown {
+    %zero = onnx.constant dense<0> : tensor<1xi64>
+    %one = onnx.constant dense<1> : tensor<1xi64>
+    %heads = onnx.constant dense<[4, -1]> : tensor<2xi64>
+    %shape = onnx.node "Shape"(%x) version 20 : (tensor<?x?x64xf32, #onnx.dims<["B", "L"], affine_map<()[s0, s1] -> (s0, s1, 64)>>>) -> !onnx.unknown
+    %b = onnx.node "Gather"(%shape, %zero) version 20 : (!onnx.unknown, tensor<1xi64>) -> !onnx.unknown
+    %l = onnx.node "Gather"(%shape, %one) version 20 : (!onnx.unknown, tensor<1xi64>) -> !onnx.unknown
+    %target = onnx.node "Concat"(%b, %l, %heads) version 20 attrs {axis = 0 : i64} : (!onnx.unknown, !onnx.unknown, tensor<2xi64>) -> !onnx.unknown
+    // CHECK: "Reshape"
+    // CHECK-SAME: -> tensor<?x?x4x16xf32, #onnx.dims<["B", "L"], #[[HEADS]]>>
+    %y = onnx.node "Reshape"(%x, %target) version 20 : (tensor<?x?x64xf32, #onnx.dims<["B", "L"], affine_map<()[s0, s1] -> (s0, s1, 64)>>>, !onnx.unknown) -> !onnx.unknown
+    %flat = onnx.constant dense<[0, 0, -1]> : tensor<3xi64>
+    %z = onnx.node "Reshape"(%y, %flat) version 20 : (!onnx.unknown, tensor<3xi64>) -> !onnx.unknown
+    return %z : !onnx.unknown
+  }
+}
+
+// -----
+
+// A merged axis splits again by cancelling its factors.
+// CHECK-DAG: #[[X:.*]] = affine_map<()[s0, s1] -> (s0, s1, 64)>
+// CHECK-DAG: #[[ROWS:.*]] = affine_map<()[s0, s1] -> (s0 * s1, 64)>
+// CHECK: func.func @merged
+module attributes {onnx.symbols = ["B", "L"]} {
+  func.func @merged(%x: tensor<?x?x64xf32, #onnx.dims<["B", "L"], affine_map<()[s0, s1] -> (s0, s1, 64)>>>) -> !onnx.unknown {
+    %rows = onnx.constant dense<[-1, 64]> : tensor<2xi64>
+    // CHECK: "Reshape"
+    // CHECK-SAME: -> tensor<?x64xf32, #onnx.dims<["B", "L"], #[[ROWS]]>>
+    %y = onnx.node "Reshape"(%x, %rows) version 20 : (tensor<?x?x64xf32, #onnx.dims<["B", "L"], affine_map<()[s0, s1] -> (s0, s1, 64)>>>, tensor<2xi64>) -> !onnx.unknown
+    %shape = onnx.node "Shape"(%x) version 20 attrs {start = 1 : i64, end = 2 : i64} : (tensor<?x?x64xf32, #onnx.dims<["B", "L"], affine_map<()[s0, s1] -> (s0, s1, 64)>>>) -> !onnx.unknown
+    %open = onnx.constant dense<-1> : tensor<1xi64>
+    %rest = onnx.constant dense<64> : tensor<1xi64>
+    %target = onnx.node "Concat"(%open, %shape, %rest) version 20 attrs {axis = 0 : i64} : (tensor<1xi64>, !onnx.unknown, tensor<1xi64>) -> !onnx.unknown
+    // CHECK: "Reshape"
+    // CHECK-SAME: -> tensor<?x?x64xf32, #onnx.dims<["B", "L"], #[[X]]>>
+    %z = onnx.node "Reshape"(%y, %target) version 20 : (!onnx.unknown, !onnx.unknown) -> !onnx.unknown
+    return %z : !onnx.unknown
+  }
+}
+
+// -----
+
+// The end of a slice lies inside of the padded extent, whatever L is.
+// CHECK-DAG: #[[Y:.*]] = affine_map<()[s0] -> (s0, 8)>
+// CHECK-DAG: #[[Z:.*]] = affine_map<()[s0, s1] -> (s1)>
+// CHECK: func.func @slice
+module attributes {onnx.symbols = ["L"]} {
+  func.func @slice(%x: tensor<?x8xf32, #onnx.dims<["L"], affine_map<()[s0] -> (s0 + (s0 * 7) mod 8, 8)>>>, %l: tensor<?xf32, #onnx.dims<["L"], affine_map<()[s0] -> (s0)>>>) -> (!onnx.unknown, !onnx.unknown) {
+    %zero = onnx.constant dense<0> : tensor<1xi64>
+    %end = onnx.node "Shape"(%l) version 20 : (tensor<?xf32, #onnx.dims<["L"], affine_map<()[s0] -> (s0)>>>) -> !onnx.unknown
+    // CHECK: "Slice"
+    // CHECK-SAME: -> tensor<?x8xf32, #onnx.dims<["L"], #[[Y]]>>
+    %y = onnx.node "Slice"(%x, %zero, %end) version 20 : (tensor<?x8xf32, #onnx.dims<["L"], affine_map<()[s0] -> (s0 + (s0 * 7) mod 8, 8)>>>, tensor<1xi64>, !onnx.unknown) -> !onnx.unknown
+    // It is not known here: the length is a symbol of its own.
+    %three = onnx.constant dense<3> : tensor<1xi64>
+    // CHECK: "Slice"
+    // CHECK-SAME: -> tensor<?xf32, #onnx.dims<["L", "slice"], #[[Z]]>>
+    %z = onnx.node "Slice"(%l, %zero, %three) version 20 : (tensor<?xf32, #onnx.dims<["L"], affine_map<()[s0] -> (s0)>>>, tensor<1xi64>, tensor<1xi64>) -> !onnx.unknown
+    return %y, %z : !onnx.unknown, !onnx.unknown
+  }
+}
+
+// -----
+
+// The destinations of a mixer follow its inputs.
+// CHECK: func.func @mixer
+module attributes {onnx.symbols = ["L"]} {
+  func.func @mixer(%a: tensor<2x?x64xf32, #onnx.dims<["L"], affine_map<()[s0] -> (2, s0, 64)>>>) -> tensor<2x24x64xf32> {
+    %h = tensor.empty() : tensor<2x24x64xf32>
+    %s = onnx.constant dense<0.0> : tensor<2x64xf32>
+    // CHECK: %[[L:.*]] = onnx.symbol "L"
+    // CHECK: %[[H:.*]] = tensor.empty(%[[L]]) : tensor<2x?x64xf32, #onnx.dims
+    // CHECK: ssm.scan
+    // CHECK-SAME: outs(%[[H]]
+    %r:2 = "ssm.scan"(%a, %a, %h, %s) {dimension = 1 : i64} : (tensor<2x?x64xf32, #onnx.dims<["L"], affine_map<()[s0] -> (2, s0, 64)>>>, tensor<2x?x64xf32, #onnx.dims<["L"], affine_map<()[s0] -> (2, s0, 64)>>>, tensor<2x24x64xf32>, tensor<2x64xf32>) -> (tensor<2x24x64xf32>, tensor<2x64xf32>)
+    return %r#0 : tensor<2x24x64xf32>
+  }
+}
+
+// -----
+
+func.func @uneven(%x: tensor<2x5xf32>) -> !onnx.unknown {
+  %shape = onnx.constant dense<[3, -1]> : tensor<2xi64>
+  // expected-error @below {{Reshape: cannot split its input evenly}}
+  %y = onnx.node "Reshape"(%x, %shape) version 20 : (tensor<2x5xf32>, tensor<2xi64>) -> !onnx.unknown
+  return %y : !onnx.unknown
+}
+
+// -----
+
+func.func @unknown_operator(%x: tensor<2x5xf32>) -> !onnx.unknown {
+  // expected-error @below {{com.example.Mystery: this operator is not supported}}
+  %y = onnx.node "Mystery"(%x) domain "com.example" : (tensor<2x5xf32>) -> !onnx.unknown
+  return %y : !onnx.unknown
+}
