@@ -1,4 +1,9 @@
 //===- SsmCanonicalize.cpp - canonicalisation of the ssm ops --------------===//
+//
+// Only what is exact for every input is done here: a scan with a = 0 is not its
+// b where an infinite state would have given NaN.
+//
+//===----------------------------------------------------------------------===//
 
 #include "dialects/ssm/SsmOps.h"
 
@@ -12,14 +17,15 @@ namespace {
 // fill that only feeds it is dropped.
 //
 //   %0 = linalg.fill(%c, %empty); op outs(%0, ...)  ->  op outs(%empty, ...)
-template <typename Op>
-struct DropFillOfOutput : OpRewritePattern<Op> {
+template <typename Op> struct DropFillOfOutput : OpRewritePattern<Op> {
   using OpRewritePattern<Op>::OpRewritePattern;
-  LogicalResult matchAndRewrite(Op op, PatternRewriter &rewriter) const override {
+  LogicalResult matchAndRewrite(Op op,
+                                PatternRewriter &rewriter) const override {
     MixerShape shape = op.getMixerShape();
     for (OpOperand &init : op.getDpsInitsMutable()) {
       auto fill = init.get().template getDefiningOp<linalg::FillOp>();
-      if (!fill || shape.operands[init.getOperandNumber()].read)
+      if (!fill || !fill.hasPureTensorSemantics() ||
+          shape.operands[init.getOperandNumber()].read)
         continue;
       rewriter.modifyOpInPlace(op, [&] { init.set(fill.getOutputs()[0]); });
       return success();
@@ -27,16 +33,147 @@ struct DropFillOfOutput : OpRewritePattern<Op> {
     return failure();
   }
 };
+
+// Without steps, destinations stay as they are.
+template <typename Op> struct DropEmptyTime : OpRewritePattern<Op> {
+  using OpRewritePattern<Op>::OpRewritePattern;
+  LogicalResult matchAndRewrite(Op op,
+                                PatternRewriter &rewriter) const override {
+    MixerShape shape = op.getMixerShape();
+    if (!shape.time || !op.hasPureTensorSemantics())
+      return failure();
+    for (auto [info, value] : llvm::zip_equal(shape.operands, op->getOperands()))
+      for (auto [dim, extent] : llvm::enumerate(info.dims))
+        if (extent == int64_t(*shape.time) &&
+            cast<ShapedType>(value.getType()).getDimSize(dim) == 0) {
+          SmallVector<Value> inits(op.getDpsInits());
+          rewriter.replaceOp(op, inits);
+          return success();
+        }
+    return failure();
+  }
+};
+
+// Drops from a recurrence
+// * sequences whose slices are not used,
+// * outputs whose result is not used,
+// * states that a step hands on unchanged, which are values from outside, and
+// * states that nothing but their own next value depends on,
+// as long as a sequence or output is left to say how many steps there are.
+struct DropUnusedOfRecurrence : OpRewritePattern<RecurrenceOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(RecurrenceOp op,
+                                PatternRewriter &rewriter) const override {
+    Block &body = op.getStep().front();
+    Operation *yield = body.getTerminator();
+    unsigned numXs = op.getXs().size(), numYs = op.getYs().size();
+    unsigned numStates = op.getStates().size();
+    auto result = [&](unsigned init) { return op->getResult(init); };
+
+    llvm::BitVector dropX(numXs), dropY(numYs), dropState(numStates);
+    unsigned numTimed = numXs + numYs;
+    auto mayDrop = [&](bool unused) {
+      return unused && numTimed > 1 && numTimed--;
+    };
+    for (unsigned i = 0; i < numXs; ++i)
+      dropX[i] = mayDrop(body.getArgument(i).use_empty());
+    for (unsigned i = 0; i < numYs; ++i)
+      dropY[i] = mayDrop(result(i).use_empty());
+    for (unsigned i = 0; i < numStates; ++i) {
+      BlockArgument arg = body.getArgument(numXs + i);
+      bool unchanged = yield->getOperand(i) == arg;
+      bool unused = arg.use_empty() && result(numYs + i).use_empty();
+      // The type says of the step's argument what it says of the value.
+      dropState[i] =
+          (unchanged && arg.getType() == op.getStates()[i].getType()) || unused;
+    }
+    if (dropX.none() && dropY.none() && dropState.none())
+      return failure();
+
+    SmallVector<Value> xs, ys, states, yielded;
+    SmallVector<int64_t> axes;
+    SmallVector<bool> reverse;
+    SmallVector<Type> types;
+    auto keepTimed = [&](unsigned i) {
+      axes.push_back(op.getAxes()[i]);
+      reverse.push_back(op.isReversed(i));
+    };
+    for (unsigned i = 0; i < numXs; ++i)
+      if (!dropX[i]) {
+        xs.push_back(op.getXs()[i]);
+        keepTimed(i);
+      }
+    for (unsigned i = 0; i < numYs; ++i)
+      if (!dropY[i]) {
+        ys.push_back(op.getYs()[i]);
+        types.push_back(op.getYs()[i].getType());
+        keepTimed(numXs + i);
+      }
+    for (unsigned i = 0; i < numStates; ++i)
+      if (!dropState[i]) {
+        states.push_back(op.getStates()[i]);
+        yielded.push_back(yield->getOperand(i));
+      }
+    for (unsigned i = 0; i < numYs; ++i)
+      if (!dropY[i])
+        yielded.push_back(yield->getOperand(numStates + i));
+    llvm::append_range(types, ValueRange(states).getTypes());
+
+    auto reduced = RecurrenceOp::create(
+        rewriter, op.getLoc(), types, xs, ys, states,
+        rewriter.getDenseI64ArrayAttr(axes),
+        op.getReverse() ? rewriter.getDenseBoolArrayAttr(reverse)
+                        : DenseBoolArrayAttr());
+    rewriter.modifyOpInPlace(yield, [&] { yield->setOperands(yielded); });
+    for (unsigned i = 0; i < numStates; ++i)
+      if (dropState[i])
+        rewriter.replaceAllUsesWith(body.getArgument(numXs + i),
+                                    op.getStates()[i]);
+    llvm::BitVector dropArguments(dropX);
+    dropArguments.resize(numXs + numStates);
+    for (unsigned i : dropState.set_bits())
+      dropArguments.set(numXs + i);
+    rewriter.modifyOpInPlace(op, [&] { body.eraseArguments(dropArguments); });
+    rewriter.inlineRegionBefore(op.getStep(), reduced.getStep(),
+                                reduced.getStep().end());
+
+    // A dropped result is that of its destination: nobody uses it, or it is a
+    // state that does not change.
+    SmallVector<Value> results;
+    unsigned next = 0;
+    for (unsigned i = 0; i < numYs; ++i)
+      results.push_back(dropY[i] ? op.getYs()[i] : reduced->getResult(next++));
+    for (unsigned i = 0; i < numStates; ++i)
+      results.push_back(dropState[i] ? op.getStates()[i]
+                                     : reduced->getResult(next++));
+    rewriter.replaceOp(op, results);
+    return success();
+  }
+};
 } // namespace
 
-#define SSM_CANONICALIZE(Op)                                                   \
-  void Op::getCanonicalizationPatterns(RewritePatternSet &patterns,            \
-                                       MLIRContext *context) {                 \
-    patterns.add<DropFillOfOutput<Op>>(context);                               \
-  }
-SSM_CANONICALIZE(ScanOp)
-SSM_CANONICALIZE(SelectiveScanOp)
-SSM_CANONICALIZE(ShortConvOp)
-SSM_CANONICALIZE(LinearOp)
-SSM_CANONICALIZE(RecurrenceOp)
-#undef SSM_CANONICALIZE
+template <typename Op>
+static void addPatterns(RewritePatternSet &patterns, MLIRContext *context) {
+  patterns.add<DropFillOfOutput<Op>, DropEmptyTime<Op>>(context);
+}
+void ScanOp::getCanonicalizationPatterns(RewritePatternSet &patterns,
+                                         MLIRContext *context) {
+  addPatterns<ScanOp>(patterns, context);
+}
+void SelectiveScanOp::getCanonicalizationPatterns(RewritePatternSet &patterns,
+                                                  MLIRContext *context) {
+  addPatterns<SelectiveScanOp>(patterns, context);
+}
+void ShortConvOp::getCanonicalizationPatterns(RewritePatternSet &patterns,
+                                              MLIRContext *context) {
+  addPatterns<ShortConvOp>(patterns, context);
+}
+void LinearOp::getCanonicalizationPatterns(RewritePatternSet &patterns,
+                                           MLIRContext *context) {
+  addPatterns<LinearOp>(patterns, context);
+}
+void RecurrenceOp::getCanonicalizationPatterns(RewritePatternSet &patterns,
+                                               MLIRContext *context) {
+  addPatterns<RecurrenceOp>(patterns, context);
+  patterns.add<DropUnusedOfRecurrence>(context);
+}

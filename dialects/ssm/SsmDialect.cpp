@@ -1,6 +1,7 @@
 //===- SsmDialect.cpp - registration of the ssm dialect -------------------===//
 
 #include "dialects/ssm/SsmOps.h"
+#include "dialects/ssm/SsmParallelTime.h"
 
 #include "mlir/IR/DialectImplementation.h"
 #include "llvm/ADT/TypeSwitch.h"
@@ -25,4 +26,5 @@ void SsmDialect::initialize() {
 #define GET_OP_LIST
 #include "dialects/ssm/SsmOps.cpp.inc"
       >();
+  attachTilingModels(getContext());
 }

@@ -19,4 +19,16 @@ def SsmDecompose : Pass<"ssm-decompose"> {
                             "names of the ops to decompose; default: all">];
 }
 
+def SsmVerifyParallelTime : Pass<"ssm-verify-parallel-time"> {
+  let summary = "find ssm ops whose time is split over a parallel loop";
+  let description = [{
+    Every step of a mixer needs the one before it, so tiles of its time must run
+    in order. Tiling refuses to make them in a parallel loop; this pass finds
+    loops that became parallel afterwards: it follows the operands of each op to
+    the slices that they are, and it is an error if where a slice starts along
+    time depends on the iteration of `scf.forall`, `scf.parallel` or
+    `affine.parallel`. It changes nothing.
+  }];
+}
+
 #endif // SSM_PASSES_TD

@@ -54,8 +54,9 @@ def main():
     op, folder = sys.argv[1:]
     cases = ops.CASES[op](np.random.default_rng(7))
     functions = list({c.function.name: c.function for c in cases}.values())
-    check(Compiled(functions, folder), "compiled", cases,
-          lambda c: 1e-5 if c.single else 1e-12)
+    for name, tiled in (("compiled", False), ("tiled", True)):
+        check(Compiled(functions, folder, tiled), name, cases,
+              lambda c: 1e-5 if c.single else 1e-12)
     real = [c for c in cases if not np.iscomplexobj(c.ins[0])]
     names = {c.function.name for c in real}
     check(Evaluated([f for f in functions if f.name in names], folder), "evaluated", real,

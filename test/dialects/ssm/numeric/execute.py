@@ -1,6 +1,7 @@
-"""Runs ops of the ssm dialect on numpy arrays in two ways: compiled, by
-ssm-decompose and upstream's passes, and by the evaluator, in double precision.
-Both take all functions and all calls of a test at once."""
+"""Runs ops of the ssm dialect on numpy arrays in three ways: compiled, by
+ssm-decompose and upstream's passes; the same after tiling all loops, time too;
+and by the evaluator, in double precision. Each takes all functions and all
+calls of a test at once."""
 import ctypes
 import os
 import shutil
@@ -31,11 +32,27 @@ def run(*command):
 class Function:
     """An op with operands `ins` and destinations `outs`, each a pair of dtype
     and shape with None for unknown extents. `op` is its text, in which
-    {0}, {1}, ... are the operands and {t0}, {t1}, ... their types."""
+    {0}, {1}, ... are the operands and {t0}, {t1}, ... their types. `tiles` are
+    the sizes of the tiles, small enough to be many; without them it is
+    not tiled."""
 
-    def __init__(self, name, ins, outs, op):
+    def __init__(self, name, ins, outs, op, tiles):
         self.name, self.ins, self.outs = name, ins, outs
-        self.body = op
+        self.body, self.tiles = op, tiles
+
+    def tile(self):
+        if not self.tiles:
+            return ""
+        loops = len(self.tiles) - self.tiles.count(0)
+        handles = ["!transform.any_op"] * (loops + 1)
+        op = self.body.split()[0]
+        return f"""
+    %f_{self.name} = transform.structured.match attributes {{sym_name = "{self.name}"}} in %root
+        : (!transform.any_op) -> !transform.any_op
+    %o_{self.name} = transform.structured.match ops{{["{op}"]}} in %f_{self.name}
+        : (!transform.any_op) -> !transform.any_op
+    %t_{self.name}, %l_{self.name}:{loops} = transform.structured.tile_using_for %o_{self.name}
+        tile_sizes {self.tiles} : (!transform.any_op) -> ({", ".join(handles)})"""
 
     def types(self, kind):
         return [f"{kind}<" + "".join(f"{'?' if n is None else n}x" for n in shape)
@@ -70,12 +87,27 @@ class Function:
         return f"func.func @{self.name}({args}) {{\n{text}  return\n}}\n"
 
 
+SCHEDULE = """module attributes {transform.with_named_sequence} {
+  transform.named_sequence @__transform_main(%root: !transform.any_op {transform.readonly}) {
+    TILES
+    transform.yield
+  }
+}
+"""
+
+
 class Compiled:
-    def __init__(self, functions, folder):
-        base = os.path.join(folder, "compiled")
+    def __init__(self, functions, folder, tiled=False):
+        base = os.path.join(folder, "tiled" if tiled else "compiled")
         with open(base + ".mlir", "w") as file:
             file.writelines(f.on_buffers() for f in functions)
-        run("ssm-opt", *PIPELINE, base + ".mlir", "-o", base + ".llvm.mlir")
+        first = []
+        if tiled:
+            with open(base + ".schedule.mlir", "w") as file:
+                file.write(SCHEDULE.replace("TILES", "".join(f.tile() for f in functions)))
+            first = [f"-transform-preload-library=transform-library-paths={base}.schedule.mlir",
+                     "-transform-interpreter", "-canonicalize", "-cse"]
+        run("ssm-opt", *first, *PIPELINE, base + ".mlir", "-o", base + ".llvm.mlir")
         run("mlir-translate", "--mlir-to-llvmir", base + ".llvm.mlir", "-o", base + ".ll")
         run("clang", "-O1", "-Wno-override-module", "-shared", "-fPIC", base + ".ll", "-lm",
             "-L" + LLVM_LIBRARIES, "-Wl,-rpath," + LLVM_LIBRARIES, "-lmlir_c_runner_utils",

@@ -82,7 +82,8 @@ def scan(rng):
                 text = (f"ssm.scan dimension({axis}) {'reverse' if reverse else ''} "
                         "ins({0}, {1} : {t0}, {t1}) outs({2}, {3} : {t2}, {t3})")
                 function = Function(f"scan_{np.dtype(dtype).name}_{rank}_{axis}_{int(reverse)}",
-                                    unknown([a, b]), unknown([a, s]), text)
+                                    unknown([a, b]), unknown([a, s]), text,
+                                    [3 if d == axis else 2 for d in range(rank)])
                 cases.append(Case(function, [a, b], [a], [s], [axis] * 3, [reverse] * 3,
                                   lambda a, b, s, axis=axis, reverse=reverse:
                                   oracle.scan(a, b, s, axis, reverse)))
@@ -111,7 +112,7 @@ def selective_scan(rng):
                     at += 1
                 text += f"outs({{{at}}}, {{{at + 1}}} : {{t{at}}}, {{t{at + 1}}})"
                 function = Function(f"selective_{np.dtype(dtype).name}_{skip}{gate}{reverse}",
-                                    unknown(ins), unknown([u, s]), text)
+                                    unknown(ins), unknown([u, s]), text, [2, 3, 2])
 
                 def compute(u, delta, A, B, C, *rest, skip=skip, gate=gate, reverse=reverse):
                     return oracle.selective_scan(u, delta, A, B, C, rest[0] if skip else None,
@@ -136,7 +137,8 @@ def short_conv(rng):
                         + "ins({0}, {1} : {t0}, {t1}) " + ("bias({2} : {t2}) " if bias else "")
                         + f"outs({{{y}}}, {{{y + 1}}} : {{t{y}}}, {{t{y + 1}}})")
                 function = Function(f"conv_{np.dtype(dtype).name}_{width}_{dilation}_{bias}{silu}{reverse}",
-                                    unknown(ins, {(1, 1)}), unknown([x, s], {(1, 1)}), text)
+                                    unknown(ins, {(1, 1)}), unknown([x, s], {(1, 1)}), text,
+                                    [2, 3, 2] if width > 1 else [])
 
                 def compute(x, w, *rest, bias=bias, dilation=dilation, silu=silu, reverse=reverse):
                     return oracle.short_conv(x, w, rest[0] if bias else None, rest[-1], dilation, silu,
@@ -168,7 +170,7 @@ def linear(rng):
             ins = [normal(rng, dtype, rows, k), w, normal(rng, dtype, columns),
                    normal(rng, dtype, rows, columns)]
             function = Function(f"linear_{name}_{lanes}", unknown(ins, {(1, 2)}), unknown([ins[3]]),
-                                LINEAR.format(f=name))
+                                LINEAR.format(f=name), [4])
             cases.append(Case(function, ins, [ins[3]], [], [None] * 5, [False] * 5, oracle.linear))
     return cases
 
@@ -208,7 +210,7 @@ def recurrence(rng):
             states = [normal(rng, dtype, b, d), normal(rng, dtype, b, d)]
             ins = [x, g, weight]
             function = Function(f"recurrence_{name}", unknown(ins), unknown([g, *states]),
-                                RECURRENCE.format(f=name))
+                                RECURRENCE.format(f=name), [3])
             cases.append(Case(function, ins, [g], states, [0, 1, None, 1], [False, True, False, True],
                               oracle.gated_recurrence))
     return cases
