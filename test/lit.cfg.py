@@ -25,4 +25,9 @@ config.substitutions += [
     ("%build", config.build_dir),
     ("%cc", config.cc),
     ("%include", os.path.join(config.source_dir, "include")),
+    ("%source", config.source_dir),
+    ("%llvm", os.path.dirname(config.llvm_tools_dir)),
 ]
+
+if config.sanitize:
+    config.available_features.add("sanitizer")
