@@ -220,7 +220,9 @@ Value LengthFreeing::extentTensor(onnx::NodeOp at, AffineExpr expr) {
   }
   for (BlockArgument argument : graph.getArguments()) {
     auto type = dyn_cast<RankedTensorType>(argument.getType());
-    auto extents = type ? typeExtents(type) : failure();
+    FailureOr<SmallVector<AffineExpr>> extents = failure();
+    if (type)
+      extents = typeExtents(type);
     if (failed(extents))
       continue;
     for (auto [d, extent] : llvm::enumerate(*extents)) {
@@ -457,7 +459,9 @@ void LengthFreeing::shrinkConstants(onnx::NodeOp node) {
         continue;
       if (!tensor)
         tensor = smallConstant(operand.get());
-      auto smaller = tensor ? shrink(*tensor, d) : failure();
+      FailureOr<Tensor> smaller = failure();
+      if (tensor)
+        smaller = shrink(*tensor, d);
       if (failed(smaller))
         continue;
       tensor = *smaller;

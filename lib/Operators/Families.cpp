@@ -20,9 +20,7 @@ const OperatorTable &OperatorTable::get() {
     registerControlOperators(table);
     registerGatherOperators(table);
     registerGenerateOperators(table);
-    registerLogicalOperators(table);
     registerMatMulOperators(table);
-    registerNormalizationOperators(table);
     registerPadOperators(table);
     registerPermuteOperators(table);
     registerReduceOperators(table);
