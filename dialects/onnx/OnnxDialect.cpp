@@ -1,6 +1,7 @@
 //===- OnnxDialect.cpp - registration of the onnx dialect -----------------===//
 
 #include "dialects/onnx/OnnxOps.h"
+#include "dialects/onnx/OnnxShape.h"
 
 #include "mlir/IR/DialectImplementation.h"
 #include "llvm/ADT/TypeSwitch.h"
@@ -29,6 +30,7 @@ void OnnxDialect::initialize() {
 #define GET_OP_LIST
 #include "dialects/onnx/OnnxOps.cpp.inc"
       >();
+  attachDimsVerifier(getContext());
 }
 
 Operation *OnnxDialect::materializeConstant(OpBuilder &builder, Attribute value,

@@ -3,6 +3,7 @@
 #include "dialects/onnx/OnnxShape.h"
 
 #include "mlir/IR/AffineMap.h"
+#include "mlir/IR/TensorEncoding.h"
 
 using namespace mlir;
 
@@ -43,4 +44,44 @@ mlir::onnx::getDims(RankedTensorType type) {
   for (int64_t extent : type.getShape())
     dims.push_back(getAffineConstantExpr(extent, type.getContext()));
   return dims;
+}
+
+namespace {
+struct DimsVerifier
+    : VerifiableTensorEncoding::ExternalModel<DimsVerifier,
+                                              mlir::onnx::DimsAttr> {
+  LogicalResult
+  verifyEncoding(Attribute attr, ArrayRef<int64_t> shape, Type elementType,
+                 function_ref<InFlightDiagnostic()> emitError) const {
+    auto dims = cast<mlir::onnx::DimsAttr>(attr);
+    AffineMap map = dims.getMap().getValue();
+    if (map.getNumResults() != shape.size())
+      return emitError() << "#onnx.dims has " << map.getNumResults()
+                         << " extents for a tensor of rank " << shape.size();
+    if (map.getNumDims() != 0 ||
+        map.getNumSymbols() != dims.getSymbols().size())
+      return emitError() << "#onnx.dims must have one name for each symbol of "
+                            "its map, and no dimensions";
+    if (!llvm::all_of(dims.getSymbols(), llvm::IsaPred<StringAttr>))
+      return emitError() << "the symbols of #onnx.dims must be strings";
+    for (auto [expr, extent] : llvm::zip_equal(map.getResults(), shape)) {
+      auto constant = dyn_cast<AffineConstantExpr>(expr);
+      int64_t said = constant ? constant.getValue() : ShapedType::kDynamic;
+      if (said == extent)
+        continue;
+      std::string text;
+      llvm::raw_string_ostream(text) << expr;
+      return emitError() << "#onnx.dims gives " << text
+                         << " for an extent that is "
+                         << (ShapedType::isDynamic(extent)
+                                 ? std::string("dynamic")
+                                 : std::to_string(extent));
+    }
+    return success();
+  }
+};
+} // namespace
+
+void mlir::onnx::attachDimsVerifier(MLIRContext *context) {
+  DimsAttr::attachInterface<DimsVerifier>(*context);
 }

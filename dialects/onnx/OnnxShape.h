@@ -21,4 +21,7 @@ RankedTensorType getTensorType(Type elementType, ArrayRef<AffineExpr> dims,
 /// the type does not say which symbol it is.
 FailureOr<SmallVector<AffineExpr>> getDims(RankedTensorType type);
 
+/// Makes `#onnx.dims` check that it fits the tensor type it is the encoding of.
+void attachDimsVerifier(MLIRContext *context);
+
 } // namespace mlir::onnx

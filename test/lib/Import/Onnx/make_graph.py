@@ -37,7 +37,8 @@ scale = helper.make_function(
 graph = helper.make_graph(
     nodes, "g",
     [info("x", ["batch", "seq", 4]), info("past", ["past + 2*seq", "24"]),
-     info("free", ["past", None]), info("odd", ["opaque*other"])],
+     info("free", ["past", None]), info("odd", ["opaque*other", "(seq + 1)//2 - past", "seq*past", "seq%4",
+                  "Max(1, seq)", "99999999*99999999*seq", " seq ", "((((7"])],
     [info("y", ["batch", "seq", 4]), info("big", [512])],
     [numpy_helper.from_array(np.arange(1, 5, dtype=np.float32), "w"),
      numpy_helper.from_array(np.arange(512, dtype=np.float32), "big")])
