@@ -1,7 +1,7 @@
 //===- Driver.cpp - the phases of the compiler ----------------------------===//
 //
-// Each phase is a pipeline, given as text: so a reproducer of a phase is its
-// input and that text, and `ssm-opt` runs what `ssmc` runs. The phases up to
+// A phase is a pipeline of passes, so a reproducer of a failed phase is its
+// input and the pipeline's text, which `ssm-opt` runs. The phases up to
 // lowering read what the user wrote, and an error there is an error of the
 // model; later phases have been given what we made, and a failure is ours.
 //
@@ -13,10 +13,14 @@
 #include "dialects/onnx/OnnxOps.h"
 #include "lib/Codegen/Codegen.h"
 #include "lib/Codegen/CpuTarget.h"
+#include "lib/Conversion/OnnxToLinalg/Passes.h"
 #include "lib/Driver/Phases.h"
 #include "lib/Driver/Report.h"
+#include "lib/Fold/Passes.h"
 #include "lib/Import/Onnx/Import.h"
+#include "lib/Import/Onnx/Passes.h"
 #include "lib/Pipelines/Register.h"
+#include "lib/Raise/RaisePasses.h"
 #include "lib/Target/Package.h"
 
 #include "mlir/Parser/Parser.h"
@@ -65,8 +69,9 @@ struct Compiler::Impl {
   LogicalResult writeFile(StringRef path,
                           llvm::function_ref<void(raw_ostream &)> body);
   std::string describe();
-  LogicalResult run(StringRef name, const Twine &pipeline) {
-    return phases->run(name, pipeline.str(), *module);
+  LogicalResult run(StringRef name,
+                    llvm::function_ref<void(OpPassManager &)> build) {
+    return phases->run(name, *module, build);
   }
   bool stopsAt(Emit emit) const { return options.emit == emit; }
 
@@ -87,7 +92,7 @@ struct Compiler::Impl {
 //===----------------------------------------------------------------------===//
 
 LogicalResult Compiler::Impl::readInput() {
-  return phases->run("import", ModuleOp(), [&]() -> LogicalResult {
+  return phases->call("import", ModuleOp(), [&]() -> LogicalResult {
     if (StringRef(options.input).ends_with(".mlir")) {
       module = parseSourceFile<ModuleOp>(options.input, &context);
       if (module)
@@ -104,31 +109,43 @@ LogicalResult Compiler::Impl::readInput() {
   });
 }
 
-/// What an error of is an error of the model.
+/// Up to here an error is one of the model.
 LogicalResult Compiler::Impl::prepareGraph() {
-  if (failed(run("simplify", "onnx-inline-functions,onnx-report-unsupported,"
-                             "onnx-infer-shapes,onnx-fold")))
+  if (failed(run("simplify", [](OpPassManager &pm) {
+        pm.addPass(createOnnxInlineFunctions());
+        pm.addPass(createOnnxReportUnsupported());
+        pm.addPass(createOnnxInferShapes());
+        pm.addPass(createOnnxFold());
+      })))
     return failure();
   if (stopsAt(Emit::Onnx))
     return success();
-  if (options.raise && failed(run("raise", "ssm-raise")))
+  if (options.raise && failed(run("raise", [](OpPassManager &pm) {
+        pm.addPass(createSsmRaise());
+      })))
     return failure();
   if (options.dims.empty())
     return success();
-  std::string dims;
-  for (const DimRequest &dim : options.dims)
-    dims += (dims.empty() ? "" : ",") + dim.input + ":" +
-            std::to_string(dim.axis) + "=" + dim.value;
-  return run("lengths", "onnx-free-lengths{dims=" + dims + "},onnx-fold");
+  return run("lengths", [&](OpPassManager &pm) {
+    OnnxFreeLengthsOptions lengths;
+    for (const DimRequest &dim : options.dims)
+      lengths.dim.push_back(dim.input + ":" + std::to_string(dim.axis) + "=" +
+                            dim.value);
+    pm.addPass(createOnnxFreeLengths(std::move(lengths)));
+    pm.addPass(createOnnxFold());
+  });
 }
 
 LogicalResult Compiler::Impl::lowerGraph() {
-  return run("lower", "convert-onnx-to-linalg");
+  return run("lower", [](OpPassManager &pm) {
+    pm.addPass(createConvertOnnxToLinalg());
+  });
 }
 
 LogicalResult Compiler::Impl::generateCode() {
-  return run("codegen", "ssm-codegen{opt-level=" + Twine(options.optLevel) +
-                            " cpu=" + options.cpu + "}");
+  return run("codegen", [&](OpPassManager &pm) {
+    buildCodegenPipeline(pm, {options.optLevel, options.cpu});
+  });
 }
 
 //===----------------------------------------------------------------------===//
@@ -169,8 +186,9 @@ ExitCode Compiler::Impl::writeCode() {
   CodeKind kind = stopsAt(Emit::Llvm)  ? CodeKind::LLVM
                   : stopsAt(Emit::Asm) ? CodeKind::Assembly
                                        : CodeKind::Object;
-  if (failed(phases->run("optimize", *module,
-                         [&] { return emitCode(*module, codegen, kind, os); })))
+  if (failed(phases->call("optimize", *module, [&] {
+        return emitCode(*module, codegen, kind, os);
+      })))
     return kInternalError;
   if (stopsAt(Emit::Lib))
     return package(code);
@@ -190,7 +208,7 @@ ExitCode Compiler::Impl::package(StringRef code) {
   package.cpu = cpu.name;
   package.features = cpu.features;
   PackageResult result = PackageResult::Done;
-  (void)phases->run("package", ModuleOp(), [&] {
+  (void)phases->call("package", ModuleOp(), [&] {
     result = packageModel(*module, code, package);
     return success(result == PackageResult::Done);
   });

@@ -4,7 +4,6 @@
 
 #include "mlir/IR/AsmState.h"
 #include "mlir/Pass/PassManager.h"
-#include "mlir/Pass/PassRegistry.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/Path.h"
@@ -37,15 +36,15 @@ void PhaseRunner::finish() {
       << llvm::format("%6.2f s  ", seconds.count()) << phase << "\n";
 }
 
-LogicalResult PhaseRunner::run(StringRef name, StringRef text,
-                               ModuleOp module) {
-  start(name, text, module);
+LogicalResult
+PhaseRunner::run(StringRef name, ModuleOp module,
+                 llvm::function_ref<void(OpPassManager &)> build) {
   PassManager pm(module.getContext(), ModuleOp::getOperationName());
-  std::string problem;
-  llvm::raw_string_ostream os(problem);
-  if (failed(parsePassPipeline(text, pm, os)))
-    return mlir::emitError(module.getLoc())
-           << "pipeline of phase " << name << ": " << problem;
+  build(pm);
+  std::string text;
+  llvm::raw_string_ostream os(text);
+  pm.printAsTextualPipeline(os);
+  start(name, text, module);
   TimingScope scope = timing.nest(name);
   pm.enableTiming(scope);
   if (failed(pm.run(module)))
@@ -54,9 +53,9 @@ LogicalResult PhaseRunner::run(StringRef name, StringRef text,
   return dump(name, module);
 }
 
-LogicalResult PhaseRunner::run(StringRef name, ModuleOp module,
-                               llvm::function_ref<LogicalResult()> body) {
-  start(name, "", module);
+LogicalResult PhaseRunner::call(StringRef name, ModuleOp module,
+                                llvm::function_ref<LogicalResult()> body) {
+  start(name, "builtin.module()", module);
   TimingScope scope = timing.nest(name);
   if (failed(body()))
     return failure();
@@ -103,12 +102,12 @@ void PhaseRunner::writeReproducer() {
       .elideLargeResourceString(4 * kReproducerElements)
       .printGenericOpForm();
   AsmState state(*before, flags);
-  state.attachResourcePrinter(
-      "mlir_reproducer", [&](Operation *, AsmResourceBuilder &builder) {
-        builder.buildString("pipeline", "builtin.module(" + pipeline + ")");
-        builder.buildBool("disable_threading", true);
-        builder.buildBool("verify_each", true);
-      });
+  state.attachResourcePrinter("mlir_reproducer",
+                              [&](Operation *, AsmResourceBuilder &builder) {
+                                builder.buildString("pipeline", pipeline);
+                                builder.buildBool("disable_threading", true);
+                                builder.buildBool("verify_each", true);
+                              });
   before->print(out, state);
   out << "\n";
   log << ", with this file:\n  " << path

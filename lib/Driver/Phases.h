@@ -4,6 +4,7 @@
 
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/OwningOpRef.h"
+#include "mlir/Pass/PassManager.h"
 #include "mlir/Support/Timing.h"
 
 #include <chrono>
@@ -23,13 +24,14 @@ public:
   PhaseRunner(Options options, mlir::TimingScope &timing,
               llvm::raw_ostream &log);
 
-  /// Runs `pipeline` (the textual form, anchored on the module).
-  mlir::LogicalResult run(llvm::StringRef name, llvm::StringRef pipeline,
-                          mlir::ModuleOp module);
+  /// Runs the passes that `build` adds.
+  mlir::LogicalResult
+  run(llvm::StringRef name, mlir::ModuleOp module,
+      llvm::function_ref<void(mlir::OpPassManager &)> build);
   /// Runs something that is not a pipeline. `module` is what a reproducer
   /// holds and may be null.
-  mlir::LogicalResult run(llvm::StringRef name, mlir::ModuleOp module,
-                          llvm::function_ref<mlir::LogicalResult()> body);
+  mlir::LogicalResult call(llvm::StringRef name, mlir::ModuleOp module,
+                           llvm::function_ref<mlir::LogicalResult()> body);
   /// Writes the IR after a phase into the dump folder, if there is one.
   mlir::LogicalResult dump(llvm::StringRef name, mlir::ModuleOp module);
 
