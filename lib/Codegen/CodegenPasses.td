@@ -86,6 +86,15 @@ def SsmRelaxMath : Pass<"ssm-relax-math", "::mlir::ModuleOp"> {
   }];
 }
 
+def SsmCloneFills : Pass<"ssm-clone-fills", "::mlir::ModuleOp"> {
+  let summary = "give each use of a filled tensor a fill of its own";
+  let description = [{
+    Equal fills have been merged, across all layers. As destinations they would
+    have to be copied from one buffer that lives throughout; filling again is
+    cheaper.
+  }];
+}
+
 def SsmHoistBuffers : Pass<"ssm-hoist-buffers", "::mlir::ModuleOp"> {
   let summary = "allocate buffers in the entry's block where that is possible";
   let description = [{

@@ -31,7 +31,6 @@ void cleanUp(OpPassManager &pm) {
 /// Fewer passes over memory, while values are tensors.
 void addFusion(OpPassManager &pm) {
   cleanUp(pm);
-  pm.addPass(createLinalgGeneralizeNamedOpsPass());
   pm.addPass(createSsmFuseElementwise());
   cleanUp(pm);
   pm.addPass(createSsmFuseRows());
@@ -41,6 +40,7 @@ void addFusion(OpPassManager &pm) {
 
 void addBufferization(OpPassManager &pm) {
   cleanUp(pm);
+  pm.addPass(createSsmCloneFills());
   pm.addPass(bufferization::createEmptyTensorEliminationPass());
   bufferization::OneShotBufferizePassOptions options;
   options.bufferizeFunctionBoundaries = true;
