@@ -57,6 +57,9 @@ void addKernels(OpPassManager &pm, const CodegenOptions &options) {
   SsmLowerSelectiveScanOptions scan;
   scan.cpu = options.cpu;
   pm.addNestedPass<func::FuncOp>(createSsmLowerSelectiveScan(scan));
+  SsmLowerLinearOptions linear;
+  linear.cpu = options.cpu;
+  pm.addNestedPass<func::FuncOp>(createSsmLowerLinear(linear));
   pm.addPass(createSsmDecomposeBuffers());
   addBufferization(pm);
   pm.addPass(createSsmAllocateLate());
