@@ -2,6 +2,8 @@
 
 #include "lib/Eval/LinalgKernel.h"
 
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+
 using namespace mlir;
 using namespace ssmc;
 
@@ -35,6 +37,16 @@ LogicalResult LinalgKernel::compile(linalg::LinalgOp op, std::string &error) {
     if (inner.hasTrait<OpTrait::ConstantLike>())
       continue;
     Instruction instruction;
+    if (auto extract = dyn_cast<tensor::ExtractOp>(inner)) {
+      instruction.table = captures.size();
+      captures.push_back(extract.getTensor());
+      captureRegisters.push_back(numRegisters++);
+      for (Value index : extract.getIndices())
+        instruction.in.push_back(getRegister(index));
+      instruction.out = registers[extract.getResult()] = numRegisters++;
+      program.push_back(std::move(instruction));
+      continue;
+    }
     instruction.op = getLaneOp(&inner);
     if (!instruction.op.function) {
       error = "'" + inner.getName().getStringRef().str() + "' in the body of '" +
@@ -188,6 +200,29 @@ unsigned LinalgKernel::chooseLanes(ArrayRef<int64_t> extents) const {
   return best;
 }
 
+LogicalResult LinalgKernel::extract(const Tensor &table, Lane *out,
+                                    ArrayRef<const Lane *> in, int64_t count,
+                                    std::string &error) {
+  SmallVector<int64_t> strides = rowMajorStrides(table.getShape());
+  for (int64_t l = 0; l < count; ++l) {
+    int64_t offset = 0;
+    for (auto [d, index] : llvm::enumerate(in)) {
+      int64_t i = index[l].i;
+      if (i < 0 || i >= table.getShape()[d]) {
+        error = "an index out of bounds: " + std::to_string(i) +
+                " in an extent of " + std::to_string(table.getShape()[d]);
+        return failure();
+      }
+      offset += i * strides[d];
+    }
+    if (table.isFloat())
+      out[l].f = table.floats()[offset];
+    else
+      out[l].i = table.ints()[offset];
+  }
+  return success();
+}
+
 LogicalResult LinalgKernel::run(MutableArrayRef<Tensor> operands,
                                 ArrayRef<Tensor> captured, std::string &error) {
   SmallVector<int64_t> extents;
@@ -207,7 +242,7 @@ LogicalResult LinalgKernel::run(MutableArrayRef<Tensor> operands,
   SmallVector<const Lane *> inputs;
   auto at = [&](unsigned reg) { return storage.data() + reg * kLanes; };
   for (auto [reg, value] : llvm::zip_equal(captureRegisters, captured))
-    for (int64_t l = 0; l < kLanes; ++l) {
+    for (int64_t l = 0; l < kLanes && value.getRank() == 0; ++l) {
       if (value.isFloat())
         at(reg)[l].f = value.floats()[0];
       else
@@ -268,7 +303,11 @@ LogicalResult LinalgKernel::run(MutableArrayRef<Tensor> operands,
         inputs.clear();
         for (unsigned reg : instruction.in)
           inputs.push_back(at(reg));
-        instruction.op.run(at(instruction.out), inputs.data(), count);
+        if (!instruction.table)
+          instruction.op.run(at(instruction.out), inputs.data(), count);
+        else if (failed(extract(captured[*instruction.table],
+                                at(instruction.out), inputs, count, error)))
+          return failure();
       }
       for (unsigned i = 0; i < yielded.size(); ++i)
         forLanes(numInputs + i, [from = at(yielded[i])](Lane *to, int64_t l) {

@@ -20,7 +20,7 @@ public:
   mlir::LogicalResult compile(mlir::linalg::LinalgOp op, std::string &error);
 
   /// Values from outside that the body uses, in the order in which `run` wants
-  /// them: scalars.
+  /// them: scalars, and tensors that elements are extracted from.
   llvm::ArrayRef<mlir::Value> getCaptures() const { return captures; }
 
   /// Runs on the operands of the op. The destinations, its last operands, are
@@ -33,7 +33,12 @@ private:
     LaneOp op;
     unsigned out;
     llvm::SmallVector<unsigned, 3> in;
+    /// The capture that `tensor.extract` reads at the indices `in`.
+    std::optional<unsigned> table;
   };
+  static mlir::LogicalResult extract(const Tensor &table, Lane *out,
+                                     llvm::ArrayRef<const Lane *> in,
+                                     int64_t count, std::string &error);
   /// How an operand is addressed: its offset is the sum over the loops of
   /// stride * index, and of table[index] where that is not linear.
   struct Access {

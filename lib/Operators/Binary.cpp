@@ -276,6 +276,29 @@ static std::optional<double> constantExponent(LowerContext &ctx) {
   return tensor->at(0);
 }
 
+/// Exponentiation by squaring, unrolled over the bits of the exponent. With a
+/// negative exponent the power is that of 1 / x, which is 0 but for 1 and -1.
+static Scalar emitIntegerPower(Scalar x, Scalar y) {
+  using namespace scalar;
+  Scalar zero = x.constant(0), one = x.constant(1), result = one, factor = x;
+  for (unsigned bit = 0, e = x.getType().getIntOrFloatBitWidth(); bit < e;
+       ++bit) {
+    APInt mask = APInt::getOneBitSet(e, bit);
+    Scalar set = y.make<arith::AndIOp>(
+        y.value, Value(arith::ConstantOp::create(
+                     *x.builder, x.loc, IntegerAttr::get(x.getType(), mask))));
+    result = select(notEqual(set, zero), result * factor, result);
+    factor = factor * factor;
+  }
+  if (y.isUnsigned)
+    return result;
+  // 1 and -1 are their own inverses: their power is that of |y|, and all bits
+  // of -y and y but the lowest are even exponents of them.
+  Scalar unit = logicalOr(equal(x, one), equal(x, x.constant(-1)));
+  return select(logicalAnd(less(y, zero), equal(unit, unit.constant(0))), zero,
+                result);
+}
+
 /// x^e without a call where `e` is a small multiple of 1/2.
 static Scalar emitPower(Scalar x, Scalar y, std::optional<double> e) {
   using namespace scalar;
@@ -299,8 +322,7 @@ static Scalar emitPower(Scalar x, Scalar y, std::optional<double> e) {
     return convert(scalar::pow(convert(x, wide, false), convert(y, wide, false)),
                    type, x.isUnsigned);
   }
-  Scalar exponent = convert(y, type, x.isUnsigned);
-  return x.make<math::IPowIOp>(x.value, exponent.value);
+  return emitIntegerPower(x, convert(y, type, x.isUnsigned));
 }
 
 static LogicalResult lowerPow(LowerContext &ctx) {

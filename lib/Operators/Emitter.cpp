@@ -183,9 +183,16 @@ Value Emitter::pad(Value x, ArrayRef<Size> low, ArrayRef<Size> high,
   auto isZero = [](OpFoldResult size) { return isConstantIntValue(size, 0); };
   if (llvm::all_of(low, isZero) && llvm::all_of(high, isZero))
     return x;
+  SmallVector<OpFoldResult> sizes = sizesOf(*this, x);
+  SmallVector<OpFoldResult> strides(sizes.size(), constant(1)), padded;
+  for (size_t d = 0; d < sizes.size(); ++d)
+    padded.push_back(add(add(low[d], sizes[d]), high[d]));
   Value filling = arith::ConstantOp::create(
       builder, loc, identityAttr(builder, elementType(x), value, false));
-  return tensor::PadOp::create(builder, loc, Type(), x, low, high, filling);
+  Value around = tensor::EmptyOp::create(builder, loc, padded, elementType(x));
+  around = linalg::FillOp::create(builder, loc, filling, around).getResult(0);
+  return tensor::InsertSliceOp::create(builder, loc, x, around, low, sizes,
+                                       strides);
 }
 
 Value Emitter::gatherRows(Value table, Value rows) {

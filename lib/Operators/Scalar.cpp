@@ -18,7 +18,8 @@ template <typename FloatOp, typename SignedOp, typename UnsignedOp>
 static Scalar binary(Scalar a, Scalar b) {
   if (a.isFloat())
     return a.make<FloatOp>(a.value, b.value);
-  if (a.isUnsigned)
+  // i1 is a boolean, where 1 is the greater.
+  if (a.isUnsigned || a.getType().isInteger(1))
     return a.make<UnsignedOp>(a.value, b.value);
   return a.make<SignedOp>(a.value, b.value);
 }

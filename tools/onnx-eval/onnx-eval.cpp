@@ -1,8 +1,9 @@
 //===- onnx-eval.cpp - evaluates an ONNX model ----------------------------===//
 //
-// A developer's tool: imports a model and computes its outputs with the
-// evaluator, in double precision, without compiling anything. Outputs that
-// cannot be evaluated are named on stderr and left out.
+// A developer's tool: imports a model, runs passes on it and computes its
+// outputs with the evaluator, in double precision, without compiling anything.
+// Outputs that cannot be evaluated, or do not have the type that was inferred,
+// are named on stderr and left out.
 //
 //   onnx-eval MODEL.onnx --input=@FEEDS.npz --input=NAME=@FILE.npz:KEY --output=@OUT.npz
 //
@@ -14,9 +15,12 @@
 #include "dialects/onnx/OnnxOps.h"
 #include "lib/Eval/Evaluator.h"
 #include "lib/Import/Onnx/Import.h"
+#include "lib/Pipelines/Register.h"
 #include "lib/Support/Npz.h"
 
 #include "mlir/IR/MLIRContext.h"
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Pass/PassRegistry.h"
 #include "llvm/ADT/StringMap.h"
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/InitLLVM.h"
@@ -31,6 +35,7 @@ static cl::opt<std::string> model(cl::Positional, cl::desc("MODEL.onnx"),
                                   cl::Required);
 static cl::list<std::string>
     inputs("input", cl::desc("@FILE.npz (all by name) or NAME=@FILE.npz[:KEY]"));
+static cl::opt<std::string> passes("passes", cl::desc("Pass pipeline to run"));
 static cl::opt<std::string> output("output", cl::desc("@FILE.npz"));
 
 static int usage(const Twine &message) {
@@ -132,6 +137,21 @@ static NpyArray toArray(const Tensor &tensor) {
   return array;
 }
 
+/// Whether a value is of the type that inference found, if it found one. The
+/// signs of integers and the widths of booleans are not compared.
+static bool fits(const Tensor &tensor, mlir::Type type) {
+  auto ranked = dyn_cast<mlir::RankedTensorType>(type);
+  if (!ranked)
+    return true;
+  if (tensor.getRank() != ranked.getRank() ||
+      tensor.isFloat() != isa<mlir::FloatType>(ranked.getElementType()))
+    return false;
+  for (auto [extent, inferred] : zip(tensor.getShape(), ranked.getShape()))
+    if (!mlir::ShapedType::isDynamic(inferred) && extent != inferred)
+      return false;
+  return true;
+}
+
 /// Reads the arguments of --input into `feeds`.
 static Error readFeeds(StringMap<NpyArray> &feeds) {
   for (StringRef input : inputs) {
@@ -161,13 +181,20 @@ int main(int argc, char **argv) {
   if (Error error = readFeeds(feeds))
     return usage(toString(std::move(error)));
 
-  mlir::MLIRContext context(mlir::MLIRContext::Threading::DISABLED);
+  mlir::DialectRegistry registry;
+  ssmc::registerAll(registry);
+  mlir::MLIRContext context(registry, mlir::MLIRContext::Threading::DISABLED);
   mlir::ScopedDiagnosticHandler handler(
       &context, [](mlir::Diagnostic &diagnostic) {
         mlir::onnx::printDiagnostic(diagnostic, errs());
       });
   mlir::OwningOpRef<mlir::ModuleOp> module = ssmc::importOnnx(model, &context);
   if (!module)
+    return 1;
+  mlir::PassManager manager(&context);
+  if (failed(mlir::parsePassPipeline(passes, manager, errs())))
+    return usage("--passes: cannot be read");
+  if (failed(manager.run(*module)))
     return 1;
   auto forward = module->lookupSymbol<mlir::func::FuncOp>("forward");
   if (!forward)
@@ -197,6 +224,12 @@ int main(int argc, char **argv) {
     if (failed(tensor) || tensor->isNull()) {
       errs() << "onnx-eval: output '" << shown << "': "
              << (failed(tensor) ? evaluator.getError() : "left out") << '\n';
+      status = 1;
+      continue;
+    }
+    if (!fits(*tensor, value.getType())) {
+      errs() << "onnx-eval: output '" << shown << "': inferred as "
+             << value.getType() << ", but has another type or shape\n";
       status = 1;
       continue;
     }
