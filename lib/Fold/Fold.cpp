@@ -136,18 +136,6 @@ static void foldBlock(Block &block, ShapeInference &inference, OpBuilder &b) {
   }
 }
 
-static void eraseDead(Block &block) {
-  Operation *previous;
-  for (Operation *op = &block.back(); op; op = previous) {
-    previous = op->getPrevNode();
-    for (Region &region : op->getRegions())
-      for (Block &body : region)
-        eraseDead(body);
-    if (isOpTriviallyDead(op))
-      op->erase();
-  }
-}
-
 namespace {
 struct Fold : ssmc::impl::OnnxFoldBase<Fold> {
   void runOnOperation() override {

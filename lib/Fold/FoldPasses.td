@@ -40,10 +40,24 @@ def OnnxFold : Pass<"onnx-fold", "::mlir::ModuleOp"> {
   ];
 }
 
+def OnnxSimplify : Pass<"onnx-simplify", "::mlir::ModuleOp"> {
+  let summary = "Spell equal things alike and cancel transposes";
+  let description = [{
+    Pow by 2 is a Mul, Pow by 0.5 a Sqrt, a quotient of 1 a Reciprocal. A
+    Transpose that only one node reads is moved behind it where the node is
+    elementwise, a Split, Slice or Concat, and merged with the next Transpose.
+  }];
+  let dependentDialects = [
+    "::mlir::onnx::OnnxDialect", "::mlir::affine::AffineDialect",
+    "::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect",
+    "::mlir::tensor::TensorDialect"
+  ];
+}
+
 def OnnxFreeLengths : Pass<"onnx-free-lengths", "::mlir::ModuleOp"> {
   let summary = "Give batch and length of a traced graph another value, or none";
   let description = [{
-    `dim=INPUT:AXIS=NAME` makes an extent of an input a symbol, `=NUMBER` fixes
+    `dims=INPUT:AXIS=NAME` makes an extent of an input a symbol, `=NUMBER` fixes
     it. An axis that is static must be the batch or the sequence by the axis
     analysis; all inputs that have it follow. Constants that hold the traced
     size are rewritten: targets of Reshape and Expand, ends of Slice, constants
@@ -51,7 +65,7 @@ def OnnxFreeLengths : Pass<"onnx-free-lengths", "::mlir::ModuleOp"> {
     a table of positions of the traced length, a token read by its number.
   }];
   let options = [
-    ListOption<"dim", "dim", "std::string", "INPUT:AXIS=NAME|NUMBER">
+    ListOption<"dims", "dims", "std::string", "INPUT:AXIS=NAME|NUMBER">
   ];
   let dependentDialects = [
     "::mlir::onnx::OnnxDialect", "::mlir::affine::AffineDialect",

@@ -340,7 +340,8 @@ LogicalResult LengthFreeing::rewriteSlice(onnx::NodeOp node) {
     auto axis = given ? normalizeAxis(*given, shape->dims.size()) : std::nullopt;
     auto start = constantExtent((*starts)[i]), end = constantExtent(next[i]);
     auto extent = axis ? constantExtent(shape->dims[*axis]) : std::nullopt;
-    if (!axis || !start || !end || !extent || !changes(in, *axis))
+    if (!axis || !start || !end || !extent ||
+        !(changes(in, *axis) || changes(result, *axis)))
       continue;
     if (steps && !(i < steps->size() && constantExtent((*steps)[i]) == 1)) {
       if (*extent != 1)
@@ -579,7 +580,7 @@ struct FreeLengths : ssmc::impl::OnnxFreeLengthsBase<FreeLengths> {
   void runOnOperation() override {
     ModuleOp module = getOperation();
     SmallVector<LengthRequest> requests;
-    for (const std::string &text : dim) {
+    for (const std::string &text : dims) {
       auto request = parseLengthRequest(text);
       if (!request) {
         module.emitError() << "--dim " << text

@@ -24,11 +24,11 @@ onnx::NodeOp ssmc::makeNode(OpBuilder &b, onnx::NodeOp like, StringRef type,
 }
 
 SmallVector<int64_t> ssmc::transposePermutation(onnx::NodeOp node) {
+  if (auto given = node.getInts("perm"))
+    return *given;
   auto type = dyn_cast<RankedTensorType>(node.getInputs()[0].getType());
   if (!type)
     return {};
-  if (auto given = node.getInts("perm"))
-    return *given;
   SmallVector<int64_t> perm;
   for (int64_t d = type.getRank(); d-- > 0;)
     perm.push_back(d);
@@ -147,4 +147,16 @@ bool ssmc::mergeWithProducer(onnx::NodeOp node, OpBuilder &b) {
   if (node.getOpType() == "Transpose")
     return mergeTransposes(node, b);
   return false;
+}
+
+void ssmc::eraseDead(Block &block) {
+  Operation *previous;
+  for (Operation *op = &block.back(); op; op = previous) {
+    previous = op->getPrevNode();
+    for (Region &region : op->getRegions())
+      for (Block &body : region)
+        eraseDead(body);
+    if (isOpTriviallyDead(op))
+      op->erase();
+  }
 }

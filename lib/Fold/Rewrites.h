@@ -27,4 +27,7 @@ mlir::Value foldToOperand(mlir::onnx::NodeOp node);
 /// replaced and the node left dead.
 bool mergeWithProducer(mlir::onnx::NodeOp node, mlir::OpBuilder &b);
 
+/// Erases the ops of `block` whose results nobody uses, from the last on.
+void eraseDead(mlir::Block &block);
+
 } // namespace ssmc

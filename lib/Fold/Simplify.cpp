@@ -1,0 +1,294 @@
+//===- Simplify.cpp - pass onnx-simplify ----------------------------------===//
+//
+// One spelling for what exporters spell in several ways, and transposes where
+// they cancel: a Transpose is moved behind the elementwise nodes, Split, Slice
+// and Concat that read it, never making more of them unless a Split has more
+// parts, until it meets one that undoes it. Around mixers sequences so end up
+// batch x time x channels. One walk in order.
+//
+//===----------------------------------------------------------------------===//
+
+#include "lib/Fold/Passes.h"
+#include "lib/Fold/Rewrites.h"
+#include "lib/Fold/ShapeInference.h"
+#include "lib/Operators/Indexing.h"
+#include "llvm/ADT/StringSet.h"
+
+namespace ssmc {
+#define GEN_PASS_DEF_ONNXSIMPLIFY
+#include "lib/Fold/FoldPasses.h.inc"
+} // namespace ssmc
+
+using namespace mlir;
+using namespace ssmc;
+
+namespace {
+class Simplifier {
+public:
+  explicit Simplifier(MLIRContext *context) : b(context) {}
+  void run(Block &block);
+
+private:
+  bool spell(onnx::NodeOp node);
+  bool sinkTranspose(onnx::NodeOp node);
+  bool sinkThroughElementwise(onnx::NodeOp node, ArrayRef<int64_t> perm);
+  bool sinkThroughSplit(onnx::NodeOp node, ArrayRef<int64_t> perm);
+  bool sinkThroughSlice(onnx::NodeOp node, ArrayRef<int64_t> perm);
+  bool sinkThroughConcat(onnx::NodeOp node, ArrayRef<int64_t> perm);
+  Value untransposed(Value value, ArrayRef<int64_t> perm);
+  onnx::NodeOp rebuild(onnx::NodeOp node, ValueRange inputs,
+                       DictionaryAttr attrs);
+  void transposeResults(onnx::NodeOp from, onnx::NodeOp to,
+                        ArrayRef<int64_t> perm);
+  DictionaryAttr withInt(onnx::NodeOp node, StringRef name, int64_t value);
+
+  OpBuilder b;
+};
+} // namespace
+
+// The value of a constant of one element.
+static std::optional<double> scalarConstant(Value value) {
+  auto constant = value.getDefiningOp<onnx::ConstantOp>();
+  if (!constant || constant.getValue().getNumElements() != 1)
+    return std::nullopt;
+  FailureOr<Tensor> tensor = Tensor::fromAttr(constant.getValue());
+  if (failed(tensor))
+    return std::nullopt;
+  return tensor->at(0);
+}
+
+//===----------------------------------------------------------------------===//
+// Spellings
+//===----------------------------------------------------------------------===//
+
+bool Simplifier::spell(onnx::NodeOp node) {
+  if (!node.getDomain().empty() || node->getNumResults() != 1)
+    return false;
+  Value result = node->getResult(0);
+  Type type = result.getType();
+  Value replacement;
+  if (node.getOpType() == "Pow" && node.getInputs()[0].getType() == type) {
+    Value x = node.getInputs()[0];
+    std::optional<double> exponent = scalarConstant(node.getInputs()[1]);
+    if (exponent == 2.0)
+      replacement = makeNode(b, node, "Mul", {x, x}, type)->getResult(0);
+    else if (exponent == 0.5)
+      replacement = makeNode(b, node, "Sqrt", x, type)->getResult(0);
+  } else if (node.getOpType() == "Div" &&
+             node.getInputs()[1].getType() == type &&
+             isa<FloatType>(getElementTypeOrSelf(type)) &&
+             scalarConstant(node.getInputs()[0]) == 1.0) {
+    replacement =
+        makeNode(b, node, "Reciprocal", node.getInputs()[1], type)->getResult(0);
+  }
+  if (!replacement)
+    return false;
+  result.replaceAllUsesWith(replacement);
+  return true;
+}
+
+//===----------------------------------------------------------------------===//
+// Transposes
+//===----------------------------------------------------------------------===//
+
+onnx::NodeOp Simplifier::rebuild(onnx::NodeOp node, ValueRange inputs,
+                                 DictionaryAttr attrs) {
+  b.setInsertionPoint(node);
+  SmallVector<Type> types(node->getNumResults(),
+                          onnx::UnknownType::get(b.getContext()));
+  return onnx::NodeOp::create(b, node.getLoc(), types, inputs,
+                              node.getOpTypeAttr(), node.getDomainAttr(),
+                              b.getI64IntegerAttr(node.getVersion()), attrs, 0);
+}
+
+void Simplifier::transposeResults(onnx::NodeOp from, onnx::NodeOp to,
+                                  ArrayRef<int64_t> perm) {
+  auto attrs = b.getDictionaryAttr(
+      b.getNamedAttr("perm", b.getDenseI64ArrayAttr(perm)));
+  for (auto [old, result] : llvm::zip(from->getResults(), to->getResults()))
+    old.replaceAllUsesWith(
+        makeNode(b, from, "Transpose", result, old.getType(), attrs)
+            ->getResult(0));
+}
+
+DictionaryAttr Simplifier::withInt(onnx::NodeOp node, StringRef name,
+                                   int64_t value) {
+  NamedAttrList attrs(node.getAttrs());
+  attrs.set(name, b.getI64IntegerAttr(value));
+  return attrs.getDictionary(b.getContext());
+}
+
+// An operand of an elementwise node as it is before the Transpose `perm`: the
+// input of such a Transpose, or a constant permuted back. Null where it is
+// neither.
+Value Simplifier::untransposed(Value value, ArrayRef<int64_t> perm) {
+  if (auto transpose = definingNode(value, "Transpose")) {
+    if (ArrayRef<int64_t>(transposePermutation(transpose)) == perm)
+      return transpose.getInputs()[0];
+    return {};
+  }
+  auto constant = value.getDefiningOp<onnx::ConstantOp>();
+  if (!constant)
+    return {};
+  ElementsAttr attr = constant.getValue();
+  if (attr.getNumElements() == 1 &&
+      attr.getShapedType().getRank() <= static_cast<int64_t>(perm.size()))
+    return value;
+  if (attr.getNumElements() > 16384 ||
+      attr.getShapedType().getRank() > static_cast<int64_t>(perm.size()))
+    return {};
+  FailureOr<Tensor> tensor = Tensor::fromAttr(attr);
+  if (failed(tensor))
+    return {};
+  SmallVector<int64_t> shape(tensor->getShape());
+  shape.insert(shape.begin(), perm.size() - shape.size(), 1);
+  // Dimension i of the value is dimension perm[i] before.
+  SmallVector<int64_t> before(perm.size()), strides = rowMajorStrides(shape);
+  SmallVector<int64_t> beforeStrides(perm.size());
+  for (auto [i, d] : llvm::enumerate(perm)) {
+    before[d] = shape[i];
+    beforeStrides[d] = strides[i];
+  }
+  Tensor result(tensor->getElementType(), before);
+  int64_t i = 0;
+  forEachIndex(before, [&](ArrayRef<int64_t> index) {
+    int64_t from = linearize(index, beforeStrides);
+    if (tensor->isFloat())
+      result.mutableFloats()[i++] = tensor->floats()[from];
+    else
+      result.mutableInts()[i++] = tensor->ints()[from];
+  });
+  b.setInsertionPoint(constant);
+  return onnx::ConstantOp::create(b, constant.getLoc(), result.toAttr());
+}
+
+bool Simplifier::sinkThroughElementwise(onnx::NodeOp node,
+                                        ArrayRef<int64_t> perm) {
+  // All that is transposed has the full rank: no operand is aligned elsewhere.
+  SmallVector<Value> inputs;
+  for (Value input : node.getInputs()) {
+    if (isa<NoneType>(input.getType())) {
+      inputs.push_back(input);
+      continue;
+    }
+    Value before = untransposed(input, perm);
+    if (!before)
+      return false;
+    inputs.push_back(before);
+  }
+  transposeResults(node, rebuild(node, inputs, node.getAttrs()), perm);
+  return true;
+}
+
+bool Simplifier::sinkThroughSplit(onnx::NodeOp node, ArrayRef<int64_t> perm) {
+  auto axis = normalizeAxis(node.getInt("axis", 0), perm.size());
+  if (!axis)
+    return false;
+  SmallVector<Value> inputs(node.getInputs());
+  inputs[0] = untransposed(inputs[0], perm);
+  transposeResults(node, rebuild(node, inputs, withInt(node, "axis", perm[*axis])),
+                   perm);
+  return true;
+}
+
+bool Simplifier::sinkThroughSlice(onnx::NodeOp node, ArrayRef<int64_t> perm) {
+  if (!node.hasInput(3))
+    return false;
+  auto constant = node.getInputs()[3].getDefiningOp<onnx::ConstantOp>();
+  if (!constant || constant.getValue().getNumElements() > 64)
+    return false;
+  FailureOr<Tensor> axes = Tensor::fromAttr(constant.getValue());
+  if (failed(axes) || axes->isFloat())
+    return false;
+  for (int64_t &axis : axes->mutableInts()) {
+    auto normal = normalizeAxis(axis, perm.size());
+    if (!normal)
+      return false;
+    axis = perm[*normal];
+  }
+  SmallVector<Value> inputs(node.getInputs());
+  inputs[0] = untransposed(inputs[0], perm);
+  b.setInsertionPoint(node);
+  inputs[3] = onnx::ConstantOp::create(b, node.getLoc(), axes->toAttr());
+  transposeResults(node, rebuild(node, inputs, node.getAttrs()), perm);
+  return true;
+}
+
+bool Simplifier::sinkThroughConcat(onnx::NodeOp node, ArrayRef<int64_t> perm) {
+  auto axis = normalizeAxis(node.getInt("axis", 0), perm.size());
+  SmallVector<Value> inputs;
+  for (Value input : node.getInputs()) {
+    auto transpose = definingNode(input, "Transpose");
+    Value before = transpose ? untransposed(input, perm) : Value();
+    if (!axis || !before)
+      return false;
+    inputs.push_back(before);
+  }
+  transposeResults(node, rebuild(node, inputs, withInt(node, "axis", perm[*axis])),
+                   perm);
+  return true;
+}
+
+bool Simplifier::sinkTranspose(onnx::NodeOp node) {
+  static const llvm::StringSet<> elementwise = {
+      "Abs", "Add", "And", "Cast", "Clip", "Cos", "Div", "Equal", "Erf", "Exp",
+      "Gelu", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "Log", "Max",
+      "Min", "Mul", "Neg", "Not", "Or", "Pow", "Reciprocal", "Relu", "Sigmoid",
+      "Sign", "Sin", "Softplus", "Sqrt", "Sub", "Tanh", "Where"};
+  if (!node.getDomain().empty() || node->getNumRegions() != 0)
+    return false;
+  SmallVector<int64_t> perm;
+  for (Value input : node.getInputs()) {
+    auto transpose = definingNode(input, "Transpose");
+    if (!transpose)
+      continue;
+    // Where others read it too, moving it would double it.
+    if (!llvm::all_of(input.getUsers(),
+                      [&](Operation *user) { return user == node; }))
+      return false;
+    perm = transposePermutation(transpose);
+    break;
+  }
+  if (perm.empty())
+    return false;
+  StringRef type = node.getOpType();
+  if (elementwise.contains(type))
+    return sinkThroughElementwise(node, perm);
+  bool first = static_cast<bool>(definingNode(node.getInputs()[0], "Transpose"));
+  if (type == "Split" && first)
+    return sinkThroughSplit(node, perm);
+  if (type == "Slice" && first)
+    return sinkThroughSlice(node, perm);
+  return type == "Concat" && sinkThroughConcat(node, perm);
+}
+
+void Simplifier::run(Block &block) {
+  for (Operation &op : llvm::make_early_inc_range(block)) {
+    for (Region &region : op.getRegions())
+      for (Block &body : region)
+        run(body);
+    auto node = dyn_cast<onnx::NodeOp>(op);
+    if (!node || node.getInputs().empty())
+      continue;
+    if (spell(node) || sinkTranspose(node) || mergeWithProducer(node, b))
+      node.erase();
+  }
+}
+
+namespace {
+struct Simplify : ssmc::impl::OnnxSimplifyBase<Simplify> {
+  void runOnOperation() override {
+    ModuleOp module = getOperation();
+    for (auto function : module.getOps<func::FuncOp>()) {
+      if (!function.isPublic() || function.isExternal())
+        continue;
+      Block &body = function.getBody().front();
+      Simplifier(&getContext()).run(body);
+      eraseDead(body);
+      ShapeInference inference(module);
+      if (failed(inference.run(function)))
+        return signalPassFailure();
+    }
+  }
+};
+} // namespace

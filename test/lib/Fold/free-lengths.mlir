@@ -1,0 +1,51 @@
+// RUN: ssm-opt %s "--onnx-free-lengths=dims=x:0=B,x:1=L" --onnx-fold --split-input-file --verify-diagnostics | FileCheck %s
+
+// Targets of Reshape and the trim of a padded convolution follow the length;
+// a constant that repeats one value along it shrinks.
+// CHECK-DAG: #[[OUT:.*]] = affine_map<()[s0, s1] -> (s0, s1, 6)>
+// CHECK: func.func @forward
+// CHECK-SAME: -> (tensor<?x?x6xf32, #onnx.dims<["B", "L"], #[[OUT]]>>
+// CHECK-NOT: 24
+// CHECK: return
+func.func @forward(%x: tensor<2x24x6xf32> {onnx.name = "x"}) -> (tensor<2x24x6xf32> {onnx.name = "y"}) {
+  %heads = onnx.constant dense<[2, 24, 2, 3]> : tensor<4xi64>
+  %0 = onnx.node "Reshape"(%x, %heads) version 20 : (tensor<2x24x6xf32>, tensor<4xi64>) -> tensor<2x24x2x3xf32>
+  %ones = onnx.constant dense<1.0> : tensor<2x24x1x3xf32>
+  %1 = onnx.node "Add"(%0, %ones) version 20 : (tensor<2x24x2x3xf32>, tensor<2x24x1x3xf32>) -> tensor<2x24x2x3xf32>
+  %whole = onnx.constant dense<[2, 24, 6]> : tensor<3xi64>
+  %2 = onnx.node "Reshape"(%1, %whole) version 20 : (tensor<2x24x2x3xf32>, tensor<3xi64>) -> tensor<2x24x6xf32>
+  %pads = onnx.constant dense<[0, 3, 0, 0, 0, 0]> : tensor<6xi64>
+  %3 = onnx.node "Pad"(%2, %pads) version 20 : (tensor<2x24x6xf32>, tensor<6xi64>) -> tensor<2x27x6xf32>
+  %from = onnx.constant dense<0> : tensor<1xi64>
+  %to = onnx.constant dense<24> : tensor<1xi64>
+  %axis = onnx.constant dense<1> : tensor<1xi64>
+  %4 = onnx.node "Slice"(%3, %from, %to, %axis) version 20 : (tensor<2x27x6xf32>, tensor<1xi64>, tensor<1xi64>, tensor<1xi64>) -> tensor<2x24x6xf32>
+  return %4 : tensor<2x24x6xf32>
+}
+
+// -----
+
+// A table of positions fixes the length, and the node that reads it is named.
+func.func @table(%x: tensor<1x3x2xf32> {onnx.name = "x"}) -> tensor<1x3x2xf32> {
+  %positions = onnx.constant dense<[[[0.0], [1.0], [2.0]]]> : tensor<1x3x1xf32>
+  // expected-error @below {{dimension 1 of its result is fixed to 3 by a constant of the traced size, so --dim x:0=B, --dim x:1=L cannot be met}}
+  %0 = onnx.node "Add"(%x, %positions) version 20 : (tensor<1x3x2xf32>, tensor<1x3x1xf32>) -> tensor<1x3x2xf32>
+  return %0 : tensor<1x3x2xf32>
+}
+
+// -----
+
+// A token by its number from the front; the last one is written -1.
+func.func @token(%x: tensor<1x3x2xf32> {onnx.name = "x"}) -> tensor<1x2xf32> {
+  %last = onnx.constant dense<2> : tensor<i64>
+  // expected-error @below {{reads position 2 of the traced sequence or batch}}
+  %0 = onnx.node "Gather"(%x, %last) version 20 attrs {axis = 1 : i64} : (tensor<1x3x2xf32>, tensor<i64>) -> tensor<1x2xf32>
+  return %0 : tensor<1x2xf32>
+}
+
+// -----
+
+// expected-error @below {{--dim x:0=B: the model has no input 'x'}}
+func.func @nameless(%y: tensor<1x3x2xf32> {onnx.name = "y"}) -> tensor<1x3x2xf32> {
+  return %y : tensor<1x3x2xf32>
+}
