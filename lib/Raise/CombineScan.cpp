@@ -30,6 +30,10 @@ int64_t product(ArrayRef<int64_t> extents) {
   return result;
 }
 
+/// What a comparison showed. Where a piece cannot be computed at a length of
+/// three, it is tried at the traced one.
+enum class Answer { Unknown, Wrong, Right };
+
 /// Pieces of a graph that map tokens to tokens, evaluated in mixer layouts.
 class Pieces {
 public:
@@ -100,6 +104,13 @@ public:
     return all;
   }
 
+  bool holds(llvm::function_ref<Answer(int64_t)> compare) const {
+    for (int64_t time : lengths())
+      if (Answer answer = compare(time); answer != Answer::Unknown)
+        return answer == Answer::Right;
+    return false;
+  }
+
   const Problem &problem;
   int64_t channels;
 };
@@ -118,8 +129,8 @@ public:
 
 private:
   bool tryFrontier(ArrayRef<Value> frontier);
-  bool check(int64_t time);
-  bool readA(int64_t time);
+  Answer check(int64_t time);
+  Answer readA(int64_t time);
 
   const Pieces &pieces;
   const Problem &problem;
@@ -129,7 +140,7 @@ private:
 
 /// A at one token: the exponent where delta is one. Taken from in front of the
 /// exponential where that is the last node, else as a logarithm.
-bool Discretisation::readA(int64_t time) {
+Answer Discretisation::readA(int64_t time) {
   Tensor ones(problem.elementType(delta->value), pieces.shape(*delta, time));
   for (double &value : ones.mutableFloats())
     value = 1;
@@ -144,16 +155,18 @@ bool Discretisation::readA(int64_t time) {
   FailureOr<SmallVector<Tensor>> result =
       pieces.run({&source}, {{&*delta, ones}}, time);
   if (failed(result))
-    return false;
+    return Answer::Unknown;
   const Tensor &exponent = result->front();
   A = Tensor(exponent.getElementType(), {pieces.channels, states});
   auto values = A.mutableFloats();
   for (int64_t i = 0, e = A.getNumElements(); i < e; ++i)
     values[i] = isLog ? std::log(exponent.floats()[i]) : exponent.floats()[i];
-  return llvm::all_of(A.floats(), [](double v) { return std::isfinite(v); });
+  bool finite =
+      llvm::all_of(A.floats(), [](double v) { return std::isfinite(v); });
+  return finite ? Answer::Right : Answer::Wrong;
 }
 
-bool Discretisation::check(int64_t time) {
+Answer Discretisation::check(int64_t time) {
   for (uint64_t seed : {1, 2, 3}) {
     Random random(seed);
     // Steps around one half, then from tiny to large.
@@ -170,7 +183,7 @@ bool Discretisation::check(int64_t time) {
     FailureOr<SmallVector<Tensor>> result = pieces.run(
         {&a, &u}, {{&*delta, steps}, {&*x, xs}, {&*B, bs}}, time);
     if (failed(result))
-      return false;
+      return Answer::Unknown;
     Tensor decay(steps.getElementType(), (*result)[0].getShape());
     Tensor drive(steps.getElementType(), (*result)[1].getShape());
     auto decays = decay.mutableFloats(), drives = drive.mutableFloats();
@@ -185,9 +198,9 @@ bool Discretisation::check(int64_t time) {
         }
     if (!(deviation((*result)[0], decay) <= kTolerance) ||
         !(deviation((*result)[1], drive) <= kTolerance))
-      return false;
+      return Answer::Wrong;
   }
-  return true;
+  return Answer::Right;
 }
 
 bool Discretisation::tryFrontier(ArrayRef<Value> frontier) {
@@ -215,9 +228,11 @@ bool Discretisation::tryFrontier(ArrayRef<Value> frontier) {
     if (!x || !B || pieces.width(x->value) != pieces.channels ||
         pieces.width(B->value) != states)
       continue;
-    for (int64_t time : pieces.lengths())
-      if (readA(time) && check(time))
-        return true;
+    if (pieces.holds([&](int64_t time) {
+          Answer read = readA(time);
+          return read == Answer::Right ? check(time) : read;
+        }))
+      return true;
   }
   return false;
 }
@@ -266,7 +281,7 @@ public:
 
 private:
   bool findGate(ArrayRef<Value> others);
-  bool check(int64_t time);
+  Answer check(int64_t time);
 
   const Pieces &pieces;
   const Problem &problem;
@@ -274,7 +289,7 @@ private:
   Role y, x;
 };
 
-bool Epilogue::check(int64_t time) {
+Answer Epilogue::check(int64_t time) {
   Type type = problem.elementType(y.value);
   auto run = [&](const Tensor &ys, const Tensor &xs, const Tensor &zs) {
     Pieces::Inputs inputs{{&y, ys}, {&x, xs}};
@@ -291,13 +306,13 @@ bool Epilogue::check(int64_t time) {
   };
   FailureOr<SmallVector<Tensor>> skip = run(filled(0), filled(1), filled(1));
   if (failed(skip))
-    return false;
+    return Answer::Unknown;
   D = Tensor(type, {pieces.channels});
   bool none = true;
   for (int64_t d = 0; d < pieces.channels; ++d) {
     double value = skip->front().floats()[d] / (z ? silu(1) : 1);
     if (!std::isfinite(value))
-      return false;
+      return Answer::Wrong;
     D.mutableFloats()[d] = value;
     none &= value == 0;
   }
@@ -309,7 +324,7 @@ bool Epilogue::check(int64_t time) {
     Tensor zs = random.normals(type, shape, scale);
     FailureOr<SmallVector<Tensor>> result = run(ys, xs, zs);
     if (failed(result))
-      return false;
+      return Answer::Unknown;
     Tensor expected(type, shape);
     auto values = expected.mutableFloats();
     for (int64_t i = 0, e = expected.getNumElements(); i < e; ++i)
@@ -317,11 +332,11 @@ bool Epilogue::check(int64_t time) {
                    D.floats()[i % pieces.channels] * xs.floats()[i]) *
                   (z ? silu(zs.floats()[i]) : 1);
     if (!(deviation(result->front(), expected) <= kTolerance))
-      return false;
+      return Answer::Wrong;
   }
   if (none)
     D = Tensor();
-  return true;
+  return Answer::Right;
 }
 
 bool Epilogue::find(Value exitValue, ArrayRef<Value> others) {
@@ -347,8 +362,7 @@ bool Epilogue::findGate(ArrayRef<Value> others) {
       frontier.push_back(value);
   }
   auto fits = [&] {
-    return llvm::any_of(pieces.lengths(),
-                        [&](int64_t time) { return check(time); });
+    return pieces.holds([&](int64_t time) { return check(time); });
   };
   z.reset();
   if (frontier.empty())

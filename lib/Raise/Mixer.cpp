@@ -11,14 +11,17 @@ namespace ssmc {
 double deviation(const Tensor &a, const Tensor &b) {
   if (a.isNull() || b.isNull() || a.getShape() != b.getShape())
     return INFINITY;
-  double largest = 0, difference = 0;
-  for (int64_t i = 0, e = a.getNumElements(); i < e; ++i) {
-    double x = a.at(i), y = b.at(i);
-    if (!std::isfinite(x) || !std::isfinite(y))
-      return INFINITY;
+  if (!a.isFloat() || !b.isFloat())
+    return INFINITY;
+  double largest = 0, difference = 0, sum = 0;
+  ArrayRef<double> xs = a.floats(), ys = b.floats();
+  for (auto [x, y] : llvm::zip_equal(xs, ys)) {
     largest = std::max(largest, std::fabs(x));
     difference = std::max(difference, std::fabs(x - y));
+    sum += (x - x) + (y - y); // not a number where one is not finite
   }
+  if (!(sum == 0))
+    return INFINITY;
   if (difference == 0)
     return 0;
   return largest == 0 ? INFINITY : difference / largest;

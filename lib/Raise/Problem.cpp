@@ -2,16 +2,9 @@
 
 #include "lib/Raise/Problem.h"
 
-#include <cmath>
-
 using namespace mlir;
 
 namespace ssmc {
-
-double Random::normal() {
-  double radius = std::sqrt(-2 * std::log(1 - uniform()));
-  return radius * std::cos(6.283185307179586 * uniform());
-}
 
 Tensor Random::normals(Type type, ArrayRef<int64_t> shape, double scale) {
   Tensor tensor(type, shape);

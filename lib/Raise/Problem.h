@@ -5,8 +5,6 @@
 #include "lib/Eval/Evaluator.h"
 #include "lib/Raise/Region.h"
 
-#include <random>
-
 namespace ssmc {
 
 /// Values of a region's frontier.
@@ -15,16 +13,29 @@ using Assignment = llvm::SmallDenseMap<mlir::Value, Tensor>;
 /// Deterministic random numbers.
 class Random {
 public:
-  explicit Random(uint64_t seed) : engine(seed) {}
+  explicit Random(uint64_t seed) : state(seed) {}
   /// Uniform in [0, 1).
-  double uniform() { return (engine() >> 11) * 0x1.0p-53; }
-  double normal();
+  double uniform() { return (next() >> 11) * 0x1.0p-53; }
+  /// Near enough: the sum of four uniform numbers, of deviation 1.
+  double normal() {
+    uint64_t bits = next();
+    int64_t sum = (bits & 0xffff) + (bits >> 16 & 0xffff) +
+                  (bits >> 32 & 0xffff) + (bits >> 48);
+    return (sum - 131070) * 2.6429e-5;
+  }
   Tensor normals(mlir::Type type, llvm::ArrayRef<int64_t> shape, double scale);
   Tensor uniforms(mlir::Type type, llvm::ArrayRef<int64_t> shape, double low,
                   double high);
 
 private:
-  std::mt19937_64 engine;
+  /// SplitMix64.
+  uint64_t next() {
+    uint64_t z = state += 0x9e3779b97f4a7c15;
+    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
+    z = (z ^ z >> 27) * 0x94d049bb133111eb;
+    return z ^ z >> 31;
+  }
+  uint64_t state;
 };
 
 class Problem {

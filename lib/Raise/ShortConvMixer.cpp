@@ -168,6 +168,7 @@ void proposeShortConvs(const Problem &problem, MixerList &mixers) {
     if (biased)
       mixer->bias = bias;
     mixers.push_back(std::move(mixer));
+    return;
   }
 }
 
@@ -235,16 +236,28 @@ std::unique_ptr<Mixer> ShortConvMixer::combine(const Problem &problem,
     auto view = View::make(*axes, true, {}, {unsigned(rest.size())});
     if (!view || view->getShape() != exit->getShape())
       break;
+    // A map from token to token: three tokens show it, where it has no constant
+    // of the sequence's length.
+    std::optional<View> source, target;
     auto run = [&](const Tensor &v) -> FailureOr<Tensor> {
       Assignment assignment;
-      assignment[from] = exit->invert(v);
+      assignment[from] = source->invert(v);
       FailureOr<SmallVector<Tensor>> y = problem.evaluate({next}, assignment);
       if (failed(y) || !y->front().isFloat() ||
-          y->front().getShape() != ArrayRef<int64_t>(view->valueShape()))
+          y->front().getShape() != ArrayRef<int64_t>(target->valueShape()))
         return failure();
-      return view->apply(y->front());
+      return target->apply(y->front());
     };
-    FailureOr<Tensor> still = run(Tensor(type, exit->getShape()));
+    FailureOr<Tensor> still = failure();
+    for (bool shorter : {true, false}) {
+      int64_t time = shorter ? 3 : problem.analysis.getLength();
+      source = shorter ? exit->resized(problem.analysis.getBatch(), time) : exit;
+      target = shorter ? view->resized(problem.analysis.getBatch(), time) : view;
+      if (source && target)
+        still = run(Tensor(type, source->getShape()));
+      if (succeeded(still))
+        break;
+    }
     if (failed(still))
       break;
     // Either a bias is added, or the activation applied, over the one so far.
@@ -264,7 +277,7 @@ std::unique_ptr<Mixer> ShortConvMixer::combine(const Problem &problem,
       bool right = true;
       for (uint64_t seed : {1, 2, 3}) {
         Random random(seed);
-        Tensor v = random.normals(type, exit->getShape(), seed == 3 ? 20 : 1);
+        Tensor v = random.normals(type, source->getShape(), seed == 3 ? 20 : 1);
         FailureOr<Tensor> y = run(v);
         if (failed(y)) {
           right = false;
@@ -276,6 +289,8 @@ std::unique_ptr<Mixer> ShortConvMixer::combine(const Problem &problem,
           expected.mutableFloats()[i] = silus ? silu(value) : value;
         }
         right &= deviation(*y, expected) <= 1e-9;
+        if (!right)
+          break;
       }
       if (!right)
         continue;

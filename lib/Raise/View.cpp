@@ -143,12 +143,15 @@ Tensor permute(const Tensor &tensor, ArrayRef<unsigned> perm) {
   }
   Tensor out(tensor.getElementType(), shape);
   int64_t count = out.getNumElements();
+  // Rows along the last axis, counting the other axes like an odometer.
+  int64_t row = shape.back(), step = steps.back();
   SmallVector<int64_t> index(shape.size(), 0);
   int64_t from = 0;
   auto run = [&](auto source, auto target) {
-    for (int64_t i = 0; i < count; ++i) {
-      target[i] = source[from];
-      for (int64_t d = int64_t(shape.size()) - 1; d >= 0; --d) {
+    for (int64_t i = 0; i < count; i += row) {
+      for (int64_t j = 0; j < row; ++j)
+        target[i + j] = source[from + j * step];
+      for (int64_t d = int64_t(shape.size()) - 2; d >= 0; --d) {
         from += steps[d];
         if (++index[d] < shape[d])
           break;
