@@ -30,7 +30,8 @@ namespace {
 /// Collects what an OpBuilder makes.
 struct Recorder : OpBuilder::Listener {
   void notifyOperationInserted(Operation *op, OpBuilder::InsertPoint) override {
-    written.push_back(op);
+    if (isa_and_nonnull<func::FuncOp>(op->getParentOp())) // no nested ops
+      written.push_back(op);
   }
   SmallVector<Operation *> written;
 };
@@ -109,6 +110,15 @@ void SsmRaisePass::replace(const Raise &raise, const Problem &problem) {
   builder.setInsertionPoint(last);
   GraphWriter writer(builder, region.exit.getLoc(), problem.analysis);
   FailureOr<SmallVector<Value>> values = raise.mixer->emit(writer);
+  SmallVector<Value> roots{region.exit};
+  llvm::append_range(roots, region.states);
+  // A graph may fix an extent on the way that is free at its inputs.
+  if (succeeded(values))
+    for (auto [from, to] : llvm::zip(roots, *values))
+      if (from.getType() != to.getType()) {
+        values = failure();
+        break;
+      }
   Verdict verdict;
   if (succeeded(values)) {
     auto it = verdicts.find(raise.structure);
@@ -154,12 +164,8 @@ void SsmRaisePass::replace(const Raise &raise, const Problem &problem) {
     return note(entry);
   }
 
-  SmallVector<Value> roots{region.exit};
-  llvm::append_range(roots, region.states);
-  for (auto [from, to] : llvm::zip(roots, *values)) {
-    to.setType(from.getType());
+  for (auto [from, to] : llvm::zip(roots, *values))
     from.replaceAllUsesWith(to);
-  }
   int64_t left = llvm::count_if(recorder.written, [](Operation *op) {
     return !isa<onnx::ConstantOp, arith::ConstantOp, onnx::SymbolOp,
                 tensor::EmptyOp, linalg::FillOp>(op);
