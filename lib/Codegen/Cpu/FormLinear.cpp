@@ -1,0 +1,374 @@
+//===- FormLinear.cpp - ssm-form-linear -----------------------------------===//
+//
+// Two rewrites on tensors:
+//
+// 1. A contraction of x[m..., k] with a constant matrix, into a zero
+//    destination, becomes ssm.linear on x with its leading dimensions
+//    collapsed and the constant packed into panels. The pack is of a constant,
+//    so that it is carried out when the weights are written.
+// 2. An elementwise op that is the only user of an ssm.linear is drawn into its
+//    region, when its other operands are whole rows, one row or scalars.
+//
+// Run before and after the fusion of elementwise ops: before, so that no
+// product is drawn into something else; after, because `x * sigmoid(x)` uses
+// the sum twice until it is one op.
+//
+//===----------------------------------------------------------------------===//
+
+#include "dialects/ssm/SsmOps.h"
+#include "lib/Codegen/Cpu/CpuPasses.h"
+#include "lib/Codegen/CpuTarget.h"
+
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Linalg/IR/LinalgInterfaces.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/IRMapping.h"
+#include "mlir/IR/ImplicitLocOpBuilder.h"
+#include "mlir/IR/Matchers.h"
+
+namespace ssmc {
+#define GEN_PASS_DEF_SSMFORMLINEAR
+#include "lib/Codegen/Cpu/CpuPasses.h.inc"
+} // namespace ssmc
+
+using namespace mlir;
+using namespace ssmc;
+
+namespace {
+
+bool isF32Tensor(Value v) {
+  auto type = dyn_cast<RankedTensorType>(v.getType());
+  return type && type.getElementType().isF32();
+}
+
+bool isZero(Value v) {
+  if (auto fill = v.getDefiningOp<linalg::FillOp>())
+    v = fill.getInputs()[0];
+  return matchPattern(v, m_AnyZeroFloat());
+}
+
+// A constant matrix and whether it is used transposed.
+struct Weight {
+  Value constant;
+  bool transposed = false;
+};
+
+// Whether `generic` only copies its one input, and how it permutes it.
+bool isTransposition(linalg::GenericOp generic) {
+  if (generic.getNumDpsInputs() != 1 || generic.getNumDpsInits() != 1 ||
+      !generic.getRegion().hasOneBlock())
+    return false;
+  Block &body = generic.getRegion().front();
+  AffineMap in = generic.getIndexingMapsArray()[0];
+  AffineMap out = generic.getIndexingMapsArray()[1];
+  return body.getTerminator()->getOperand(0) == body.getArgument(0) &&
+         in.isPermutation() && out.isPermutation() && in.getNumDims() == 2 &&
+         in != out;
+}
+
+std::optional<Weight> findWeight(Value v) {
+  Weight weight{v, false};
+  while (true) {
+    Value source;
+    if (auto transpose = weight.constant.getDefiningOp<linalg::TransposeOp>()) {
+      if (transpose.getPermutation() == ArrayRef<int64_t>{1, 0})
+        source = transpose.getInput();
+    } else if (auto generic =
+                   weight.constant.getDefiningOp<linalg::GenericOp>()) {
+      if (isTransposition(generic))
+        source = generic.getDpsInputs()[0];
+    }
+    if (!source)
+      break;
+    weight = {source, !weight.transposed};
+  }
+  auto type = dyn_cast<RankedTensorType>(weight.constant.getType());
+  if (!weight.constant.getDefiningOp<arith::ConstantOp>() || !type ||
+      type.getRank() != 2 || !type.hasStaticShape())
+    return std::nullopt;
+  return weight;
+}
+
+// One group of all leading dimensions, then the last.
+SmallVector<ReassociationIndices> rowsAndColumns(int64_t rank) {
+  SmallVector<ReassociationIndices> groups(2);
+  for (int64_t d = 0; d + 1 < rank; ++d)
+    groups[0].push_back(d);
+  groups[1].push_back(rank - 1);
+  return groups;
+}
+
+// x[m..., k] as a matrix.
+Value collapseRows(ImplicitLocOpBuilder &b, Value x) {
+  auto type = cast<RankedTensorType>(x.getType());
+  if (type.getRank() == 2)
+    return x;
+  if (type.getRank() > 2)
+    return tensor::CollapseShapeOp::create(b, x,
+                                           rowsAndColumns(type.getRank()));
+  auto row =
+      RankedTensorType::get({1, type.getDimSize(0)}, type.getElementType());
+  return tensor::ExpandShapeOp::create(b, row, x,
+                                       ArrayRef<ReassociationIndices>{{0, 1}});
+}
+
+// The extents of `like` but the last.
+SmallVector<OpFoldResult> leadingSizes(ImplicitLocOpBuilder &b, Value like) {
+  SmallVector<OpFoldResult> sizes;
+  int64_t rank = cast<RankedTensorType>(like.getType()).getRank();
+  for (int64_t d = 0; d + 1 < rank; ++d)
+    sizes.push_back(tensor::getMixedSize(b, b.getLoc(), like, d));
+  return sizes;
+}
+
+// The inverse of collapseRows.
+Value expandRows(ImplicitLocOpBuilder &b, Value matrix, RankedTensorType type,
+                 SmallVector<OpFoldResult> sizes) {
+  if (type.getRank() == 2)
+    return matrix;
+  if (type.getRank() == 1)
+    return tensor::CollapseShapeOp::create(
+        b, matrix, ArrayRef<ReassociationIndices>{{0, 1}});
+  sizes.push_back(b.getIndexAttr(type.getShape().back()));
+  return tensor::ExpandShapeOp::create(b, type, matrix,
+                                       rowsAndColumns(type.getRank()), sizes);
+}
+
+ssm::LinearOp makeLinear(ImplicitLocOpBuilder &b, Value x, Value w,
+                         ValueRange extras, int64_t columns) {
+  Value rows = b.createOrFold<tensor::DimOp>(x, 0);
+  auto xType = cast<RankedTensorType>(x.getType());
+  auto type = RankedTensorType::get({xType.getDimSize(0), columns},
+                                    xType.getElementType());
+  SmallVector<Value> dynamic;
+  if (type.isDynamicDim(0))
+    dynamic.push_back(rows);
+  Value out = tensor::EmptyOp::create(b, type, dynamic);
+  return ssm::LinearOp::create(b, TypeRange(type), x, w, extras, out);
+}
+
+//===----------------------------------------------------------------------===//
+// Contraction -> ssm.linear
+//===----------------------------------------------------------------------===//
+
+void formLinear(linalg::LinalgOp op, const CpuTarget &target) {
+  if (!linalg::isaContractionOpInterface(op) || !op.hasPureTensorSemantics() ||
+      !llvm::all_of(op->getOperands(), isF32Tensor) ||
+      !isZero(op.getDpsInits()[0]))
+    return;
+  FailureOr<linalg::ContractionDimensions> dims =
+      linalg::inferContractionDims(op);
+  if (failed(dims) || !dims->batch.empty() || dims->k.size() != 1)
+    return;
+  SmallVector<AffineMap> maps = op.getIndexingMapsArray();
+  for (unsigned side : {1u, 0u}) {
+    std::optional<Weight> weight = findWeight(op.getDpsInputs()[side]);
+    const auto &columnDims = side ? dims->n : dims->m;
+    if (!weight || columnDims.size() != 1)
+      continue;
+    MLIRContext *context = op.getContext();
+    AffineExpr n = getAffineDimExpr(columnDims[0], context);
+    AffineExpr k = getAffineDimExpr(dims->k[0], context);
+    ArrayRef<AffineExpr> w = maps[side].getResults();
+    ArrayRef<AffineExpr> x = maps[1 - side].getResults();
+    ArrayRef<AffineExpr> y = maps[2].getResults();
+    if (w.size() != 2 || x.empty() || x.back() != k || y.empty() ||
+        y.back() != n || x.drop_back() != y.drop_back())
+      continue;
+    bool columnsFirst = (w[0] == n) != weight->transposed;
+
+    ImplicitLocOpBuilder b(op.getLoc(), op);
+    auto source = cast<RankedTensorType>(weight->constant.getType());
+    int64_t columns = source.getDimSize(columnsFirst ? 0 : 1);
+    int64_t depth = source.getDimSize(columnsFirst ? 1 : 0);
+    int64_t width = columns <= target.lanes ? target.lanes : 2 * target.lanes;
+    int64_t panels = llvm::divideCeil(columns, width);
+    Value packed = tensor::EmptyOp::create(
+        b, ArrayRef<int64_t>{panels, depth, width}, b.getF32Type());
+    std::optional<Value> padding;
+    if (columns % width)
+      padding = arith::ConstantOp::create(b, b.getF32FloatAttr(0.0));
+    packed =
+        linalg::PackOp::create(
+            b, weight->constant, packed,
+            ArrayRef<int64_t>{columnsFirst ? 0 : 1},
+            ArrayRef<OpFoldResult>{b.getIndexAttr(width)}, padding,
+            columnsFirst ? ArrayRef<int64_t>{0, 1} : ArrayRef<int64_t>{1, 0})
+            ->getResult(0);
+    Value original = op.getDpsInputs()[1 - side];
+    auto linear = makeLinear(b, collapseRows(b, original), packed, {}, columns);
+    {
+      OpBuilder::InsertionGuard guard(b);
+      Block *body = b.createBlock(&linear.getEpilogue());
+      Value sum = body->addArgument(b.getF32Type(), op.getLoc());
+      ssm::YieldOp::create(b, sum);
+    }
+    auto type = cast<RankedTensorType>(op->getResult(0).getType());
+    op->getResult(0).replaceAllUsesWith(
+        expandRows(b, linear->getResult(0), type, leadingSizes(b, original)));
+    op->erase();
+    return;
+  }
+}
+
+//===----------------------------------------------------------------------===//
+// Elementwise user -> region
+//===----------------------------------------------------------------------===//
+
+// What an operand of the elementwise op becomes.
+enum class Role { Sum, Rows, Row, Scalar, Other };
+
+// Extents of a map's results: all of them the loops in order, only the last,
+// or none, with zeros for dimensions of extent one.
+Role classify(AffineMap map, Value operand) {
+  auto type = dyn_cast<RankedTensorType>(operand.getType());
+  if (!type || !type.getElementType().isF32())
+    return Role::Other;
+  if (map.isIdentity())
+    return Role::Rows;
+  AffineExpr last = getAffineDimExpr(map.getNumDims() - 1, map.getContext());
+  auto isRepeated = [](AffineExpr e) {
+    auto constant = dyn_cast<AffineConstantExpr>(e);
+    return constant && constant.getValue() == 0;
+  };
+  ArrayRef<AffineExpr> results = map.getResults();
+  if (llvm::all_of(results, isRepeated))
+    return Role::Scalar;
+  if (results.back() == last && llvm::all_of(results.drop_back(), isRepeated))
+    return Role::Row;
+  return Role::Other;
+}
+
+// A row as a vector, a scalar as a value of its element type.
+Value shrink(ImplicitLocOpBuilder &b, Value operand, Role role) {
+  auto type = cast<RankedTensorType>(operand.getType());
+  if (role == Role::Rows)
+    return collapseRows(b, operand);
+  if (role == Role::Row) {
+    if (type.getRank() == 1)
+      return operand;
+    ReassociationIndices all =
+        llvm::to_vector(llvm::seq<int64_t>(0, type.getRank()));
+    return tensor::CollapseShapeOp::create(b, operand,
+                                           ArrayRef<ReassociationIndices>{all});
+  }
+  SmallVector<Value> zeros(type.getRank(),
+                           arith::ConstantIndexOp::create(b, 0));
+  return b.createOrFold<tensor::ExtractOp>(operand, zeros);
+}
+
+// The elementwise op that alone uses the rows `value`, if it can be drawn in.
+linalg::GenericOp findUser(Value value, SmallVectorImpl<Role> &roles) {
+  if (value.use_empty())
+    return {};
+  auto user = dyn_cast<linalg::GenericOp>(*value.user_begin());
+  if (!user || user.getNumDpsInits() != 1 || !user.hasPureTensorSemantics() ||
+      user.getNumParallelLoops() != user.getNumLoops() ||
+      !llvm::all_equal(value.getUsers()) || !isF32Tensor(user->getResult(0)) ||
+      !user.getIndexingMapsArray().back().isIdentity())
+    return {};
+  Block &body = user.getRegion().front();
+  if (!body.getArguments().back().use_empty() || user.getDpsInits()[0] == value)
+    return {};
+  for (Operation &op : body.without_terminator())
+    if (op.getNumRegions() || !isMemoryEffectFree(&op) ||
+        isa<linalg::IndexOp>(op))
+      return {};
+  for (OpOperand *input : user.getDpsInputOperands()) {
+    Role role = classify(user.getMatchingIndexingMap(input), input->get());
+    if (role == Role::Other || (input->get() == value && role != Role::Rows))
+      return {};
+    roles.push_back(input->get() == value ? Role::Sum : role);
+  }
+  return user;
+}
+
+bool absorbUser(ssm::LinearOp linear) {
+  Value rows = linear->getResult(0);
+  if (rows.hasOneUse())
+    if (isa<tensor::ExpandShapeOp, tensor::CollapseShapeOp>(*rows.user_begin()))
+      rows = rows.user_begin()->getResult(0);
+  auto rowsType = cast<RankedTensorType>(rows.getType());
+  auto matrix = cast<RankedTensorType>(linear.getOut().getType());
+  // Between the product and its user, only what expandRows makes.
+  if (rowsType.getShape().back() != matrix.getShape().back())
+    return false;
+  SmallVector<Role> roles;
+  linalg::GenericOp user = findUser(rows, roles);
+  if (!user)
+    return false;
+
+  ImplicitLocOpBuilder b(user.getLoc(), user);
+  SmallVector<Value> extras(linear.getExtras()), operands;
+  for (auto [operand, role] : llvm::zip(user.getDpsInputs(), roles)) {
+    operands.push_back(role == Role::Sum ? Value() : shrink(b, operand, role));
+    if (role == Role::Rows || role == Role::Row)
+      extras.push_back(operands.back());
+  }
+  auto fused = makeLinear(b, linear.getX(), linear.getW(), extras,
+                          matrix.getShape().back());
+  fused.getEpilogue().takeBody(linear.getEpilogue());
+  Block &body = fused.getEpilogue().front();
+  Operation *yield = body.getTerminator();
+  Block &drawn = user.getRegion().front();
+  IRMapping map;
+  for (auto [i, role] : llvm::enumerate(roles)) {
+    Value argument = operands[i];
+    if (role == Role::Sum)
+      argument = yield->getOperand(0);
+    else if (role != Role::Scalar)
+      argument = body.addArgument(b.getF32Type(), user.getLoc());
+    map.map(drawn.getArgument(i), argument);
+  }
+  {
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPoint(yield);
+    for (Operation &op : drawn.without_terminator())
+      b.clone(op, map);
+  }
+  yield->setOperand(0,
+                    map.lookupOrDefault(drawn.getTerminator()->getOperand(0)));
+  auto type = cast<RankedTensorType>(user->getResult(0).getType());
+  auto expand = rows.getDefiningOp<tensor::ExpandShapeOp>();
+  SmallVector<OpFoldResult> sizes;
+  if (expand)
+    sizes = expand.getMixedOutputShape();
+  if (!sizes.empty())
+    sizes.pop_back();
+  Value result = expandRows(b, fused->getResult(0), type, sizes);
+  user->getResult(0).replaceAllUsesWith(result);
+  user->erase();
+  if (rows != linear->getResult(0))
+    rows.getDefiningOp()->erase();
+  linear->erase();
+  return true;
+}
+
+struct FormLinear : ssmc::impl::SsmFormLinearBase<FormLinear> {
+  using SsmFormLinearBase::SsmFormLinearBase;
+  void runOnOperation() override {
+    FailureOr<CpuTarget> target = CpuTarget::get(cpu);
+    if (failed(target)) {
+      getOperation().emitError("unknown CPU '") << cpu << "'";
+      return signalPassFailure();
+    }
+    SmallVector<linalg::LinalgOp> products;
+    getOperation().walk([&](linalg::LinalgOp op) { products.push_back(op); });
+    for (linalg::LinalgOp op : products)
+      formLinear(op, *target);
+    SmallVector<ssm::LinearOp> linears;
+    bool changed = true;
+    while (changed) {
+      changed = false;
+      linears.clear();
+      getOperation().walk([&](ssm::LinearOp op) {
+        if (op->getNumResults() == 1)
+          linears.push_back(op);
+      });
+      for (ssm::LinearOp op : linears)
+        changed |= absorbUser(op);
+    }
+  }
+};
+
+} // namespace
