@@ -46,6 +46,39 @@ def SsmLowerLinear : CpuPass<"ssm-lower-linear"> {
   }];
 }
 
+def SsmLowerShortConv : CpuPass<"ssm-lower-short-conv"> {
+  let summary = "Lower ssm.short_conv on buffers to a vector kernel";
+  let description = [{
+    Convolution, bias and activation in one pass over time, lanes are channels,
+    the window is carried in registers. Ops on other element types than f32, or
+    with channels that are not contiguous, are left alone.
+  }];
+}
+
+def SsmLowerScan : CpuPass<"ssm-lower-scan"> {
+  let summary = "Lower ssm.scan on buffers to a vector kernel";
+  let description = [{
+    Lanes run along the last dimension, the state is carried in registers. Along
+    the last dimension itself the scan is scalar, parallel over rows. Ops on
+    other element types than f32 are left alone.
+  }];
+}
+
+def SsmExpandMath : Pass<"ssm-expand-math"> {
+  let summary = "Expand math functions of f32 into arithmetic";
+  let description = [{
+    Scalars and vectors alike, so that loops over scalars are vectorised later.
+    Functions of other types, and those that are one instruction, stay.
+  }];
+  let options = [Option<"cpu", "cpu", "std::string", "\"host\"",
+                        "LLVM name of the CPU, or 'host'">];
+  let dependentDialects = [
+    "::mlir::arith::ArithDialect", "::mlir::math::MathDialect",
+    "::mlir::vector::VectorDialect", "::mlir::LLVM::LLVMDialect",
+    "::mlir::scf::SCFDialect"
+  ];
+}
+
 def SsmFormLinear : CpuPass<"ssm-form-linear"> {
   let summary = "Form ssm.linear of products with constant matrices";
   let description = [{

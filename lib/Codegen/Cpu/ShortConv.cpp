@@ -1,0 +1,197 @@
+//===- ShortConv.cpp - ssm-lower-short-conv -------------------------------===//
+//
+// One parallel iteration owns a cache line of neighbouring channels of one
+// batch row and walks over time with the last (W - 1) * dilation inputs in
+// registers: every input is loaded once, the window after the last step is the
+// final state, and lengths shorter than the window need no special case. A
+// window too large for the registers is a ring in a scratch.
+//
+//===----------------------------------------------------------------------===//
+
+#include "dialects/ssm/SsmOps.h"
+#include "lib/Codegen/Cpu/CpuPasses.h"
+#include "lib/Codegen/Cpu/Transpose.h"
+
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+
+namespace ssmc {
+#define GEN_PASS_DEF_SSMLOWERSHORTCONV
+#include "lib/Codegen/Cpu/CpuPasses.h.inc"
+} // namespace ssmc
+
+using namespace mlir;
+using namespace ssmc;
+
+namespace {
+
+constexpr int64_t cacheLineFloats = 16;
+// Vectors of window that registers hold beside the taps.
+constexpr int64_t maxWindow = 16;
+
+class Kernel {
+public:
+  Kernel(KernelBuilder &b, ssm::ShortConvOp op) : b(b), op(op) {
+    width = cast<MemRefType>(op.getW().getType()).getDimSize(1);
+    dilation = op.getDilation();
+    window = (width - 1) * dilation;
+    vectors = std::max<int64_t>(1, cacheLineFloats / b.target.lanes);
+    if (window * vectors > maxWindow)
+      vectors = 1;
+    inRegisters = window <= maxWindow;
+  }
+
+  void emit() {
+    int64_t lanes = b.target.lanes, block = lanes * vectors;
+    length = b.dim(op.getX(), 1);
+    Value channels = b.dim(op.getX(), 2);
+    b.parallel({b.dim(op.getX(), 0), b.ceilDiv(channels, block)},
+               [&](ValueRange index) {
+                 Value first = b.mul(index[1], block);
+                 for (int64_t v = 0; v < vectors; ++v)
+                   taps.push_back(makeScratch(width));
+                 if (!inRegisters)
+                   ring = makeScratch(window);
+                 b.branch(
+                     b.lessEqual(b.add(first, block), channels),
+                     [&] { emitBlock(index[0], first, vectors, Value()); },
+                     [&] {
+                       b.loop(first, channels, lanes, [&](Value channel) {
+                         emitBlock(
+                             index[0], channel, 1,
+                             b.min(b.sub(channels, channel), b.idx(lanes)));
+                       });
+                     });
+               });
+  }
+
+private:
+  KernelBuilder &b;
+  ssm::ShortConvOp op;
+  int64_t width, dilation, window, vectors;
+  bool inRegisters;
+  Value length, ring;
+  SmallVector<Value> taps;
+
+  Value makeScratch(int64_t rows) {
+    auto type = MemRefType::get({rows, b.target.lanes}, b.getF32Type());
+    return memref::AllocaOp::create(b, type, b.getI64IntegerAttr(64));
+  }
+
+  Value time(Value step) {
+    if (!op.getReverse())
+      return step;
+    return b.sub(b.sub(length, b.idx(1)), step);
+  }
+
+  // `count` channels from `channel`, or all the lanes of `vectors` vectors.
+  void emitBlock(Value batch, Value channel, int64_t vectors, Value count) {
+    Lanes access{b.vec(), {}}, full{b.vec(), {}};
+    if (count)
+      access = b.lanes(b.vec(), count);
+    SmallVector<Value> starts, weights, biases;
+    for (int64_t v = 0; v < vectors; ++v) {
+      starts.push_back(b.add(channel, v * b.target.lanes));
+      loadTransposed(b, {op.getW(), {}, starts[v], count, width}, taps[v], 1.0);
+      for (int64_t j = 0; j < width; ++j)
+        weights.push_back(b.load(full, taps[v], {b.idx(j), b.idx(0)}));
+      biases.push_back(op.getBias() ? b.load(access, op.getBias(), {starts[v]})
+                                    : b.splat(b.vec(), 0.0));
+    }
+    auto state = [&](Value row, int64_t v) {
+      return SmallVector<Value>{batch, row, starts[v]};
+    };
+    // One step: the inputs that the taps see, oldest first, to an output.
+    auto emitStep = [&](int64_t v, ArrayRef<Value> inputs, Value t) {
+      Value sum = biases[v];
+      for (int64_t j = 0; j < width; ++j)
+        sum = b.fma(weights[v * width + j], inputs[j], sum);
+      if (op.getActivation() == ssm::Activation::Silu)
+        sum = b.silu(sum);
+      b.store(access, sum, op.getY(), {batch, t, starts[v]});
+    };
+    if (!inRegisters)
+      return emitRing(access, state, emitStep, batch, starts[0]);
+
+    SmallVector<Value> initial;
+    for (int64_t v = 0; v < vectors; ++v)
+      for (int64_t i = 0; i < window; ++i)
+        initial.push_back(b.load(access, op.getState(), state(b.idx(i), v)));
+    ValueRange last = b.loop(
+        b.idx(0), length, 1, initial, [&](Value step, ValueRange carried) {
+          Value t = time(step);
+          SmallVector<Value> next;
+          for (int64_t v = 0; v < vectors; ++v) {
+            SmallVector<Value> seen(carried.slice(v * window, window));
+            seen.push_back(b.load(access, op.getX(), {batch, t, starts[v]}));
+            SmallVector<Value> inputs;
+            for (int64_t j = 0; j < width; ++j)
+              inputs.push_back(seen[j * dilation]);
+            emitStep(v, inputs, t);
+            next.append(seen.begin() + 1, seen.end());
+          }
+          return next;
+        });
+    for (int64_t v = 0; v < vectors; ++v)
+      for (int64_t i = 0; i < window; ++i)
+        b.store(access, last[v * window + i], op.getState(),
+                state(b.idx(i), v));
+  }
+
+  // The ring holds the input of step s - window + i in row (s + i) mod window.
+  void emitRing(Lanes access,
+                function_ref<SmallVector<Value>(Value, int64_t)> state,
+                function_ref<void(int64_t, ArrayRef<Value>, Value)> emitStep,
+                Value batch, Value channel) {
+    Lanes full{b.vec(), {}};
+    Value zero = b.idx(0);
+    b.loop(zero, b.idx(window), 1, [&](Value i) {
+      b.store(full, b.load(access, op.getState(), state(i, 0)), ring,
+              {i, zero});
+    });
+    b.loop(zero, length, 1, [&](Value step) {
+      Value t = time(step);
+      SmallVector<Value> inputs;
+      for (int64_t j = 0; j + 1 < width; ++j)
+        inputs.push_back(b.load(
+            full, ring, {b.rem(b.add(step, j * dilation), window), zero}));
+      inputs.push_back(b.load(access, op.getX(), {batch, t, channel}));
+      emitStep(0, inputs, t);
+      b.store(full, inputs.back(), ring, {b.rem(step, window), zero});
+    });
+    b.loop(zero, b.idx(window), 1, [&](Value i) {
+      Value row = b.rem(b.add(length, i), window);
+      b.store(access, b.load(full, ring, {row, zero}), op.getState(),
+              state(i, 0));
+    });
+  }
+};
+
+bool isSupported(ssm::ShortConvOp op) {
+  for (Value v : {op.getX(), op.getBias(), op.getY(), op.getState()})
+    if (v && !isUnitStrideF32(v))
+      return false;
+  return isF32MemRef(op.getW()) &&
+         !cast<MemRefType>(op.getW().getType()).isDynamicDim(1);
+}
+
+struct LowerShortConv : ssmc::impl::SsmLowerShortConvBase<LowerShortConv> {
+  using SsmLowerShortConvBase::SsmLowerShortConvBase;
+  void runOnOperation() override {
+    FailureOr<CpuTarget> target = CpuTarget::get(cpu);
+    if (failed(target)) {
+      getOperation().emitError("unknown CPU '") << cpu << "'";
+      return signalPassFailure();
+    }
+    getOperation().walk([&](ssm::ShortConvOp op) {
+      if (!isSupported(op))
+        return;
+      OpBuilder builder(op);
+      KernelBuilder b(op.getLoc(), builder, *target);
+      Kernel(b, op).emit();
+      op.erase();
+    });
+  }
+};
+
+} // namespace

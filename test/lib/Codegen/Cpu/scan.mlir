@@ -1,0 +1,24 @@
+// RUN: ssm-opt %s -pass-pipeline='builtin.module(func.func(ssm-lower-scan{cpu=znver3}))' | FileCheck %s
+
+// Two vectors, a cache line of them, are carried through time.
+// CHECK-LABEL: func.func @columns
+// CHECK: scf.parallel
+// CHECK: scf.for {{.*}} -> (vector<8xf32>, vector<8xf32>)
+// CHECK-COUNT-2: vector.fma
+// CHECK-NOT: ssm.scan
+func.func @columns(%a: memref<2x?x64xf32>, %s: memref<2x64xf32>) {
+  ssm.scan dimension(1) ins(%a, %a : memref<2x?x64xf32>, memref<2x?x64xf32>)
+    outs(%a, %s : memref<2x?x64xf32>, memref<2x64xf32>)
+  return
+}
+
+// Time innermost: a scalar per row.
+// CHECK-LABEL: func.func @rows
+// CHECK: scf.parallel
+// CHECK: scf.for {{.*}} -> (f32)
+// CHECK-NOT: ssm.scan
+func.func @rows(%a: memref<2x64x?xf32>, %s: memref<2x64xf32>) {
+  ssm.scan dimension(2) ins(%a, %a : memref<2x64x?xf32>, memref<2x64x?xf32>)
+    outs(%a, %s : memref<2x64x?xf32>, memref<2x64xf32>)
+  return
+}
