@@ -18,10 +18,11 @@ FailureOr<SmallVector<Value>> LinearOp::decomposeOperation(OpBuilder &b) {
   int64_t lanes = cast<ShapedType>(getW().getType()).getDimSize(2);
 
   AffineExpr n = b.getAffineDimExpr(1), k = b.getAffineDimExpr(2);
-  AffineMap panels = AffineMap::get(3, 0, {n.floorDiv(lanes), k, n % lanes},
-                                    b.getContext());
+  AffineMap panels =
+      AffineMap::get(3, 0, {n.floorDiv(lanes), k, n % lanes}, b.getContext());
   Value sum = outType == type ? getOut() : d.emptyLike(getOut(), type);
-  sum = d.map({{getX(), d.dims(3, {0, 2})}, {getW(), panels},
+  sum = d.map({{getX(), d.dims(3, {0, 2})},
+               {getW(), panels},
                {d.fillZero(sum), d.dims(3, {0, 1})}},
               /*numOuts=*/1, /*numLoops=*/3, /*reductions=*/{2},
               [&](OpBuilder &b, Location loc, ValueRange args) {

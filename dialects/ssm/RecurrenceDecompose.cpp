@@ -42,7 +42,8 @@ FailureOr<SmallVector<Value>> RecurrenceOp::decomposeOperation(OpBuilder &b) {
     SmallVector<Value> next;
     for (unsigned i = 0; i < numYs; ++i) {
       unsigned operand = numXs + i;
-      Value y = castTo(b, loc, yielded[states.size() + i], getSliceType(operand));
+      Value y =
+          castTo(b, loc, yielded[states.size() + i], getSliceType(operand));
       next.push_back(d.insert(y, ys[i], axes[operand],
                               d.at(t, length, isReversed(operand))));
     }

@@ -37,7 +37,8 @@ FailureOr<SmallVector<Value>> ScanOp::decomposeOperation(OpBuilder &b) {
 
 // One step of ssm.selective_scan, in the order of its two equations. The
 // read-out is summed up in the slice of y where that has the state's type.
-FailureOr<SmallVector<Value>> SelectiveScanOp::decomposeOperation(OpBuilder &b) {
+FailureOr<SmallVector<Value>>
+SelectiveScanOp::decomposeOperation(OpBuilder &b) {
   if (!hasPureTensorSemantics())
     return failure();
   Decomposition d(b, getLoc());
@@ -52,8 +53,11 @@ FailureOr<SmallVector<Value>> SelectiveScanOp::decomposeOperation(OpBuilder &b) 
     Value now = d.at(t, length, getReverse());
     Value u = d.slice(getU(), 1, now), y = d.slice(carried[0], 1, now);
     Value state = d.map(
-        {{d.slice(getDelta(), 1, now), bd}, {getA(), dn},
-         {d.slice(getB(), 1, now), bn}, {u, bd}, {carried[1], bdn}},
+        {{d.slice(getDelta(), 1, now), bd},
+         {getA(), dn},
+         {d.slice(getB(), 1, now), bn},
+         {u, bd},
+         {carried[1], bdn}},
         /*numOuts=*/1, /*numLoops=*/3, /*reductions=*/{},
         [&](OpBuilder &b, Location loc, ValueRange args) -> SmallVector<Value> {
           SmallVector<Value> in;
@@ -87,23 +91,22 @@ FailureOr<SmallVector<Value>> SelectiveScanOp::decomposeOperation(OpBuilder &b) 
         operands.append({{sum, all}, {y, all}});
       else
         operands.push_back({sum, all});
-      sum = d.map(
-          operands, /*numOuts=*/1, /*numLoops=*/2, /*reductions=*/{},
-          [&](OpBuilder &b, Location loc,
-              ValueRange args) -> SmallVector<Value> {
-            SmallVector<Value> in;
-            for (Value arg : args)
-              in.push_back(convertFloat(b, loc, arg, type));
-            Value value = in[in.size() - (yType != type ? 2 : 1)];
-            if (getD()) {
-              Value skip = arith::MulFOp::create(b, loc, in[1], in[0]);
-              value = arith::AddFOp::create(b, loc, value, skip);
-            }
-            if (getZ())
-              value = arith::MulFOp::create(b, loc, value,
-                                            silu(b, loc, in[getD() ? 2 : 0]));
-            return {convertFloat(b, loc, value, yType)};
-          })[0];
+      sum = d.map(operands, /*numOuts=*/1, /*numLoops=*/2, /*reductions=*/{},
+                  [&](OpBuilder &b, Location loc,
+                      ValueRange args) -> SmallVector<Value> {
+                    SmallVector<Value> in;
+                    for (Value arg : args)
+                      in.push_back(convertFloat(b, loc, arg, type));
+                    Value value = in[in.size() - (yType != type ? 2 : 1)];
+                    if (getD()) {
+                      Value skip = arith::MulFOp::create(b, loc, in[1], in[0]);
+                      value = arith::AddFOp::create(b, loc, value, skip);
+                    }
+                    if (getZ())
+                      value = arith::MulFOp::create(
+                          b, loc, value, silu(b, loc, in[getD() ? 2 : 0]));
+                    return {convertFloat(b, loc, value, yType)};
+                  })[0];
     }
     return {d.insert(sum, carried[0], 1, now), state};
   };

@@ -36,7 +36,8 @@ FailureOr<SmallVector<Value>> ShortConvOp::decomposeOperation(OpBuilder &b) {
       tensor::getMixedSizes(b, loc, getState());
   OpFoldResult length = xSizes[1];
   auto flip = [&](Value tensor, Value out) -> Value {
-    AffineMap flipped = AffineMap::get(3, 0, {i, tail - 1 - t, c}, b.getContext());
+    AffineMap flipped =
+        AffineMap::get(3, 0, {i, tail - 1 - t, c}, b.getContext());
     return d.map({{tensor, flipped}, {out, b.getMultiDimIdentityMap(3)}}, 1, 3,
                  {}, [](OpBuilder &, Location, ValueRange args) {
                    return SmallVector<Value>{args[0]};
@@ -56,24 +57,24 @@ FailureOr<SmallVector<Value>> ShortConvOp::decomposeOperation(OpBuilder &b) {
                      .getResult();
     }
     p = tensor::EmptyOp::create(b, loc, sizes, yType.getElementType());
-    Value before =
-        reverse ? flip(state, d.emptyLike(state, yType.getElementType()))
-                : state;
+    Value before = reverse
+                       ? flip(state, d.emptyLike(state, yType.getElementType()))
+                       : state;
     SmallVector<OpFoldResult> stateAt = {zero, reverse ? length : zero, zero};
-    SmallVector<OpFoldResult> xAt = {zero, reverse ? zero : b.getIndexAttr(tail),
-                                     zero};
+    SmallVector<OpFoldResult> xAt = {
+        zero, reverse ? zero : b.getIndexAttr(tail), zero};
     p = tensor::InsertSliceOp::create(b, loc, before, p, stateAt, stateSizes,
                                       strides);
     p = tensor::InsertSliceOp::create(b, loc, getX(), p, xAt, xSizes, strides);
     SmallVector<OpFoldResult> endAt = {zero, reverse ? zero : length, zero};
     Value end = tensor::ExtractSliceOp::create(b, loc, stateType, p, endAt,
                                                stateSizes, strides);
-    state = reverse ? flip(end, state)
-                    : tensor::InsertSliceOp::create(
-                          b, loc, end, state,
-                          SmallVector<OpFoldResult>(3, zero), stateSizes,
-                          strides)
-                          .getResult();
+    state = reverse
+                ? flip(end, state)
+                : tensor::InsertSliceOp::create(
+                      b, loc, end, state, SmallVector<OpFoldResult>(3, zero),
+                      stateSizes, strides)
+                      .getResult();
   }
 
   // The sum starts from the bias.
@@ -91,8 +92,7 @@ FailureOr<SmallVector<Value>> ShortConvOp::decomposeOperation(OpBuilder &b) {
   sum = d.map({{p, AffineMap::get(4, 0, {i, at, c}, b.getContext())},
                {getW(), d.dims(4, {2, 3})},
                {sum, d.dims(4, {0, 1, 2})}},
-              1, 4, {3},
-              [&](OpBuilder &b, Location loc, ValueRange args) {
+              1, 4, {3}, [&](OpBuilder &b, Location loc, ValueRange args) {
                 Value x = convertFloat(b, loc, args[0], type);
                 Value product = arith::MulFOp::create(b, loc, args[1], x);
                 return SmallVector<Value>{
@@ -104,13 +104,12 @@ FailureOr<SmallVector<Value>> ShortConvOp::decomposeOperation(OpBuilder &b) {
   SmallVector<std::pair<Value, AffineMap>> operands = {{sum, identity}};
   if (outType != type)
     operands.push_back({getY(), identity});
-  Value y = d.map(operands, 1, 3, {},
-                  [&](OpBuilder &b, Location loc, ValueRange args) {
-                    Value value = args[0];
-                    if (getActivation() == Activation::Silu)
-                      value = silu(b, loc, value);
-                    return SmallVector<Value>{
-                        convertFloat(b, loc, value, outType)};
-                  })[0];
+  Value y = d.map(
+      operands, 1, 3, {}, [&](OpBuilder &b, Location loc, ValueRange args) {
+        Value value = args[0];
+        if (getActivation() == Activation::Silu)
+          value = silu(b, loc, value);
+        return SmallVector<Value>{convertFloat(b, loc, value, outType)};
+      })[0];
   return SmallVector<Value>{y, state};
 }

@@ -17,7 +17,8 @@ namespace {
 // fill that only feeds it is dropped.
 //
 //   %0 = linalg.fill(%c, %empty); op outs(%0, ...)  ->  op outs(%empty, ...)
-template <typename Op> struct DropFillOfOutput : OpRewritePattern<Op> {
+template <typename Op>
+struct DropFillOfOutput : OpRewritePattern<Op> {
   using OpRewritePattern<Op>::OpRewritePattern;
   LogicalResult matchAndRewrite(Op op,
                                 PatternRewriter &rewriter) const override {
@@ -35,14 +36,16 @@ template <typename Op> struct DropFillOfOutput : OpRewritePattern<Op> {
 };
 
 // Without steps, destinations stay as they are.
-template <typename Op> struct DropEmptyTime : OpRewritePattern<Op> {
+template <typename Op>
+struct DropEmptyTime : OpRewritePattern<Op> {
   using OpRewritePattern<Op>::OpRewritePattern;
   LogicalResult matchAndRewrite(Op op,
                                 PatternRewriter &rewriter) const override {
     MixerShape shape = op.getMixerShape();
     if (!shape.time || !op.hasPureTensorSemantics())
       return failure();
-    for (auto [info, value] : llvm::zip_equal(shape.operands, op->getOperands()))
+    for (auto [info, value] :
+         llvm::zip_equal(shape.operands, op->getOperands()))
       for (auto [dim, extent] : llvm::enumerate(info.dims))
         if (extent == int64_t(*shape.time) &&
             cast<ShapedType>(value.getType()).getDimSize(dim) == 0) {

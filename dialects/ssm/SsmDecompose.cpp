@@ -25,7 +25,8 @@ struct SsmDecompose : ssm::impl::SsmDecomposeBase<SsmDecompose> {
     IRRewriter rewriter(&getContext());
     for (MixerOpInterface op : ops) {
       rewriter.setInsertionPoint(op);
-      auto decomposable = cast<linalg::AggregatedOpInterface>(op.getOperation());
+      auto decomposable =
+          cast<linalg::AggregatedOpInterface>(op.getOperation());
       FailureOr<SmallVector<Value>> values =
           decomposable.decomposeOperation(rewriter);
       if (failed(values)) {

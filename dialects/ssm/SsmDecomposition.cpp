@@ -16,9 +16,9 @@ Value Decomposition::dim(Value tensor, int64_t axis) {
       b, loc, tensor::getMixedSize(b, loc, tensor, axis));
 }
 
-SmallVector<Value> Decomposition::loop(
-    Value length, ValueRange inits,
-    function_ref<SmallVector<Value>(Value, ValueRange)> step) {
+SmallVector<Value>
+Decomposition::loop(Value length, ValueRange inits,
+                    function_ref<SmallVector<Value>(Value, ValueRange)> step) {
   auto loop = scf::ForOp::create(
       b, loc, constant(0), length, constant(1), inits,
       [&](OpBuilder &, Location, Value t, ValueRange carried) {
@@ -94,14 +94,14 @@ SmallVector<Value> Decomposition::map(
 }
 
 Value Decomposition::emptyLike(Value tensor, Type elementType) {
-  return tensor::EmptyOp::create(
-      b, loc, tensor::getMixedSizes(b, loc, tensor), elementType);
+  return tensor::EmptyOp::create(b, loc, tensor::getMixedSizes(b, loc, tensor),
+                                 elementType);
 }
 
 Value Decomposition::fillZero(Value tensor) {
   auto type = cast<RankedTensorType>(tensor.getType());
-  Value zero = arith::ConstantOp::create(
-      b, loc, b.getZeroAttr(type.getElementType()));
+  Value zero =
+      arith::ConstantOp::create(b, loc, b.getZeroAttr(type.getElementType()));
   return linalg::FillOp::create(b, loc, zero, tensor).getResult(0);
 }
 
@@ -131,7 +131,8 @@ Value mlir::ssm::mulNumbers(OpBuilder &b, Location loc, Value x, Value y) {
 }
 
 Value mlir::ssm::silu(OpBuilder &b, Location loc, Value x) {
-  Value one = arith::ConstantOp::create(b, loc, b.getFloatAttr(x.getType(), 1.0));
+  Value one =
+      arith::ConstantOp::create(b, loc, b.getFloatAttr(x.getType(), 1.0));
   Value exp = math::ExpOp::create(b, loc, arith::NegFOp::create(b, loc, x));
   return arith::DivFOp::create(b, loc, x,
                                arith::AddFOp::create(b, loc, one, exp));

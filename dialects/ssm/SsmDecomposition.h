@@ -16,8 +16,9 @@ public:
 
   /// `for t = 0 .. length-1`, carrying `inits`. `step` gets t and the carried
   /// values and returns their new ones.
-  SmallVector<Value> loop(Value length, ValueRange inits,
-                          function_ref<SmallVector<Value>(Value, ValueRange)> step);
+  SmallVector<Value>
+  loop(Value length, ValueRange inits,
+       function_ref<SmallVector<Value>(Value, ValueRange)> step);
   /// The index of step t along a sequence: t, or length-1-t.
   Value at(Value t, Value length, bool reversed);
 

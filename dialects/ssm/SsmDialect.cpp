@@ -3,9 +3,9 @@
 #include "dialects/ssm/SsmOps.h"
 #include "dialects/ssm/SsmParallelTime.h"
 
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/IR/DialectImplementation.h"
 #include "llvm/ADT/TypeSwitch.h"
-#include "mlir/Dialect/Linalg/IR/Linalg.h"
 
 using namespace mlir;
 using namespace mlir::ssm;

@@ -9,7 +9,8 @@
 // * with `reverse` tile i of time lies at L - offset - size: the loop around
 //   the tiles runs forwards, time runs backwards,
 // * a tile of a result can be had only with all of time: the states before it
-//   are needed, and the interface cannot see in which order tiles are asked for.
+//   are needed, and the interface cannot see in which order tiles are asked
+//   for.
 //
 //===----------------------------------------------------------------------===//
 
@@ -63,7 +64,8 @@ static void getOperandTile(OpBuilder &b, Operation *op, unsigned i,
     AffineExpr length, offset, size;
     bindSymbols(b.getContext(), length, offset, size);
     at.push_back(affine::makeComposedFoldedAffineApply(
-        b, loc, length - offset - size, {whole, offsets[extent], sizes[extent]}));
+        b, loc, length - offset - size,
+        {whole, offsets[extent], sizes[extent]}));
   }
 }
 
@@ -122,10 +124,11 @@ struct MixerTiling : TilingInterface::ExternalModel<MixerTiling<Op>, Op> {
       if (Operation *loop = findParallelLoop(offsets[*shape.time]))
         return reportParallelTime(op, loop);
     // Upstream has no slice of an empty extent.
-    for (auto [info, value] : llvm::zip_equal(shape.operands, op->getOperands()))
+    for (auto [info, value] :
+         llvm::zip_equal(shape.operands, op->getOperands()))
       if (llvm::is_contained(cast<ShapedType>(value.getType()).getShape(), 0))
-        return op->emitOpError("cannot be tiled: '") << info.name
-                                                     << "' is empty";
+        return op->emitOpError("cannot be tiled: '")
+               << info.name << "' is empty";
     TilingResult result;
     SmallVector<Value> operands;
     for (unsigned i = 0; i < op->getNumOperands(); ++i) {
@@ -154,8 +157,8 @@ struct MixerTiling : TilingInterface::ExternalModel<MixerTiling<Op>, Op> {
   LogicalResult getResultTilePosition(Operation *op, OpBuilder &b,
                                       unsigned number,
                                       ArrayRef<OpFoldResult> offsets,
-                                      ArrayRef<OpFoldResult> sizes,
-                                      Offsets &at, Offsets &extents) const {
+                                      ArrayRef<OpFoldResult> sizes, Offsets &at,
+                                      Offsets &extents) const {
     unsigned init =
         op->getNumOperands() - cast<Op>(op).getNumDpsInits() + number;
     getOperandTile(b, op, init, cast<Op>(op).getMixerShape(), offsets, sizes,
@@ -227,7 +230,8 @@ struct MixerTiling : TilingInterface::ExternalModel<MixerTiling<Op>, Op> {
 
 /// A result has the extents of its destination.
 template <typename Op>
-struct MixerBounds : ValueBoundsOpInterface::ExternalModel<MixerBounds<Op>, Op> {
+struct MixerBounds
+    : ValueBoundsOpInterface::ExternalModel<MixerBounds<Op>, Op> {
   void populateBoundsForShapedValueDim(Operation *op, Value value, int64_t dim,
                                        ValueBoundsConstraintSet &bounds) const {
     OpOperand *init = cast<Op>(op).getTiedOpOperand(cast<OpResult>(value));
@@ -236,7 +240,8 @@ struct MixerBounds : ValueBoundsOpInterface::ExternalModel<MixerBounds<Op>, Op> 
 };
 } // namespace
 
-template <typename... Ops> static void attachModels(MLIRContext *context) {
+template <typename... Ops>
+static void attachModels(MLIRContext *context) {
   (Ops::template attachInterface<MixerTiling<Ops>, MixerBounds<Ops>>(*context),
    ...);
 }

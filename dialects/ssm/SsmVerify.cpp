@@ -10,7 +10,9 @@
 using namespace mlir;
 using namespace mlir::ssm;
 
-static ShapedType shaped(Value value) { return cast<ShapedType>(value.getType()); }
+static ShapedType shaped(Value value) {
+  return cast<ShapedType>(value.getType());
+}
 static Type element(Value value) { return shaped(value).getElementType(); }
 
 static LogicalResult verifyOneKind(MixerOpInterface op) {
@@ -31,7 +33,8 @@ static LogicalResult verifyExtents(MixerOpInterface op) {
     StringRef name;
   };
   SmallVector<Known> known(shape.extents.size());
-  for (auto [info, value] : llvm::zip_equal(shape.operands, op->getOperands())) {
+  for (auto [info, value] :
+       llvm::zip_equal(shape.operands, op->getOperands())) {
     ShapedType type = shaped(value);
     if (type.getRank() != static_cast<int64_t>(info.dims.size())) {
       auto diag = op->emitOpError("'") << info.name << "' must have the shape ";
@@ -85,7 +88,8 @@ LogicalResult ScanOp::verify() {
            << element(getA()) << ", " << element(getB()) << " and " << type;
   // scan_c5
   Type stateType = element(getState());
-  auto narrow = dyn_cast<FloatType>(type), wide = dyn_cast<FloatType>(stateType);
+  auto narrow = dyn_cast<FloatType>(type),
+       wide = dyn_cast<FloatType>(stateType);
   if (stateType != type &&
       !(narrow && wide && wide.getWidth() > narrow.getWidth()))
     return emitOpError("element type of 'state' must be that of 'h' or a wider "
@@ -177,8 +181,8 @@ LogicalResult LinearOp::verify() {
   if (!ShapedType::isDynamic(panels) && !ShapedType::isDynamic(columns) &&
       panels != needed)
     return emitOpError("'w' has ")
-           << panels << " panels of " << lanes << " columns, but N = "
-           << columns << " columns need " << needed;
+           << panels << " panels of " << lanes
+           << " columns, but N = " << columns << " columns need " << needed;
   // linear_c4
   Block &body = getEpilogue().front();
   if (body.getNumArguments() != getExtras().size() + 1)

@@ -20,17 +20,20 @@ using namespace ssmc;
 /// The type of a value of this shape.
 static Type getTypeOf(Type type, const Tensor &tensor) {
   auto shaped = dyn_cast<RankedTensorType>(type);
-  return shaped ? RankedTensorType::get(tensor.getShape(),
-                                        shaped.getElementType())
-                : type;
+  return shaped
+             ? RankedTensorType::get(tensor.getShape(), shaped.getElementType())
+             : type;
 }
 
 /// Checks the operands' extents against each other, as the verifier does, so
 /// that decomposing may rely on them.
-static LogicalResult checkExtents(ssm::MixerOpInterface op, std::string &error) {
+static LogicalResult checkExtents(ssm::MixerOpInterface op,
+                                  std::string &error) {
   ssm::MixerShape shape = op.getMixerShape();
-  SmallVector<std::pair<int64_t, StringRef>> known(shape.extents.size(), {-1, ""});
-  for (auto [info, value] : llvm::zip_equal(shape.operands, op->getOperands())) {
+  SmallVector<std::pair<int64_t, StringRef>> known(shape.extents.size(),
+                                                   {-1, ""});
+  for (auto [info, value] :
+       llvm::zip_equal(shape.operands, op->getOperands())) {
     auto type = cast<ShapedType>(value.getType());
     if (type.getRank() != int64_t(info.dims.size())) {
       error = "'" + op->getName().getStringRef().str() + "': '" + info.name +

@@ -93,10 +93,18 @@ I shrsi(I x, I y, unsigned) { return x >> (U(y) < 64 ? y : 63); }
 I shrui(I x, I y, unsigned w) {
   return U(y) < 64 ? I(asUnsigned(x, w) >> y) : 0;
 }
-I maxsi(I x, I y, unsigned w) { return asSigned(x, w) > asSigned(y, w) ? x : y; }
-I minsi(I x, I y, unsigned w) { return asSigned(x, w) < asSigned(y, w) ? x : y; }
-I maxui(I x, I y, unsigned w) { return asUnsigned(x, w) > asUnsigned(y, w) ? x : y; }
-I minui(I x, I y, unsigned w) { return asUnsigned(x, w) < asUnsigned(y, w) ? x : y; }
+I maxsi(I x, I y, unsigned w) {
+  return asSigned(x, w) > asSigned(y, w) ? x : y;
+}
+I minsi(I x, I y, unsigned w) {
+  return asSigned(x, w) < asSigned(y, w) ? x : y;
+}
+I maxui(I x, I y, unsigned w) {
+  return asUnsigned(x, w) > asUnsigned(y, w) ? x : y;
+}
+I minui(I x, I y, unsigned w) {
+  return asUnsigned(x, w) < asUnsigned(y, w) ? x : y;
+}
 
 bool compare(arith::CmpIPredicate predicate, I x, I y, unsigned w) {
   I a = asSigned(x, w), b = asSigned(y, w);
@@ -186,8 +194,8 @@ void fma(const LaneOp &, Lane *out, const Lane *const *in, int64_t n) {
 }
 void absi(const LaneOp &op, Lane *out, const Lane *const *in, int64_t n) {
   for (int64_t l = 0; l < n; ++l)
-    out[l].i = wrap(in[0][l].i < 0 ? subi(0, in[0][l].i, 0) : in[0][l].i,
-                    op.outWidth);
+    out[l].i =
+        wrap(in[0][l].i < 0 ? subi(0, in[0][l].i, 0) : in[0][l].i, op.outWidth);
 }
 void extendSigned(const LaneOp &op, Lane *out, const Lane *const *in,
                   int64_t n) {

@@ -49,8 +49,9 @@ LogicalResult LinalgKernel::compile(linalg::LinalgOp op, std::string &error) {
     }
     instruction.op = getLaneOp(&inner);
     if (!instruction.op.function) {
-      error = "'" + inner.getName().getStringRef().str() + "' in the body of '" +
-              op->getName().getStringRef().str() + "' cannot be evaluated";
+      error = "'" + inner.getName().getStringRef().str() +
+              "' in the body of '" + op->getName().getStringRef().str() +
+              "' cannot be evaluated";
       return failure();
     }
     for (Value operand : inner.getOperands())

@@ -230,8 +230,8 @@ LogicalResult Machine::runLinalg(linalg::LinalgOp op) {
   std::string why;
   if (failed(kernel->second.run(operands, captured, why)))
     return fail(op, why);
-  for (auto [result, tensor] :
-       llvm::zip(op->getResults(), llvm::drop_begin(operands, op.getNumDpsInputs())))
+  for (auto [result, tensor] : llvm::zip(
+           op->getResults(), llvm::drop_begin(operands, op.getNumDpsInputs())))
     bind(result, std::move(tensor));
   return success();
 }

@@ -46,7 +46,8 @@ private:
   Tensor take(mlir::OpOperand &operand);
   const Tensor &peek(mlir::Value value) { return values[value]; }
   int64_t peekInteger(mlir::Value value);
-  llvm::SmallVector<int64_t> peekIntegers(llvm::ArrayRef<mlir::OpFoldResult> list);
+  llvm::SmallVector<int64_t>
+  peekIntegers(llvm::ArrayRef<mlir::OpFoldResult> list);
   mlir::LogicalResult fail(mlir::Operation *op, const llvm::Twine &why);
 
   llvm::DenseMap<mlir::Value, Tensor> values;

@@ -90,7 +90,8 @@ int main(int argc, char **argv) {
     if (!function || function.getNumArguments() != arguments.size())
       return fail("no function for the call " + call);
     Evaluator evaluator;
-    for (auto [argument, array] : llvm::zip(function.getArguments(), arguments)) {
+    for (auto [argument, array] :
+         llvm::zip(function.getArguments(), arguments)) {
       Tensor tensor;
       if (!toTensor(*array, argument.getType(), tensor))
         return fail("an array of another type in the call " + call);
