@@ -116,6 +116,7 @@ LogicalResult Compiler::Impl::prepareGraph() {
         pm.addPass(createOnnxReportUnsupported());
         pm.addPass(createOnnxInferShapes());
         pm.addPass(createOnnxFold());
+        pm.addPass(createOnnxSimplify());
       })))
     return failure();
   if (stopsAt(Emit::Onnx))
@@ -129,7 +130,7 @@ LogicalResult Compiler::Impl::prepareGraph() {
   return run("lengths", [&](OpPassManager &pm) {
     OnnxFreeLengthsOptions lengths;
     for (const DimRequest &dim : options.dims)
-      lengths.dim.push_back(dim.input + ":" + std::to_string(dim.axis) + "=" +
+      lengths.dims.push_back(dim.input + ":" + std::to_string(dim.axis) + "=" +
                             dim.value);
     pm.addPass(createOnnxFreeLengths(std::move(lengths)));
     pm.addPass(createOnnxFold());
