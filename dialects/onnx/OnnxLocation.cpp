@@ -3,6 +3,7 @@
 #include "dialects/onnx/OnnxLocation.h"
 
 #include "mlir/IR/BuiltinAttributes.h"
+#include "llvm/ADT/StringExtras.h"
 
 using namespace mlir;
 
@@ -57,10 +58,20 @@ static void printLocation(Location loc, llvm::raw_ostream &os) {
 
 void mlir::onnx::printDiagnostic(Diagnostic &diagnostic,
                                  llvm::raw_ostream &os) {
-  printLocation(diagnostic.getLocation(), os);
+  std::string text;
+  llvm::raw_string_ostream line(text);
+  printLocation(diagnostic.getLocation(), line);
   if (diagnostic.getSeverity() == DiagnosticSeverity::Warning)
-    os << "warning: ";
-  os << diagnostic << '\n';
+    line << "warning: ";
+  line << diagnostic << '\n';
   for (Diagnostic &note : diagnostic.getNotes())
-    os << "  note: " << note << '\n';
+    line << "  note: " << note << '\n';
+  // Names come from files: none may speak to the terminal.
+  std::replace_if(
+      text.begin(), text.end(),
+      [](char c) {
+        return !llvm::isPrint(c) && c != '\n' && uint8_t(c) < 0x80;
+      },
+      '?');
+  os << text;
 }

@@ -178,6 +178,11 @@ def missing_initializer(folder):
     return made
 
 
+@case(r"node '\?\[31mred' \(Neg, opset 21\): its input '\?\[2J' is not defined")
+def name_that_speaks_to_the_terminal(folder):
+    return model([node("Neg", ["\x1b[2J"], ["y"], "\x1b[31mred")])
+
+
 @case(r"the graph's output 'y' is not defined")
 def missing_output(folder):
     return model([node("Neg", ["x"], ["z"])])
