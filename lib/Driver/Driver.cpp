@@ -44,6 +44,8 @@ struct Compiler::Impl {
             onnx::printDiagnostic(diagnostic, this->log);
           return success();
         }) {
+    // A message about a graph is not to print the graph.
+    context.printOpOnDiagnostic(false);
     timing.setEnabled(this->options.time);
     timing.setOutput(
         createOutputStrategy(DefaultTimingManager::OutputFormat::Text, log));

@@ -47,6 +47,13 @@ struct Flags {
   cl::opt<std::string> precision{
       "precision", cl::value_desc("f32"), cl::init("f32"),
       cl::desc("Type of activations"), cl::cat(category)};
+  cl::list<std::string> strategies{
+      "strategy", cl::value_desc("MIXER:NAME"),
+      cl::desc("How a mixer is computed (this release: recurrent)"),
+      cl::cat(category)};
+  cl::opt<std::string> maxLength{"max-length", cl::Hidden, cl::value_desc("N"),
+                                 cl::desc("Capacity of caches that grow"),
+                                 cl::cat(category)};
   cl::opt<std::string> entry{
       "entry", cl::value_desc("forward"), cl::init("forward"),
       cl::desc("Entries of the model"), cl::cat(category)};
@@ -99,6 +106,18 @@ static bool checkLimits(const Flags &flags) {
   if (flags.entry != "forward")
     return usage("--entry=" + flags.entry +
                  " is not in this release: forward is");
+  for (StringRef strategy : flags.strategies) {
+    auto [mixer, name] = strategy.split(':');
+    if (!is_contained({"scan", "selective_scan", "short_conv", "recurrence"},
+                      mixer) ||
+        name != "recurrent")
+      return usage("--strategy=" + strategy +
+                   " is not in this release: scan, selective_scan, short_conv "
+                   "and recurrence have the strategy recurrent");
+  }
+  if (flags.maxLength.getNumOccurrences())
+    return usage("--max-length has no use in this release: no entry has a "
+                 "cache that grows");
   if (flags.level != "0" && flags.level != "2")
     return usage("-O" + flags.level + " is none of -O0 and -O2");
   return true;

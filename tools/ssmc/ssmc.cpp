@@ -4,6 +4,7 @@
 #include "tools/ssmc/CommandLine.h"
 
 #include "llvm/Support/InitLLVM.h"
+#include "llvm/Support/PrettyStackTrace.h"
 #include "llvm/Support/Signals.h"
 
 #include <unistd.h>
@@ -15,6 +16,7 @@ static void reportCrash(void *compiler) {
 }
 
 int main(int argc, char **argv) {
+  llvm::setBugReportMsg("ssmc has crashed:\n");
   llvm::InitLLVM init(argc, argv);
   ssmc::CompilerOptions options;
   if (!ssmc::parseCommandLine(argc, argv, options))

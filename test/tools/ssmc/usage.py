@@ -3,7 +3,7 @@ import os
 import subprocess
 import sys
 
-scale, tmp = sys.argv[1:]
+scale, graph, tmp = sys.argv[1:]
 os.makedirs(tmp, exist_ok=True)
 out = os.path.join(tmp, "out.so")
 
@@ -28,6 +28,9 @@ expect(2, "unknown processor 'pentium-9'", scale, "-o", out, "--cpu=pentium-9")
 expect(2, "--weights=bf16 is not in this release: f32 is", scale, "-o", out, "--weights=bf16")
 expect(2, "--precision=f16 is not in this release: f32 is", scale, "-o", out, "--precision=f16")
 expect(2, "--entry=prefill,step is not in this release: forward is", scale, "-o", out, "--entry=prefill,step")
+expect(2, "--strategy=scan:fft is not in this release", scale, "-o", out, "--strategy=scan:fft")
+expect(2, "--strategy=attention is not in this release", scale, "-o", out, "--strategy=attention")
+expect(2, "--max-length has no use in this release", scale, "-o", out, "--max-length=100")
 expect(2, "-O3 is none of -O0 and -O2", scale, "-o", out, "-O3")
 for dim in ("", "x", "x:1", "x=L", ":1=L", "x:1=", "x:one=L", "x:1=-4", "x:1=a b", "x:1=1L", "x:-1=L"):
     expect(2, f"--dim {dim}: write INPUT:AXIS=NAME or INPUT:AXIS=NUMBER", scale, "-o", out, f"--dim={dim}")
@@ -43,5 +46,8 @@ open(broken, "w").write("module {}")
 expect(1, "the module has no entries", broken, "-o", out)
 expect(1, "not an ONNX graph any more", scale, "-o", out, "--dim=x:1=L")
 expect(1, "not an ONNX graph any more", scale, "-o", out, "--emit=ssm")
+message = f"{graph}: --dim ids:1=L: the model has no input 'ids'\n"
+expect(1, message, graph, "-o", out, "--dim=ids:1=L")
+assert subprocess.run(["ssmc", graph, "-o", out, "--dim=ids:1=L"], capture_output=True, text=True).stderr == message
 assert not [f for f in os.listdir(tmp) if ".tmp" in f], os.listdir(tmp)
 print("ok")
