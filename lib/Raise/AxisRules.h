@@ -32,10 +32,9 @@ public:
     return tokenClass(i) == TokenClass::Constant;
   }
   StepRange steps(unsigned i) const { return analysis.getSteps(input(i)); }
-  std::optional<llvm::SmallVector<int64_t>>
-  ints(unsigned i, int64_t limit = 4096) const {
-    return constantInts(input(i), limit);
-  }
+  /// The elements of an input of integers that no input of the graph reaches.
+  std::optional<llvm::SmallVector<int64_t>> ints(unsigned i,
+                                                 int64_t limit = 4096) const;
   /// Elements of input `i`, or where the node has none, of attribute `name`:
   /// operators moved their axes from attributes to inputs over time.
   std::optional<llvm::SmallVector<int64_t>> intsOrAttr(unsigned i,

@@ -2,8 +2,6 @@
 
 #include "lib/Raise/AxisRules.h"
 
-#include "lib/Eval/Tensor.h"
-
 using namespace mlir;
 
 namespace ssmc {
@@ -162,15 +160,13 @@ static void concat(AxisTransfer &t) {
 }
 
 /// The one index along an axis that a constant tensor of indices holds.
-static std::optional<int64_t> uniformIndex(Value indices, int64_t extent) {
-  auto constant = indices.getDefiningOp<onnx::ConstantOp>();
-  if (!constant)
+static std::optional<int64_t> uniformIndex(const AxisTransfer &t, unsigned i,
+                                           int64_t extent) {
+  auto indices = t.ints(i, 1 << 22);
+  if (!indices || indices->empty())
     return std::nullopt;
-  FailureOr<Tensor> tensor = Tensor::fromAttr(constant.getValue());
-  if (failed(tensor) || tensor->isFloat() || tensor->getNumElements() == 0)
-    return std::nullopt;
-  int64_t k = tensor->ints().front();
-  if (llvm::any_of(tensor->ints(), [&](int64_t i) { return i != k; }))
+  int64_t k = indices->front();
+  if (llvm::any_of(*indices, [&](int64_t index) { return index != k; }))
     return std::nullopt;
   return k < 0 ? k + extent : k;
 }
@@ -196,7 +192,7 @@ static void scatterElements(AxisTransfer &t) {
   for (int64_t a = 0, rank = t.rank(0); a < rank; ++a)
     if (t.shape(2)[a] != (a == axis ? 1 : t.shape(0)[a]))
       return;
-  if (auto index = uniformIndex(t.input(1), t.shape(0)[axis]))
+  if (auto index = uniformIndex(t, 1, t.shape(0)[axis]))
     t.fill(axis, *index, 2);
 }
 

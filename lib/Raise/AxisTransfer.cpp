@@ -26,6 +26,18 @@ ArrayRef<int64_t> AxisTransfer::resultShape(unsigned i) const {
   return *analysis.graph.getShape(onnx::NodeOp(node)->getResult(i));
 }
 
+std::optional<SmallVector<int64_t>> AxisTransfer::ints(unsigned i,
+                                                       int64_t limit) const {
+  auto type = dyn_cast<ShapedType>(input(i).getType());
+  if (!type || !type.getElementType().isIntOrIndex() ||
+      !isConstant(i) || llvm::product_of(shape(i)) > limit)
+    return std::nullopt;
+  FailureOr<Tensor> value = analysis.graph.evaluateConstant(input(i));
+  if (failed(value))
+    return std::nullopt;
+  return SmallVector<int64_t>(value->ints());
+}
+
 std::optional<SmallVector<int64_t>>
 AxisTransfer::intsOrAttr(unsigned i, StringRef name) {
   if (has(i))

@@ -9,19 +9,6 @@ using namespace mlir;
 
 namespace ssmc {
 
-std::optional<SmallVector<int64_t>> constantInts(Value value, int64_t limit) {
-  auto constant = value.getDefiningOp<onnx::ConstantOp>();
-  if (!constant)
-    return std::nullopt;
-  ShapedType type = constant.getValue().getShapedType();
-  if (!type.getElementType().isIntOrIndex() || type.getNumElements() > limit)
-    return std::nullopt;
-  FailureOr<Tensor> tensor = Tensor::fromAttr(constant.getValue());
-  if (failed(tensor))
-    return std::nullopt;
-  return SmallVector<int64_t>(tensor->ints());
-}
-
 Graph::Graph(func::FuncOp func) : func(func) {
   bindSymbols();
   auto note = [&](Value value) {

@@ -2,7 +2,7 @@
 //
 // Raising asks the same few questions of every node many times: its place in
 // topological order, static extents of its values, whether a value depends on
-// the data of an input, the elements of a small integer constant. This view
+// the data of an input, the value of one that does not. This view
 // answers them in constant time. Symbolic extents are bound to small numbers,
 // so that a graph whose batch is free is analysed like a traced one.
 //
@@ -51,9 +51,5 @@ private:
   llvm::StringMap<int64_t> bindings;
   mutable Evaluator constants;
 };
-
-/// The value of an integer constant, looking through nothing else.
-std::optional<llvm::SmallVector<int64_t>> constantInts(mlir::Value value,
-                                                       int64_t limit = 4096);
 
 } // namespace ssmc

@@ -62,13 +62,25 @@ std::optional<Cone> collectCone(const Graph &graph, ArrayRef<Value> roots,
   return cone;
 }
 
+/// True where `user` takes data out of `hull`. A node that asks for the extents
+/// of a value takes none.
+bool RegionFinder::leaves(const llvm::SetVector<Operation *> &hull,
+                          Operation *user) const {
+  if (hull.contains(user))
+    return false;
+  return user->getNumResults() == 0 ||
+         llvm::any_of(user->getResults(), [&](Value result) {
+           return graph.dependsOnInput(result);
+         });
+}
+
 SmallVector<Value>
 RegionFinder::liveOut(const llvm::SetVector<Operation *> &hull) const {
   SmallVector<Value> live;
   for (Operation *op : hull)
     for (Value result : op->getResults())
       if (llvm::any_of(result.getUsers(),
-                       [&](Operation *user) { return !hull.contains(user); }))
+                       [&](Operation *user) { return leaves(hull, user); }))
         live.push_back(result);
   return live;
 }
@@ -80,7 +92,7 @@ bool RegionFinder::absorbConsumer(llvm::SetVector<Operation *> &hull,
   Operation *first = nullptr;
   for (Value value : live)
     for (Operation *user : value.getUsers()) {
-      if (hull.contains(user))
+      if (!leaves(hull, user))
         continue;
       int64_t index = graph.indexOf(user);
       if (index < 0)
@@ -161,7 +173,7 @@ RegionFinder::close(ArrayRef<Component> components) const {
     return std::nullopt;
   for (Value state : region.states)
     if (llvm::any_of(state.getUsers(), [&](Operation *user) {
-          return !hull.contains(user) &&
+          return leaves(hull, user) &&
                  !user->hasTrait<OpTrait::IsTerminator>();
         }))
       return std::nullopt;
@@ -200,7 +212,7 @@ Value RegionFinder::nextExit(Value exit, SmallVectorImpl<Value> &others,
       return {};
     live = liveOut(hull);
     if (llvm::any_of(exit.getUsers(),
-                     [&](Operation *user) { return !hull.contains(user); }))
+                     [&](Operation *user) { return leaves(hull, user); }))
       live.push_back(exit);
     if (live.size() != 1 || live.front() == exit)
       continue;

@@ -77,6 +77,8 @@ private:
   bool isWeight(mlir::Operation *op) const;
   bool absorbConsumer(llvm::SetVector<mlir::Operation *> &hull,
                       llvm::ArrayRef<mlir::Value> live) const;
+  bool leaves(const llvm::SetVector<mlir::Operation *> &hull,
+              mlir::Operation *user) const;
   /// Values of `hull` that are used outside of it.
   llvm::SmallVector<mlir::Value>
   liveOut(const llvm::SetVector<mlir::Operation *> &hull) const;
