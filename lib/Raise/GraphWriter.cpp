@@ -18,18 +18,24 @@ GraphWriter::GraphWriter(OpBuilder &builder, Location loc,
   time = fixed(analysis.getLength());
   if (auto module = func->getParentOfType<ModuleOp>())
     symbols = module->getAttrOfType<ArrayAttr>(onnx::kSymbolsAttr);
+  // An extent that one input has fixed is fixed for all.
+  bool batchFixed = false, timeFixed = false;
   for (const AxisSeed &seed : analysis.getSeeds()) {
+    bool &isFixed = seed.kind == AxisKind::Batch ? batchFixed : timeFixed;
     auto type = dyn_cast<RankedTensorType>(func.getArgument(seed.argument).getType());
     auto dims = type ? dyn_cast_or_null<onnx::DimsAttr>(type.getEncoding())
                      : onnx::DimsAttr();
-    if (!dims || seed.axis >= dims.getMap().getValue().getNumResults())
-      continue;
-    AffineExpr extent = dims.getMap().getValue().getResult(seed.axis);
-    if (isa<AffineConstantExpr>(extent))
-      continue;
     AffineExpr &known = seed.kind == AxisKind::Batch ? batch : time;
-    if (isa<AffineConstantExpr>(known))
+    AffineExpr extent = fixed(1);
+    if (dims && seed.axis < dims.getMap().getValue().getNumResults())
+      extent = dims.getMap().getValue().getResult(seed.axis);
+    if (isa<AffineConstantExpr>(extent)) {
+      isFixed = true;
+      known = fixed(seed.kind == AxisKind::Batch ? analysis.getBatch()
+                                                 : analysis.getLength());
+    } else if (!isFixed && isa<AffineConstantExpr>(known)) {
       known = extent;
+    }
   }
   for (Operation *op : analysis.getGraph().getNodes())
     if (auto node = dyn_cast<onnx::NodeOp>(op); node && node.getDomain().empty()) {
