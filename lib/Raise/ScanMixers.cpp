@@ -126,13 +126,47 @@ static void propose(const Problem &problem, const Shapes &shapes, Value a,
           }
 }
 
+/// The constant that a scan starts from: its output where it neither decays
+/// nor is driven.
+static void readStart(const Problem &problem, ScanMixer &mixer) {
+  Assignment assignment;
+  for (bool decays : {false, true}) {
+    const Role &role = decays ? *mixer.a : *mixer.u;
+    Tensor tensor(problem.elementType(role.value), role.view.valueShape());
+    for (double &element : tensor.mutableFloats())
+      element = decays;
+    assignment[role.value] = tensor;
+  }
+  FailureOr<SmallVector<Tensor>> still = problem.evaluate(assignment);
+  if (failed(still) || !still->front().isFloat() ||
+      still->front().getShape() != ArrayRef<int64_t>(mixer.exit->valueShape()))
+    return;
+  Tensor h = mixer.exit->apply(still->front());
+  int64_t batch = h.getShape()[0], time = h.getShape()[1];
+  int64_t width = h.getShape()[2];
+  Tensor start(h.getElementType(), {batch, width});
+  bool any = false;
+  for (int64_t b = 0; b < batch; ++b)
+    for (int64_t c = 0; c < width; ++c) {
+      int64_t t = mixer.reverse ? time - 1 : 0;
+      double value = h.floats()[(b * time + t) * width + c];
+      start.mutableFloats()[b * width + c] = value;
+      any |= value != 0;
+    }
+  if (any)
+    mixer.start = start;
+}
+
 void proposeScans(const Problem &problem, MixerList &mixers) {
   auto shapes = readShapes(problem, 2);
   if (!shapes)
     return;
+  size_t first = mixers.size();
   for (unsigned i : {0u, 1u})
     propose(problem, *shapes, shapes->tokens[i], shapes->tokens[1 - i], Value(),
             shapes->exit, 0, mixers);
+  for (size_t i = first; i < mixers.size() && !shapes->initial; ++i)
+    readStart(problem, static_cast<ScanMixer &>(*mixers[i]));
 }
 
 void proposeReadoutScans(const Problem &problem, MixerList &mixers) {
@@ -173,7 +207,7 @@ FailureOr<MixerValues> ScanMixer::evaluate(const Assignment &assignment) const {
     return failure();
   SmallVector<int64_t> shape(drive->getShape());
   shape.erase(shape.begin() + 1);
-  Tensor state(drive->getElementType(), shape);
+  Tensor state = start.isNull() ? Tensor(drive->getElementType(), shape) : start;
   if (initial) {
     FailureOr<Tensor> start = read(assignment, *initial);
     if (failed(start))
@@ -210,16 +244,20 @@ ScanMixer::emit(GraphWriter &writer) const {
   SmallVector<AffineExpr> stateExtents = extents;
   stateExtents.erase(stateExtents.begin() + 1);
   RankedTensorType stateType = writer.type(stateExtents, element);
-  FailureOr<Value> start = initial
-                               ? writer.apply(initial->view,
-                                               initial->value)
-                               : FailureOr<Value>(writer.zeros(stateType));
+  // A constant state is that of the batch it was written for.
+  FailureOr<Value> before = failure();
+  if (initial)
+    before = writer.apply(initial->view, initial->value);
+  else if (start.isNull())
+    before = writer.zeros(stateType);
+  else if (stateType.hasStaticShape())
+    before = writer.constant(start, element);
   Value destination = writer.empty(type);
-  if (failed(start) || !*start || !destination)
+  if (failed(before) || !*before || !destination)
     return failure();
   auto scan = ssm::ScanOp::create(
       builder, writer.loc, TypeRange{type, stateType}, *decay, *drive,
-      destination, *start, builder.getI64IntegerAttr(1),
+      destination, *before, builder.getI64IntegerAttr(1),
       reverse ? builder.getUnitAttr() : UnitAttr());
   Value y = scan->getResult(0);
   if (c) {

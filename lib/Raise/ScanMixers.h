@@ -25,6 +25,8 @@ public:
   /// Reads the states: [batch, time, state] or [batch, time, channel, state].
   std::optional<Role> c;
   std::optional<Role> initial; // [batch, channel (, state)]
+  /// The initial state where it is a constant other than zero.
+  Tensor start;
   std::optional<View> exit;
   llvm::SmallVector<View, 1> states;
   bool reverse = false;
