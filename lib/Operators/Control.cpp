@@ -360,8 +360,13 @@ static LogicalResult lowerLoop(LowerContext &ctx) {
     if (failed(yielded))
       return failure();
     SmallVector<Value> next{extractScalar(b, loc, yielded->front())};
-    for (int64_t k = 0; k < carried; ++k)
+    for (int64_t k = 0; k < carried; ++k) {
       next.push_back(castTo(b, loc, (*yielded)[k + 1], types[k]));
+      // What has one shape in every iteration stays in one buffer.
+      RankedTensorType type = types[k];
+      if (type.hasStaticShape())
+        next.back() = writeInto(b, loc, next.back(), values[k]);
+    }
     for (int64_t k = 0; k < scanned; ++k)
       next.push_back(insertRow(b, loc, (*yielded)[carried + 1 + k],
                                values[carried + k], i));

@@ -157,6 +157,13 @@ Value ssmc::castTo(OpBuilder &b, Location loc, Value value,
   return tensor::CastOp::create(b, loc, type, value);
 }
 
+Value ssmc::writeInto(OpBuilder &b, Location loc, Value value,
+                      Value destination) {
+  if (value == destination)
+    return value;
+  return linalg::CopyOp::create(b, loc, value, destination)->getResult(0);
+}
+
 namespace {
 // A run of input dimensions and a run of output dimensions of equal product.
 struct Group {

@@ -79,6 +79,11 @@ llvm::SmallVector<mlir::OpFoldResult> resultSizes(LowerContext &ctx, unsigned i)
 /// Result 0 as input 0 under the shape of the result.
 mlir::LogicalResult lowerAsReshape(LowerContext &ctx);
 
+/// `value` as the new contents of `destination`, of the same type: what a loop
+/// carries then stays in one buffer.
+mlir::Value writeInto(mlir::OpBuilder &b, mlir::Location loc, mlir::Value value,
+                      mlir::Value destination);
+
 /// `value` retyped where a static extent is known on one side only.
 mlir::Value castTo(mlir::OpBuilder &b, mlir::Location loc, mlir::Value value,
                    mlir::RankedTensorType type);

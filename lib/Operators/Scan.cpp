@@ -259,7 +259,9 @@ static LogicalResult lowerScan(LowerContext &ctx) {
   }
   SmallVector<Value> results;
   for (int64_t i = 0; i < spec->states; ++i)
-    results.push_back(castTo(b, loc, (*yielded)[i], ctx.resultType(i)));
+    results.push_back(
+        writeInto(b, loc, castTo(b, loc, (*yielded)[i], ctx.resultType(i)),
+                  step->getArgument(spec->reads + i)));
   for (int64_t i = 0; i < spec->writes; ++i) {
     auto type = cast<RankedTensorType>(ys[i].getType());
     SmallVector<int64_t> shape(type.getShape());

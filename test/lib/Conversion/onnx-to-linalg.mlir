@@ -39,8 +39,9 @@ func.func @scatter(%data: tensor<2x8xf32>, %indices: tensor<2x1xi64>, %updates: 
 // CHECK: ssm.recurrence axes[1, 1] ins(%{{.*}} : tensor<2x?x8xf32>)
 // CHECK-SAME: states(%{{.*}} : tensor<2x8xf32>)
 // CHECK: ^bb0(%[[XT:.*]]: tensor<2x8xf32>, %[[H:.*]]: tensor<2x8xf32>):
-// CHECK: linalg.generic
-// CHECK: ssm.yield %[[N:.*]], %[[N]] : tensor<2x8xf32>, tensor<2x8xf32>
+// CHECK: %[[N:.*]] = linalg.generic
+// CHECK: %[[S:.*]] = linalg.copy ins(%[[N]] : tensor<2x8xf32>) outs(%[[H]] : tensor<2x8xf32>)
+// CHECK: ssm.yield %[[S]], %[[N]] : tensor<2x8xf32>, tensor<2x8xf32>
 module attributes {onnx.symbols = ["L"]} {
   func.func @scan(%h0: tensor<2x8xf32>, %x: tensor<2x?x8xf32, #onnx.dims<["L"], affine_map<()[s0] -> (2, s0, 8)>>>) -> (!onnx.unknown, !onnx.unknown) {
     %0:2 = onnx.node "Scan"(%h0, %x) version 21 attrs {body = 0 : i64, num_scan_inputs = 1 : i64, scan_input_axes = array<i64: 1>, scan_output_axes = array<i64: 1>} {
