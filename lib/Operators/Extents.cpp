@@ -105,15 +105,130 @@ std::optional<int64_t> ssmc::constantExtent(AffineExpr expr) {
   return std::nullopt;
 }
 
+namespace {
+/// A sum of multiples of expressions that are not sums, and a constant.
+struct LinearForm {
+  int64_t constant = 0;
+  SmallVector<std::pair<AffineExpr, int64_t>> terms;
+
+  void add(AffineExpr expr, int64_t factor);
+  void addTerm(AffineExpr term, int64_t factor);
+  AffineExpr build(MLIRContext *context) const;
+  bool isDivisibleBy(int64_t divisor) const {
+    return constant % divisor == 0 &&
+           llvm::all_of(terms, [&](auto &t) { return t.second % divisor == 0; });
+  }
+};
+} // namespace
+
+// A fixed order of terms: symbols by their position, then the others.
+static bool precedes(AffineExpr a, AffineExpr b) {
+  auto sa = dyn_cast<AffineSymbolExpr>(a), sb = dyn_cast<AffineSymbolExpr>(b);
+  if (sa && sb)
+    return sa.getPosition() < sb.getPosition();
+  if (sa || sb)
+    return static_cast<bool>(sa);
+  auto ba = dyn_cast<AffineBinaryOpExpr>(a), bb = dyn_cast<AffineBinaryOpExpr>(b);
+  if (!ba || !bb || a.getKind() != b.getKind())
+    return a.getKind() < b.getKind();
+  if (ba.getLHS() != bb.getLHS())
+    return precedes(ba.getLHS(), bb.getLHS());
+  return ba.getRHS() != bb.getRHS() && precedes(ba.getRHS(), bb.getRHS());
+}
+
+// a + b * c, wrapping around: files hold any number.
+static int64_t addProduct(int64_t a, int64_t b, int64_t c) {
+  return static_cast<int64_t>(static_cast<uint64_t>(a) +
+                              static_cast<uint64_t>(b) *
+                                  static_cast<uint64_t>(c));
+}
+
+void LinearForm::addTerm(AffineExpr term, int64_t factor) {
+  for (auto &[known, multiple] : terms)
+    if (known == term) {
+      multiple = addProduct(multiple, factor, 1);
+      return;
+    }
+  terms.push_back({term, factor});
+}
+
+AffineExpr LinearForm::build(MLIRContext *context) const {
+  auto sorted = terms;
+  llvm::erase_if(sorted, [](auto &t) { return t.second == 0; });
+  llvm::sort(sorted, [](auto &a, auto &b) { return precedes(a.first, b.first); });
+  AffineExpr sum;
+  for (auto &[term, multiple] : sorted)
+    sum = sum ? sum + term * multiple : term * multiple;
+  AffineExpr rest = getAffineConstantExpr(constant, context);
+  return !sum ? rest : constant == 0 ? sum : sum + rest;
+}
+
+void LinearForm::add(AffineExpr expr, int64_t factor) {
+  MLIRContext *context = expr.getContext();
+  if (auto value = dyn_cast<AffineConstantExpr>(expr)) {
+    constant = addProduct(constant, factor, value.getValue());
+    return;
+  }
+  auto binary = dyn_cast<AffineBinaryOpExpr>(expr);
+  if (!binary) {
+    addTerm(expr, factor);
+    return;
+  }
+  if (expr.getKind() == AffineExprKind::Add) {
+    add(binary.getLHS(), factor);
+    add(binary.getRHS(), factor);
+    return;
+  }
+  LinearForm lhs;
+  lhs.add(binary.getLHS(), 1);
+  AffineExpr left = lhs.build(context);
+  AffineExpr right = simplifyExtent(binary.getRHS());
+  auto divisor = constantExtent(right);
+  if (expr.getKind() == AffineExprKind::Mul) {
+    if (divisor)
+      add(left, addProduct(0, factor, *divisor));
+    else if (constantExtent(left))
+      add(right, addProduct(0, factor, *constantExtent(left)));
+    else
+      addTerm(left * right, factor);
+    return;
+  }
+  if (divisor && *divisor > 0) {
+    int64_t c = *divisor;
+    bool modulo = expr.getKind() == AffineExprKind::Mod;
+    if (lhs.isDivisibleBy(c)) {
+      if (modulo)
+        return;
+      for (auto &[term, multiple] : lhs.terms)
+        addTerm(term, addProduct(0, factor, multiple / c));
+      constant = addProduct(constant, factor, lhs.constant / c);
+      return;
+    }
+    // (c - x mod c) mod c, what pads x to a multiple of c, is
+    // c * ceil(x / c) - x.
+    AffineBinaryOpExpr inner(nullptr);
+    if (lhs.terms.size() == 1)
+      inner = dyn_cast<AffineBinaryOpExpr>(lhs.terms[0].first);
+    if (modulo && inner && lhs.terms[0].second == -1 && lhs.constant % c == 0 &&
+        inner.getKind() == AffineExprKind::Mod && constantExtent(inner.getRHS()) == c) {
+      add(inner.getLHS().ceilDiv(c), addProduct(0, factor, c));
+      add(inner.getLHS(), -factor);
+      return;
+    }
+  }
+  AffineExpr whole = getAffineBinaryOpExpr(expr.getKind(), left, right);
+  if (whole.getKind() == expr.getKind())
+    addTerm(whole, factor);
+  else
+    add(whole, factor);
+}
+
 AffineExpr ssmc::simplifyExtent(AffineExpr expr) {
   if (isa<AffineConstantExpr, AffineSymbolExpr>(expr))
     return expr;
-  unsigned symbols = 0;
-  expr.walk([&](AffineExpr part) {
-    if (auto symbol = dyn_cast<AffineSymbolExpr>(part))
-      symbols = std::max(symbols, symbol.getPosition() + 1);
-  });
-  return simplifyAffineExpr(expr, 0, symbols);
+  LinearForm form;
+  form.add(expr, 1);
+  return form.build(expr.getContext());
 }
 
 // A product as a constant and its other factors in a fixed order.
@@ -263,6 +378,23 @@ ExtentRange ssmc::rangeOf(AffineExpr expr) {
 }
 
 bool ssmc::provablyAtLeast(AffineExpr a, AffineExpr b) {
-  std::optional<int64_t> least = rangeOf(simplifyExtent(a - b)).least;
+  LinearForm form, relaxed;
+  form.add(a - b, 1);
+  std::optional<int64_t> least = rangeOf(form.build(a.getContext())).least;
+  if (least && *least >= 0)
+    return true;
+  // c * ceil(x / c) >= x.
+  relaxed.constant = form.constant;
+  for (auto &[term, multiple] : form.terms) {
+    auto quotient = dyn_cast<AffineBinaryOpExpr>(term);
+    auto c = quotient && term.getKind() == AffineExprKind::CeilDiv
+                 ? constantExtent(quotient.getRHS())
+                 : std::nullopt;
+    if (c && *c > 0 && multiple > 0 && multiple % *c == 0)
+      relaxed.add(quotient.getLHS(), multiple / *c);
+    else
+      relaxed.addTerm(term, multiple);
+  }
+  least = rangeOf(relaxed.build(a.getContext())).least;
   return least && *least >= 0;
 }

@@ -2,6 +2,8 @@
 
 #include "lib/Operators/ShapeArithmetic.h"
 
+#include "lib/Operators/Extents.h"
+
 using namespace mlir;
 using namespace ssmc;
 
@@ -12,13 +14,7 @@ std::optional<int64_t> ssmc::asConstant(AffineExpr expr) {
 }
 
 bool ssmc::isNonNegative(AffineExpr expr) {
-  // Sums, products, quotients and remainders of what is not negative.
-  bool result = true;
-  expr.walk([&](AffineExpr part) {
-    if (auto constant = dyn_cast<AffineConstantExpr>(part))
-      result &= constant.getValue() >= 0;
-  });
-  return result;
+  return provablyAtLeast(expr, getAffineConstantExpr(0, expr.getContext()));
 }
 
 void ssmc::propagateElements(

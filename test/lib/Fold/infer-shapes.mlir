@@ -70,6 +70,34 @@ module attributes {onnx.symbols = ["L"]} {
 
 // -----
 
+// Padded to whole chunks, cut into them, joined and trimmed: L again.
+// CHECK-DAG: #[[CHUNKS:.*]] = affine_map<()[s0] -> (s0 ceildiv 8, 8, 4)>
+// CHECK-DAG: #[[L:.*]] = affine_map<()[s0] -> (s0, 4)>
+// CHECK: func.func @chunks
+// CHECK-SAME: -> tensor<?x4xf32, #onnx.dims<["L"], #[[L]]>>
+// CHECK: "Reshape"
+// CHECK-SAME: -> tensor<?x8x4xf32, #onnx.dims<["L"], #[[CHUNKS]]>>
+module attributes {onnx.symbols = ["L"]} {
+  func.func @chunks(%x: tensor<?x4xf32, #onnx.dims<["L"], affine_map<()[s0] -> (s0, 4)>>>) -> !onnx.unknown {
+    %zero = onnx.constant dense<0> : tensor<1xi64>
+    %eight = onnx.constant dense<8> : tensor<1xi64>
+    %l = onnx.node "Shape"(%x) version 20 attrs {end = 1 : i64} : (tensor<?x4xf32, #onnx.dims<["L"], affine_map<()[s0] -> (s0, 4)>>>) -> !onnx.unknown
+    %rest = onnx.node "Mod"(%l, %eight) version 20 : (!onnx.unknown, tensor<1xi64>) -> !onnx.unknown
+    %more = onnx.node "Sub"(%eight, %rest) version 20 : (tensor<1xi64>, !onnx.unknown) -> !onnx.unknown
+    %pad = onnx.node "Mod"(%more, %eight) version 20 : (!onnx.unknown, tensor<1xi64>) -> !onnx.unknown
+    %pads = onnx.node "Concat"(%zero, %zero, %pad, %zero) version 20 attrs {axis = 0 : i64} : (tensor<1xi64>, tensor<1xi64>, !onnx.unknown, tensor<1xi64>) -> !onnx.unknown
+    %padded = onnx.node "Pad"(%x, %pads) version 20 : (tensor<?x4xf32, #onnx.dims<["L"], affine_map<()[s0] -> (s0, 4)>>>, !onnx.unknown) -> !onnx.unknown
+    %split = onnx.constant dense<[-1, 8, 4]> : tensor<3xi64>
+    %chunks = onnx.node "Reshape"(%padded, %split) version 20 : (!onnx.unknown, tensor<3xi64>) -> !onnx.unknown
+    %join = onnx.constant dense<[-1, 4]> : tensor<2xi64>
+    %joined = onnx.node "Reshape"(%chunks, %join) version 20 : (!onnx.unknown, tensor<2xi64>) -> !onnx.unknown
+    %trimmed = onnx.node "Slice"(%joined, %zero, %l) version 20 : (!onnx.unknown, tensor<1xi64>, !onnx.unknown) -> !onnx.unknown
+    return %trimmed : !onnx.unknown
+  }
+}
+
+// -----
+
 // The destinations of a mixer follow its inputs.
 // CHECK: func.func @mixer
 module attributes {onnx.symbols = ["L"]} {
