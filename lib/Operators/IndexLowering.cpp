@@ -259,7 +259,14 @@ Value ssmc::buildReshape(OpBuilder &b, Location loc, Value value,
   if (from == to)
     return castTo(b, loc, value, type);
   std::optional<SmallVector<Group>> groups = pairDimensions(from, to);
-  if (!groups)
+  // Upstream cannot give a buffer's dimension to several of unknown extents.
+  bool splitsUnknown =
+      groups && llvm::any_of(*groups, [&](const Group &group) {
+        return llvm::count_if(group.to, [&](int64_t d) {
+                 return type.isDynamicDim(d);
+               }) > 1;
+      });
+  if (!groups || splitsUnknown)
     return copyByPosition(b, loc, value, type, sizes);
   SmallVector<ReassociationIndices> collapse, expand;
   bool collapses = from.size() != groups->size();
