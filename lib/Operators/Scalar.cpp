@@ -158,6 +158,9 @@ Scalar convert(Scalar x, Type type, bool toUnsigned) {
     if (auto to = dyn_cast<FloatType>(type)) {
       if (to.getWidth() > cast<FloatType>(from).getWidth())
         return done(arith::ExtFOp::create(b, x.loc, type, x.value));
+      // From f64 to 16 bits by way of f32, for which there are instructions.
+      if (from.isF64() && to.getWidth() < 32)
+        return convert(convert(x, b.getF32Type(), false), type, false);
       if (to.getWidth() < cast<FloatType>(from).getWidth())
         return done(arith::TruncFOp::create(b, x.loc, type, x.value));
       // f16 to bf16 and back: by way of f32.

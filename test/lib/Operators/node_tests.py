@@ -1,4 +1,4 @@
-"""Runs ONNX's own node tests through the evaluator.
+"""Runs ONNX's own node tests through the evaluator, or compiled.
 
     node_tests.py [--passes PIPELINE] [--filter REGEX] [--sample N] [--keep DIR] [-v]
 
@@ -154,9 +154,19 @@ def evaluate(model, feeds, folder, passes):
     out = os.path.join(folder, "out.npz")
     if os.path.exists(out):
         os.remove(out)
-    run = subprocess.run(
-        ["onnx-eval", path, "--passes=" + passes, "--input=@" + os.path.join(folder, "in.npz"),
-         "--output=@" + out], capture_output=True, text=True)
+    source = "@" + os.path.join(folder, "in.npz")
+    if passes.startswith("-O"):
+        library = os.path.join(folder, "model.so")
+        run = subprocess.run(["ssmc", path, passes, "-o", library],
+                             capture_output=True, text=True)
+        if run.returncode == 0:
+            run = subprocess.run(
+                ["ssm-run", library, "--input", source, "--output", "@" + out],
+                capture_output=True, text=True)
+    else:
+        run = subprocess.run(
+            ["onnx-eval", path, "--passes=" + passes, "--input=" + source,
+             "--output=@" + out], capture_output=True, text=True)
     reasons = dict(re.findall(r"output '([^']*)': (.*)", run.stderr))
     if not os.path.exists(out):
         raise Rejected(f"exit code {run.returncode}\n{run.stderr}")
@@ -188,7 +198,8 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--ops", default=os.path.join(HERE, "operators.txt"))
     parser.add_argument("--passes", action="append",
-                        help="run before the evaluation; may be repeated")
+                        help="run before the evaluation; -O0 or -O2: compile "
+                        "and run; may be repeated")
     parser.add_argument("--filter", default="")
     parser.add_argument("--sample", type=int, default=0,
                         help="every Nth case only")
