@@ -95,6 +95,15 @@ def SsmCloneFills : Pass<"ssm-clone-fills", "::mlir::ModuleOp"> {
   }];
 }
 
+def SsmCarryInPlace : Pass<"ssm-carry-in-place", "::mlir::ModuleOp"> {
+  let summary = "store what a loop carries where it lay";
+  let description = [{
+    Bufferization wants a loop to yield each carried tensor in the buffer it
+    came in. A value computed elsewhere is stored there.
+  }];
+  let dependentDialects = ["::mlir::bufferization::BufferizationDialect"];
+}
+
 def SsmHoistBuffers : Pass<"ssm-hoist-buffers", "::mlir::ModuleOp"> {
   let summary = "allocate buffers in the entry's block where that is possible";
   let description = [{

@@ -40,10 +40,13 @@ void addFusion(OpPassManager &pm) {
 
 void addBufferization(OpPassManager &pm) {
   cleanUp(pm);
+  pm.addPass(createSsmCarryInPlace());
   pm.addPass(createSsmCloneFills());
   pm.addPass(bufferization::createEmptyTensorEliminationPass());
   bufferization::OneShotBufferizePassOptions options;
   options.bufferizeFunctionBoundaries = true;
+  // What a general loop carries may be a new buffer in every iteration.
+  options.allowReturnAllocsFromLoops = true;
   options.functionBoundaryTypeConversion =
       bufferization::LayoutMapOption::IdentityLayoutMap;
   pm.addPass(bufferization::createOneShotBufferizePass(options));
