@@ -28,11 +28,24 @@ void cleanUp(OpPassManager &pm) {
   pm.addPass(createCSEPass());
 }
 
+/// Adds a pass on functions that is made for a processor.
+template <typename Options>
+void addForCpu(OpPassManager &pm, std::unique_ptr<Pass> (*create)(Options),
+               const CodegenOptions &options) {
+  Options passOptions;
+  passOptions.cpu = options.cpu;
+  pm.addNestedPass<func::FuncOp>(create(passOptions));
+}
+
 /// Fewer passes over memory, while values are tensors.
-void addFusion(OpPassManager &pm) {
+void addFusion(OpPassManager &pm, const CodegenOptions &options) {
   cleanUp(pm);
+  // Products first, lest they are fused with what makes their operands; again
+  // once their elementwise users are single ops.
+  addForCpu(pm, createSsmFormLinear, options);
   pm.addPass(createSsmFuseElementwise());
   cleanUp(pm);
+  addForCpu(pm, createSsmFormLinear, options);
   pm.addPass(createSsmFuseRows());
   cleanUp(pm);
   pm.addPass(createSsmRelaxMath());
@@ -57,12 +70,10 @@ void addBufferization(OpPassManager &pm) {
 
 /// The ssm ops, each in a function of its own by now, to loops on buffers.
 void addKernels(OpPassManager &pm, const CodegenOptions &options) {
-  SsmLowerSelectiveScanOptions scan;
-  scan.cpu = options.cpu;
-  pm.addNestedPass<func::FuncOp>(createSsmLowerSelectiveScan(scan));
-  SsmLowerLinearOptions linear;
-  linear.cpu = options.cpu;
-  pm.addNestedPass<func::FuncOp>(createSsmLowerLinear(linear));
+  addForCpu(pm, createSsmLowerSelectiveScan, options);
+  addForCpu(pm, createSsmLowerShortConv, options);
+  addForCpu(pm, createSsmLowerScan, options);
+  addForCpu(pm, createSsmLowerLinear, options);
   pm.addPass(createSsmDecomposeBuffers());
   addBufferization(pm);
   pm.addPass(createSsmAllocateLate());
@@ -110,7 +121,7 @@ void ssmc::buildCodegenPipeline(OpPassManager &pm,
     decompose.only = {"ssm.recurrence"};
   pm.addPass(ssm::createSsmDecompose(decompose));
   if (optimized)
-    addFusion(pm);
+    addFusion(pm, options);
   pm.addPass(createSsmDecomposeConcat());
   pm.addPass(createSsmLowerEntries());
   pm.addPass(createSsmExternalizeWeights());
@@ -126,6 +137,7 @@ void ssmc::buildCodegenPipeline(OpPassManager &pm,
     pm.addPass(createForallToParallelLoopPass());
     cleanUp(pm);
     pm.addPass(createSsmParallelToRuntime());
+    addForCpu(pm, createSsmExpandMath, options);
     pm.addNestedPass<func::FuncOp>(createSsmHoistAlloca());
   } else {
     pm.addPass(createConvertLinalgToLoopsPass());
