@@ -82,6 +82,7 @@ void addKernels(OpPassManager &pm, const CodegenOptions &options) {
 /// Loops on buffers to LLVM dialect.
 void addLoweringToLLVM(OpPassManager &pm) {
   pm.addPass(memref::createFoldMemRefAliasOpsPass());
+  pm.addPass(createSsmExpandShapes());
   pm.addPass(memref::createExpandStridedMetadataPass());
   pm.addPass(createLowerAffinePass());
   cleanUp(pm);

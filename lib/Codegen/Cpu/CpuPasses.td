@@ -96,6 +96,16 @@ def SsmFormLinear : CpuPass<"ssm-form-linear"> {
   ];
 }
 
+def SsmExpandShapes : Pass<"ssm-expand-shapes"> {
+  let summary = "Turn memref.expand_shape into a view with its sizes";
+  let description = [{
+    Upstream's expansion takes for granted that only one extent of a group is
+    dynamic; batch and length are both.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::memref::MemRefDialect"];
+}
+
 def SsmHoistAlloca : Pass<"ssm-hoist-alloca", "::mlir::func::FuncOp"> {
   let summary = "Move stack buffers of static size to the entry of the function";
   let description = [{
