@@ -125,6 +125,11 @@ LogicalResult Compiler::Impl::prepareGraph() {
     return success();
   if (options.raise && failed(run("raise", [](OpPassManager &pm) {
         pm.addPass(createSsmRaise());
+        // What raising removed stood between transposes that now cancel.
+        OnnxSimplifyOptions simplify;
+        simplify.transposeWeights = true;
+        pm.addPass(createOnnxSimplify(simplify));
+        pm.addPass(createOnnxFold());
       })))
     return failure();
   if (options.dims.empty())

@@ -25,7 +25,8 @@ using namespace ssmc;
 namespace {
 class Simplifier {
 public:
-  explicit Simplifier(MLIRContext *context) : b(context) {}
+  Simplifier(MLIRContext *context, bool transposeWeights)
+      : b(context), transposeWeights(transposeWeights) {}
   void run(Block &block);
 
 private:
@@ -35,6 +36,7 @@ private:
   bool sinkThroughSplit(onnx::NodeOp node, ArrayRef<int64_t> perm);
   bool sinkThroughSlice(onnx::NodeOp node, ArrayRef<int64_t> perm);
   bool sinkThroughConcat(onnx::NodeOp node, ArrayRef<int64_t> perm);
+  bool sinkThroughMatMul(onnx::NodeOp node, ArrayRef<int64_t> perm);
   Value untransposed(Value value, ArrayRef<int64_t> perm);
   onnx::NodeOp rebuild(onnx::NodeOp node, ValueRange inputs,
                        DictionaryAttr attrs);
@@ -43,6 +45,7 @@ private:
   DictionaryAttr withInt(onnx::NodeOp node, StringRef name, int64_t value);
 
   OpBuilder b;
+  bool transposeWeights;
 };
 } // namespace
 
@@ -229,6 +232,30 @@ bool Simplifier::sinkThroughConcat(onnx::NodeOp node, ArrayRef<int64_t> perm) {
   return true;
 }
 
+// W x^T = (x W^T)^T for a constant matrix W, whose transposition costs nothing:
+// weights are laid out anew when they are packed.
+bool Simplifier::sinkThroughMatMul(onnx::NodeOp node, ArrayRef<int64_t> perm) {
+  Value w = node.getInputs()[0], x = node.getInputs()[1];
+  auto type = dyn_cast<RankedTensorType>(w.getType());
+  if (!type || type.getRank() != 2 || !w.getDefiningOp<onnx::ConstantOp>() ||
+      !definingNode(x, "Transpose"))
+    return false;
+  auto swap = llvm::to_vector(llvm::seq<int64_t>(0, perm.size()));
+  std::swap(swap[perm.size() - 1], swap[perm.size() - 2]);
+  if (ArrayRef<int64_t>(swap) != perm)
+    return false;
+  auto attrs = b.getDictionaryAttr(
+      b.getNamedAttr("perm", b.getDenseI64ArrayAttr({1, 0})));
+  Value transposed =
+      makeNode(b, node, "Transpose", w, onnx::UnknownType::get(b.getContext()),
+               attrs)
+          ->getResult(0);
+  transposeResults(
+      node, rebuild(node, {untransposed(x, perm), transposed}, node.getAttrs()),
+      perm);
+  return true;
+}
+
 bool Simplifier::sinkTranspose(onnx::NodeOp node) {
   static const llvm::StringSet<> elementwise = {
       "Abs", "Add", "And", "Cast", "Clip", "Cos", "Div", "Equal", "Erf", "Exp",
@@ -242,9 +269,14 @@ bool Simplifier::sinkTranspose(onnx::NodeOp node) {
     auto transpose = definingNode(input, "Transpose");
     if (!transpose)
       continue;
-    // Where others read it too, moving it would double it.
-    if (!llvm::all_of(input.getUsers(),
-                      [&](Operation *user) { return user == node; }))
+    // Where others read it too, moving it would double it; but pieces of it
+    // are together no more than the whole.
+    bool isSlice = node.getOpType() == "Slice";
+    if (!llvm::all_of(input.getUsers(), [&](Operation *user) {
+          auto other = dyn_cast<onnx::NodeOp>(user);
+          return user == node ||
+                 (isSlice && other && other.getOpType() == "Slice");
+        }))
       return false;
     perm = transposePermutation(transpose);
     break;
@@ -259,6 +291,8 @@ bool Simplifier::sinkTranspose(onnx::NodeOp node) {
     return sinkThroughSplit(node, perm);
   if (type == "Slice" && first)
     return sinkThroughSlice(node, perm);
+  if (type == "MatMul" && perm.size() >= 2 && transposeWeights)
+    return sinkThroughMatMul(node, perm);
   return type == "Concat" && sinkThroughConcat(node, perm);
 }
 
@@ -277,13 +311,14 @@ void Simplifier::run(Block &block) {
 
 namespace {
 struct Simplify : ssmc::impl::OnnxSimplifyBase<Simplify> {
+  using OnnxSimplifyBase::OnnxSimplifyBase;
   void runOnOperation() override {
     ModuleOp module = getOperation();
     for (auto function : module.getOps<func::FuncOp>()) {
       if (!function.isPublic() || function.isExternal())
         continue;
       Block &body = function.getBody().front();
-      Simplifier(&getContext()).run(body);
+      Simplifier(&getContext(), transposeWeights).run(body);
       eraseDead(body);
       ShapeInference inference(module);
       if (failed(inference.run(function)))
