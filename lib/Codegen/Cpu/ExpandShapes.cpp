@@ -28,7 +28,8 @@ static void expand(memref::ExpandShapeOp op) {
   ImplicitLocOpBuilder b(op.getLoc(), op);
   auto source = memref::ExtractStridedMetadataOp::create(b, op.getSrc());
   SmallVector<OpFoldResult> sizes = op.getMixedOutputShape();
-  SmallVector<OpFoldResult> strides(type.getRank());
+  // A scalar has no groups; what it becomes has extents of one.
+  SmallVector<OpFoldResult> strides(type.getRank(), b.getIndexAttr(1));
   for (auto [dim, group] : llvm::enumerate(op.getReassociationIndices())) {
     Value stride = source.getStrides()[dim];
     for (int64_t d : llvm::reverse(group)) {
