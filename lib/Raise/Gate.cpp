@@ -14,8 +14,8 @@ namespace ssmc {
 namespace {
 constexpr double kTolerance = 1e-9;
 constexpr unsigned kRounds = 5;
-/// Beyond this many elements of input, two rounds are enough: the distributions
-/// differ in what they try, and there is more of each in a large tensor.
+/// Beyond this many elements of input, two rounds that do not overflow are
+/// enough: there is more of each distribution in a large tensor.
 constexpr int64_t kManyElements = 1 << 18;
 }
 
@@ -123,8 +123,10 @@ Verdict checkRaise(const Problem &problem, ArrayRef<Operation *> written,
   int64_t elements = 0;
   for (Value value : problem.region.frontier)
     elements += llvm::product_of(*problem.graph.getShape(value));
-  unsigned rounds = elements > kManyElements ? 2 : kRounds;
-  for (unsigned round = 0; round < rounds; ++round) {
+  int64_t enough = 2 * replacement.size();
+  for (unsigned round = 0; round < kRounds; ++round) {
+    if (elements > kManyElements && verdict.comparisons >= enough)
+      break;
     Assignment assignment = draw(problem, round);
     FailureOr<SmallVector<Tensor>> before = problem.evaluate(assignment);
     if (failed(before)) {
@@ -164,7 +166,7 @@ Verdict checkRaise(const Problem &problem, ArrayRef<Operation *> written,
     if (verdict.deviation > kTolerance)
       return verdict;
   }
-  verdict.accepted = verdict.comparisons >= int64_t(2 * replacement.size());
+  verdict.accepted = verdict.comparisons >= enough;
   if (!verdict.accepted)
     verdict.reason = "the original has no finite values to compare with";
   return verdict;
