@@ -10,6 +10,8 @@
 //       body; materialize %y in view(load outputs[0], %L); return 0 }
 //
 // before bufferization, so that results are computed in the caller's memory.
+// Where %y is another value's expand_shape, that value is computed there, in a
+// collapse_shape of the view.
 //
 //===----------------------------------------------------------------------===//
 
@@ -18,6 +20,8 @@
 #include "lib/Codegen/Entry.h"
 
 #include "mlir/Dialect/Affine/Utils.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 
 namespace ssmc {
 #define GEN_PASS_DEF_SSMLOWERENTRIES
@@ -80,6 +84,7 @@ private:
   LogicalResult readSignature();
   LogicalResult makeSignature();
   void emitDims();
+  void undoReshapes(Value &value, Value &buffer);
   LogicalResult emitRun();
 
   SmallVector<Value> loadSymbols(Value symbols);
@@ -252,6 +257,15 @@ void EntryLowering::emitDims() {
   func::ReturnOp::create(builder, loc);
 }
 
+/// Goes back from `value` to what it is an expansion of, and with `buffer`.
+void EntryLowering::undoReshapes(Value &value, Value &buffer) {
+  while (auto expand = value.getDefiningOp<tensor::ExpandShapeOp>()) {
+    value = expand.getSrc();
+    buffer = memref::CollapseShapeOp::create(builder, loc, buffer,
+                                             expand.getReassociationIndices());
+  }
+}
+
 /// `ssm_E_run`: takes over the body of the entry.
 LogicalResult EntryLowering::emitRun() {
   builder.setInsertionPointToEnd(module.getBody());
@@ -278,7 +292,7 @@ LogicalResult EntryLowering::emitRun() {
     input.replaceAllUsesWith(tensor);
   }
   auto terminator = cast<func::ReturnOp>(body.getTerminator());
-  SmallVector<Value> outputs;
+  SmallVector<Value> outputs, results;
   for (auto [i, value] : llvm::enumerate(terminator.getOperands())) {
     FailureOr<Value> buffer =
         bufferOf(func.getArgument(kOutputs), i,
@@ -287,12 +301,14 @@ LogicalResult EntryLowering::emitRun() {
     if (failed(buffer))
       return failure();
     outputs.push_back(*buffer);
+    results.push_back(value);
+    undoReshapes(results.back(), outputs.back());
   }
   for (Operation &op : llvm::make_early_inc_range(body.without_terminator()))
     op.moveBefore(entry, entry->end());
   builder.setInsertionPointToEnd(entry);
   for (auto [value, buffer] :
-       llvm::zip_equal(terminator.getOperands(), outputs)) {
+       llvm::zip_equal(results, outputs)) {
     auto store = bufferization::MaterializeInDestinationOp::create(
         builder, loc, /*result=*/Type(), value, buffer);
     store.setRestrict(true);

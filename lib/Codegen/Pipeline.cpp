@@ -56,6 +56,9 @@ void addBufferization(OpPassManager &pm) {
   pm.addPass(createSsmCarryInPlace());
   pm.addPass(createSsmCloneFills());
   pm.addPass(bufferization::createEmptyTensorEliminationPass());
+  // Sizes in terms of the symbols: a buffer has no memory of the reshapes that
+  // its size went through.
+  pm.addPass(memref::createResolveShapedTypeResultDimsPass());
   bufferization::OneShotBufferizePassOptions options;
   options.bufferizeFunctionBoundaries = true;
   // What a general loop carries may be a new buffer in every iteration.

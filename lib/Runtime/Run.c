@@ -1,6 +1,10 @@
 /*===- Run.c - running an entry of a model
  * ----------------------------------===*/
 
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE /* madvise */
+#endif
+
 #include "lib/Runtime/Context.h"
 #include "lib/Runtime/Host.h"
 #include "lib/Runtime/Pool.h"
@@ -8,6 +12,7 @@
 #include <inttypes.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 static int is_empty(const ssmrt_tensor *tensor) {
   for (int32_t d = 0; d < tensor->rank; ++d)
@@ -77,6 +82,22 @@ static ssmrt_status check_outputs(const ssmrt_entry_desc *entry,
 /*===- Workspace
  * ------------------------------------------------------------===*/
 
+enum { kHugePage = 2 << 20 };
+
+/* A large workspace asks for huge pages: every run walks over all of it, and
+ * small ones are cleared and looked up one by one. */
+static void *allocate_workspace(size_t bytes) {
+  void *memory = NULL;
+  size_t alignment = bytes < 2 * kHugePage ? 64 : kHugePage;
+  if (posix_memalign(&memory, alignment, bytes) != 0)
+    return NULL;
+#ifdef MADV_HUGEPAGE
+  if (alignment == kHugePage)
+    madvise(memory, bytes / kHugePage * kHugePage, MADV_HUGEPAGE);
+#endif
+  return memory;
+}
+
 /* The model's kept workspace if it is free and large enough, or a new one. */
 static void *take_workspace(ssmrt_model *model, size_t needed, size_t *bytes) {
   pthread_mutex_lock(&model->mutex);
@@ -88,7 +109,7 @@ static void *take_workspace(ssmrt_model *model, size_t needed, size_t *bytes) {
     return memory;
   free(memory);
   *bytes = needed;
-  return posix_memalign(&memory, 64, needed) == 0 ? memory : NULL;
+  return allocate_workspace(needed);
 }
 
 static void give_workspace(ssmrt_model *model, void *memory, size_t bytes) {
