@@ -57,7 +57,15 @@ struct CodegenOptions {
 /// does not know.
 mlir::FailureOr<CpuTarget> resolveCpu(llvm::StringRef cpu, mlir::Location loc);
 
-/// Tensors to LLVM dialect, on a module.
+/// Tensors to kernels: loops on buffers, memory planned, on a module.
+void buildTilingPipeline(mlir::OpPassManager &pm,
+                         const CodegenOptions &options);
+
+/// Loops on buffers to LLVM dialect.
+void buildLoweringPipeline(mlir::OpPassManager &pm,
+                           const CodegenOptions &options);
+
+/// Both: tensors to LLVM dialect.
 void buildCodegenPipeline(mlir::OpPassManager &pm,
                           const CodegenOptions &options);
 

@@ -115,8 +115,8 @@ struct CommandLineOptions : PassPipelineOptions<CommandLineOptions> {
 
 } // namespace
 
-void ssmc::buildCodegenPipeline(OpPassManager &pm,
-                                const CodegenOptions &options) {
+void ssmc::buildTilingPipeline(OpPassManager &pm,
+                               const CodegenOptions &options) {
   bool optimized = options.optLevel > 0;
   pm.addPass(createInlinerPass());
   // A recurrence with a step of its own has no kernel; its step is fused.
@@ -140,13 +140,25 @@ void ssmc::buildCodegenPipeline(OpPassManager &pm,
     pm.addPass(createConvertLinalgToParallelLoopsPass());
     pm.addPass(createForallToParallelLoopPass());
     cleanUp(pm);
-    pm.addPass(createSsmParallelToRuntime());
-    addForCpu(pm, createSsmExpandMath, options);
-    pm.addNestedPass<func::FuncOp>(createSsmHoistAlloca());
   } else {
     pm.addPass(createConvertLinalgToLoopsPass());
   }
+}
+
+void ssmc::buildLoweringPipeline(OpPassManager &pm,
+                                 const CodegenOptions &options) {
+  if (options.optLevel > 0) {
+    pm.addPass(createSsmParallelToRuntime());
+    addForCpu(pm, createSsmExpandMath, options);
+    pm.addNestedPass<func::FuncOp>(createSsmHoistAlloca());
+  }
   addLoweringToLLVM(pm);
+}
+
+void ssmc::buildCodegenPipeline(OpPassManager &pm,
+                                const CodegenOptions &options) {
+  buildTilingPipeline(pm, options);
+  buildLoweringPipeline(pm, options);
 }
 
 void ssmc::registerCodegenPipelines() {

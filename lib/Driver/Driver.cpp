@@ -151,9 +151,15 @@ LogicalResult Compiler::Impl::lowerGraph() {
 }
 
 LogicalResult Compiler::Impl::generateCode() {
-  return run("codegen", [&](OpPassManager &pm) {
-    buildCodegenPipeline(pm, {options.optLevel, options.cpu});
-  });
+  CodegenOptions codegen{options.optLevel, options.cpu};
+  if (failed(run("codegen", [&](OpPassManager &pm) {
+        buildTilingPipeline(pm, codegen);
+      })))
+    return failure();
+  if (stopsAt(Emit::Tiled))
+    return success();
+  return run("llvm",
+             [&](OpPassManager &pm) { buildLoweringPipeline(pm, codegen); });
 }
 
 //===----------------------------------------------------------------------===//
@@ -166,7 +172,12 @@ Compiler::Impl::writeFile(StringRef path,
   if (path == "-") {
     body(llvm::outs());
     llvm::outs().flush();
-    return success();
+    std::error_code error = llvm::outs().error();
+    llvm::outs().clear_error();
+    if (!error)
+      return success();
+    return emitError(UnknownLoc::get(&context))
+           << "standard output: " << error.message();
   }
   llvm::Error error = llvm::writeToOutput(path, [&](raw_ostream &os) {
     body(os);
@@ -261,14 +272,27 @@ LogicalResult Compiler::Impl::writeReport() {
 
 /// An output that cannot be written is found before the work, not after it.
 LogicalResult Compiler::Impl::checkOutput() {
-  StringRef folder = llvm::sys::path::parent_path(options.output);
-  if (options.output == "-" ||
-      !llvm::sys::fs::access(folder.empty() ? "." : folder,
-                             llvm::sys::fs::AccessMode::Write))
-    return success();
-  return emitError(UnknownLoc::get(&context))
-         << "cannot write " << options.output << ": there is no folder '"
-         << folder << "' that can be written to";
+  auto fail = [&](StringRef path, const Twine &reason) {
+    return emitError(UnknownLoc::get(&context))
+           << "cannot write " << path.str() << ": " << reason.str();
+  };
+  for (StringRef path : {StringRef(options.output), StringRef(options.reportFile)}) {
+    if (path.empty() || path == "-")
+      continue;
+    // What lies there is replaced: never a folder or a device.
+    if (llvm::sys::fs::exists(path) && !llvm::sys::fs::is_regular_file(path))
+      return fail(path, "it is not a regular file");
+    StringRef folder = llvm::sys::path::parent_path(path);
+    if (llvm::sys::fs::access(folder.empty() ? "." : folder,
+                              llvm::sys::fs::AccessMode::Write))
+      return fail(path, "there is no folder '" + folder +
+                            "' that can be written to");
+  }
+  if (!options.dumpDir.empty())
+    if (std::error_code error =
+            llvm::sys::fs::create_directories(options.dumpDir))
+      return fail(options.dumpDir, error.message());
+  return success();
 }
 
 unsigned Compiler::Impl::countPhases() const {
@@ -281,6 +305,8 @@ unsigned Compiler::Impl::countPhases() const {
       count += 1;
   }
   if (options.emit > Emit::Linalg)
+    count += 1;
+  if (options.emit > Emit::Tiled)
     count += stopsAt(Emit::Lib) ? 3 : 2;
   return count;
 }
@@ -290,19 +316,24 @@ ExitCode Compiler::Impl::compile() {
     return kBadInput;
   if (failed(readInput()))
     return kBadInput;
-  if (!isGraph && (!options.dims.empty() || options.emit < Emit::Linalg)) {
-    emitError(module->getLoc(), "this is not an ONNX graph any more: --dim, "
-                                "--emit=onnx and --emit=ssm need one");
+  if (!isGraph && (!options.dims.empty() || options.report ||
+                   options.emit < Emit::Linalg)) {
+    emitError(module->getLoc(),
+              "this is not an ONNX graph any more: --dim, --report, "
+              "--emit=onnx and --emit=ssm need one");
     return kBadInput;
   }
   auto give = [&](LogicalResult result) {
     return succeeded(result) ? kDone : kBadInput;
   };
   // A failure without a message explains nothing to anybody: it is ours.
-  auto blame = [&] { return errors > 0 ? kBadInput : kInternalError; };
+  auto blame = [&](bool readsModel) {
+    return (readsModel && errors > 0) || phases->cannotDump() ? kBadInput
+                                                              : kInternalError;
+  };
   if (isGraph) {
     if (failed(prepareGraph()))
-      return blame();
+      return blame(/*readsModel=*/true);
     if (stopsAt(Emit::Onnx))
       return give(writeText());
     if (failed(writeReport()))
@@ -310,12 +341,14 @@ ExitCode Compiler::Impl::compile() {
     if (stopsAt(Emit::Ssm))
       return give(writeText());
     if (failed(lowerGraph()))
-      return blame();
+      return blame(/*readsModel=*/true);
   }
   if (options.emit <= Emit::Linalg)
     return give(writeText());
   if (failed(generateCode()))
-    return kInternalError;
+    return blame(/*readsModel=*/false);
+  if (stopsAt(Emit::Tiled))
+    return give(writeText());
   return writeCode();
 }
 

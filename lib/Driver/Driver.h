@@ -16,7 +16,7 @@
 namespace ssmc {
 
 /// What to stop at and write.
-enum class Emit { Onnx, Ssm, Linalg, Llvm, Asm, Obj, Lib };
+enum class Emit { Onnx, Ssm, Linalg, Tiled, Llvm, Asm, Obj, Lib };
 
 /// What an axis of an input is to become: a name or a number.
 struct DimRequest {

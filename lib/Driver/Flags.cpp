@@ -17,7 +17,7 @@ bool ssmc::parseDimRequest(StringRef text, DimRequest &request) {
   // A number, or a name that C and JSON readers can use.
   int64_t number;
   if (!value.getAsInteger(10, number))
-    return number >= 0;
+    return number > 0;
   return (isAlpha(value.front()) || value.front() == '_') &&
          all_of(value, [](char c) { return isAlnum(c) || c == '_'; });
 }

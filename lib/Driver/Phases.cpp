@@ -80,9 +80,10 @@ LogicalResult PhaseRunner::dump(StringRef name, ModuleOp module) {
                            .enableDebugInfo(true, false)
                            .useLocalScope());
   }
-  if (error)
-    return mlir::emitError(module.getLoc()) << path << ": " << error.message();
-  return success();
+  if (!error)
+    return success();
+  dumpFailed = true;
+  return mlir::emitError(module.getLoc()) << path << ": " << error.message();
 }
 
 void PhaseRunner::writeReproducer() {

@@ -35,6 +35,9 @@ public:
   /// Writes the IR after a phase into the dump folder, if there is one.
   mlir::LogicalResult dump(llvm::StringRef name, mlir::ModuleOp module);
 
+  /// Whether a phase failed because its dump could not be written.
+  bool cannotDump() const { return dumpFailed; }
+
   void writeReproducer();
 
 private:
@@ -46,6 +49,7 @@ private:
   mlir::TimingScope &timing;
   llvm::raw_ostream &log;
   unsigned number = 0;
+  bool dumpFailed = false;
   std::string phase, pipeline;
   mlir::OwningOpRef<mlir::ModuleOp> before;
   std::chrono::steady_clock::time_point began;

@@ -4,8 +4,10 @@
 #include "lib/Runtime/Host.h"
 
 #include <dlfcn.h>
+#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -94,6 +96,43 @@ static ssmrt_status map_weights(ssmrt_model *model, const char *path) {
   return ssmrt_ok();
 }
 
+/* The loader maps what the segments of a library claim. Where the file ends
+ * before them, as after a copy that was broken off, the process would die. */
+static ssmrt_status check_length(const char *path) {
+  int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  struct stat info;
+  if (fd < 0 || fstat(fd, &info) != 0) {
+    int error = errno;
+    if (fd >= 0)
+      close(fd);
+    return ssmrt_fail(SSMRT_IO, "cannot load the model: %s: %s", path,
+                      strerror(error));
+  }
+  Elf64_Ehdr header;
+  Elf64_Phdr segment;
+  uint64_t size = (uint64_t)info.st_size, end = 0;
+  /* What is no library at all, the loader refuses. */
+  if (pread(fd, &header, sizeof(header), 0) == (ssize_t)sizeof(header) &&
+      memcmp(header.e_ident, ELFMAG, SELFMAG) == 0 &&
+      header.e_ident[EI_CLASS] == ELFCLASS64)
+    for (unsigned i = 0; i < header.e_phnum; ++i) {
+      off_t at = (off_t)(header.e_phoff + i * sizeof(segment));
+      if (pread(fd, &segment, sizeof(segment), at) != (ssize_t)sizeof(segment))
+        end = UINT64_MAX;
+      else if (segment.p_offset > UINT64_MAX - segment.p_filesz)
+        end = UINT64_MAX;
+      else if (segment.p_offset + segment.p_filesz > end)
+        end = segment.p_offset + segment.p_filesz;
+    }
+  close(fd);
+  if (end > size)
+    return ssmrt_fail(SSMRT_IO,
+                      "cannot load the model: %s is truncated or damaged: it "
+                      "ends at byte %" PRIu64,
+                      path, size);
+  return ssmrt_ok();
+}
+
 static ssmrt_status load(ssmrt_model *model, const char *path) {
   model->desc = dlsym(model->library, "ssm_model");
   if (!model->desc)
@@ -121,6 +160,9 @@ ssmrt_status ssmrt_open(const char *path, ssmrt_model **result) {
     return ssmrt_fail(SSMRT_INVALID_ARGUMENT, "ssmrt_open: %s is null",
                       path ? "model" : "path");
   *result = NULL;
+  ssmrt_status status = check_length(path);
+  if (status.code != SSMRT_OK)
+    return status;
   /* dlopen searches for names without a slash; a path is meant. */
   size_t length = strlen(path);
   char *file = malloc(length + 3);
@@ -139,7 +181,7 @@ ssmrt_status ssmrt_open(const char *path, ssmrt_model **result) {
     return ssmrt_fail(SSMRT_IO, "cannot load the model: %s", dlerror());
   }
   pthread_mutex_init(&model->mutex, NULL);
-  ssmrt_status status = load(model, path);
+  status = load(model, path);
   if (status.code != SSMRT_OK)
     ssmrt_close(model);
   else

@@ -226,6 +226,11 @@ ssmrt_status ssmrt_run(const ssmrt_model *model, const ssmrt_entry_desc *entry,
       entry >= model->desc->entries + model->desc->num_entries)
     return ssmrt_fail(SSMRT_INVALID_ARGUMENT,
                       "the entry is not one of this model");
+  if (options && options->num_threads < 0)
+    return ssmrt_fail(SSMRT_INVALID_ARGUMENT,
+                      "num_threads is %d, expected 0 (as many as processors) "
+                      "or more",
+                      (int)options->num_threads);
   ssmrt_sizes sizes;
   ssmrt_status status = ssmrt_bind(entry, inputs, &sizes);
   if (status.code != SSMRT_OK)

@@ -137,6 +137,21 @@ static ssmrt_status compare_extents(const ssmrt_entry_desc *entry,
   return ssmrt_ok();
 }
 
+/* An extent such as `past - 4` may be none for these inputs. */
+static ssmrt_status check_results(const ssmrt_entry_desc *entry,
+                                  const int64_t *extents) {
+  for (int32_t i = 0; i < entry->num_outputs; ++i) {
+    const ssmrt_value_desc *value = &entry->outputs[i];
+    for (int32_t d = 0; d < value->rank; ++d, ++extents)
+      if (*extents < 0)
+        return ssmrt_fail(SSMRT_SHAPE_MISMATCH,
+                          "with these inputs dimension %d ('%s') of output "
+                          "'%s' would be %" PRId64,
+                          d, value->dim_name[d], value->name, *extents);
+  }
+  return ssmrt_ok();
+}
+
 ssmrt_status ssmrt_bind(const ssmrt_entry_desc *entry,
                         const ssmrt_tensor *inputs, ssmrt_sizes *sizes) {
   sizes->symbols = NULL;
@@ -159,6 +174,8 @@ ssmrt_status ssmrt_bind(const ssmrt_entry_desc *entry,
     entry->dims(memory, extents);
     status = compare_extents(entry, inputs, extents);
   }
+  if (status.code == SSMRT_OK)
+    status = check_results(entry, extents + input_ranks);
   if (status.code != SSMRT_OK) {
     free(memory);
     return status;

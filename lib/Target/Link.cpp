@@ -7,6 +7,7 @@
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Path.h"
 #include "llvm/Support/Program.h"
+#include "llvm/Support/Signals.h"
 
 #include <deque>
 #include <link.h>
@@ -57,6 +58,11 @@ namespace {
 /// Files that live as long as the link does.
 class TemporaryFiles {
 public:
+  ~TemporaryFiles() {
+    for (StringRef path : paths)
+      sys::DontRemoveFileOnSignal(path);
+  }
+
   Expected<std::string> add(StringRef suffix, StringRef contents) {
     SmallString<128> path;
     int file;
@@ -64,6 +70,8 @@ public:
             sys::fs::createTemporaryFile("ssmc", suffix, file, path))
       return fail("cannot create a temporary file: " + error.message());
     removers.emplace_back(path);
+    sys::RemoveFileOnSignal(path);
+    paths.push_back(path.str().str());
     raw_fd_ostream os(file, /*shouldClose=*/true);
     os << contents;
     os.close();
@@ -76,6 +84,7 @@ public:
   }
 
 private:
+  std::vector<std::string> paths;
   std::deque<FileRemover> removers; // never copied: that would remove files
 };
 } // namespace
@@ -86,7 +95,7 @@ Error ssmc::linkModel(ArrayRef<StringRef> objects, StringRef output) {
   std::vector<std::string> arguments = {linker,
                                         "-shared",
                                         "-o",
-                                        output.str(),
+                                        "-",
                                         "-z",
                                         "relro",
                                         "-z",
@@ -124,7 +133,9 @@ Error ssmc::linkModel(ArrayRef<StringRef> objects, StringRef output) {
     return logPath.takeError();
 
   SmallVector<StringRef> argv(arguments.begin(), arguments.end());
-  std::optional<StringRef> redirects[] = {StringRef(), StringRef(*logPath),
+  // The linker writes to its standard output, a file that is open already: it
+  // makes no file of its own, which would stay where this process is ended.
+  std::optional<StringRef> redirects[] = {StringRef(), output,
                                           StringRef(*logPath)};
   std::string message;
   int code =

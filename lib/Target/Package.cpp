@@ -34,13 +34,20 @@ public:
     if (std::error_code error = llvm::sys::fs::rename(temporary, path))
       return error;
     remover.releaseFile();
+    kept = true;
     return {};
+  }
+  /// Takes back what `keep` did, where a further file could not be kept.
+  void undo() {
+    if (kept)
+      llvm::sys::fs::remove(path);
   }
   const std::string path;
 
 private:
   std::string temporary;
   llvm::FileRemover remover;
+  bool kept = false;
 };
 } // namespace
 
@@ -149,7 +156,10 @@ PackageResult ssmc::packageModel(ModuleOp module, StringRef objectCode,
   if (failed(check(module, std::move(error))) ||
       (outside && failed(check(module, weights.path, weights.keep()))) ||
       failed(check(module, header.path, header.keep())) ||
-      failed(check(module, library.path, library.keep())))
+      failed(check(module, library.path, library.keep()))) {
+    header.undo();
+    weights.undo();
     return PackageResult::BadOutput;
+  }
   return PackageResult::Done;
 }

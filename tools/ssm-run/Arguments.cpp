@@ -6,6 +6,7 @@
 
 #include <cstring>
 #include <random>
+#include <unistd.h>
 
 using namespace llvm;
 using namespace ssmc;
@@ -130,6 +131,22 @@ const NpyArray *ArraySource::find(StringRef name) const {
                                                       : nullptr;
 }
 
+Error ssmc::allocate(NpyArray &array, StringRef name) {
+  int64_t bytes = getElementBytes(array.dtype);
+  bool fits = true;
+  for (int64_t extent : array.shape)
+    fits &= !__builtin_mul_overflow(bytes, extent, &bytes);
+  int64_t memory = int64_t(sysconf(_SC_PHYS_PAGES)) * sysconf(_SC_PAGESIZE);
+  if (!fits || bytes > memory)
+    return runError("'" + name + "' of shape [" +
+                    join(map_range(array.shape,
+                                   [](int64_t d) { return itostr(d); }),
+                         ", ") +
+                    "] does not fit this machine's memory");
+  array.bytes.resize(bytes);
+  return Error::success();
+}
+
 //===----------------------------------------------------------------------===//
 // Random arrays
 //===----------------------------------------------------------------------===//
@@ -175,7 +192,6 @@ Expected<NpyArray> ArraySource::take(const ssmrt_value_desc &value,
     return std::move(*given->second.array);
   NpyArray array;
   array.dtype = ssmrt_dtype(value.dtype);
-  int64_t bytes = getElementBytes(value.dtype);
   for (int32_t d = 0; d < value.rank; ++d) {
     StringRef name = value.dim_name[d];
     int64_t extent;
@@ -187,9 +203,9 @@ Expected<NpyArray> ArraySource::take(const ssmrt_value_desc &value,
                         "' cannot be random: say how large '" + name +
                         "' is with --dim " + name + "=NUMBER");
     array.shape.push_back(extent);
-    bytes *= extent;
   }
-  array.bytes.resize(bytes);
+  if (Error error = allocate(array, value.name))
+    return error;
   fillRandom(array, given->second.seed);
   return array;
 }

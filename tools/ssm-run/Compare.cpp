@@ -25,7 +25,8 @@ static double loadHalf(const char *at, const fltSemantics &semantics) {
   return APFloat(semantics, APInt(16, bits)).convertToDouble();
 }
 
-double ssmc::elementAt(const NpyArray &array, int64_t i) {
+/// Element `i` as a number.
+static double elementAt(const NpyArray &array, int64_t i) {
   const char *at = array.bytes.data() + i * getElementBytes(array.dtype);
   switch (array.dtype) {
   case SSMRT_F32:
@@ -70,6 +71,31 @@ static bool isFloat(ssmrt_dtype dtype) {
   return is_contained({SSMRT_F32, SSMRT_F64, SSMRT_F16, SSMRT_BF16}, dtype);
 }
 
+/// Element `i` of an array of integers, which may have more digits than a
+/// double.
+static __int128 integerAt(const NpyArray &array, int64_t i) {
+  if (array.dtype == SSMRT_I64 || array.dtype == SSMRT_U64) {
+    uint64_t bits;
+    std::memcpy(&bits, array.bytes.data() + i * sizeof(bits), sizeof(bits));
+    return array.dtype == SSMRT_I64 ? __int128(int64_t(bits)) : __int128(bits);
+  }
+  return __int128(elementAt(array, i));
+}
+
+static double deviationAt(const NpyArray &actual, const NpyArray &expected,
+                          int64_t i) {
+  if (!isFloat(actual.dtype)) {
+    __int128 difference = integerAt(actual, i) - integerAt(expected, i);
+    return double(difference < 0 ? -difference : difference);
+  }
+  double a = elementAt(actual, i), e = elementAt(expected, i);
+  if (a == e || (std::isnan(a) && std::isnan(e)))
+    return 0;
+  // A NaN or infinity on one side only is beyond any tolerance.
+  double deviation = std::fabs(a - e);
+  return std::isfinite(deviation) ? deviation : HUGE_VAL;
+}
+
 Expected<bool> ssmc::compareArrays(StringRef name, const NpyArray &actual,
                                    const NpyArray &expected,
                                    const Tolerance &tolerance,
@@ -93,23 +119,20 @@ Expected<bool> ssmc::compareArrays(StringRef name, const NpyArray &actual,
   double atol = tolerance.atol.value_or(exact ? 0 : 1e-4 * largest);
   double rtol = tolerance.rtol.value_or(0);
 
-  double worst = 0, worstExcess = -1;
-  int64_t worstAt = 0, beyond = 0;
+  double worst = -1;
+  int64_t worstAt = 0, beyond = 0, firstBeyond = 0;
   for (int64_t i = 0; i != count; ++i) {
-    double a = elementAt(actual, i), e = elementAt(expected, i);
-    double deviation =
-        a == e || (std::isnan(a) && std::isnan(e)) ? 0 : std::fabs(a - e);
-    // A NaN or infinity on one side only is beyond any tolerance.
-    double excess =
-        std::isfinite(deviation) ? deviation - rtol * std::fabs(e) : HUGE_VAL;
-    beyond += excess > atol;
-    if (excess > worstExcess) {
+    double deviation = deviationAt(actual, expected, i);
+    if (deviation == HUGE_VAL ||
+        deviation > atol + rtol * std::fabs(elementAt(expected, i)))
+      if (beyond++ == 0)
+        firstBeyond = i;
+    if (deviation > worst) {
       worst = deviation;
-      worstExcess = excess;
       worstAt = i;
     }
   }
-  os << name << ": largest deviation " << format("%.3e", worst);
+  os << name << ": largest deviation " << format("%.3e", std::max(worst, 0.0));
   if (count > 0)
     os << " at " << formatIndex(worstAt, actual.shape) << " ("
        << format("%.9g", elementAt(actual, worstAt)) << ", expected "
@@ -118,7 +141,9 @@ Expected<bool> ssmc::compareArrays(StringRef name, const NpyArray &actual,
   if (rtol != 0)
     os << " + " << format("%.3e", rtol) << " |expected|";
   if (beyond)
-    os << ": FAILED, " << beyond << " of " << count << " elements beyond it";
+    os << ": FAILED, " << beyond << " of " << count
+       << " elements beyond it, the first at "
+       << formatIndex(firstBeyond, actual.shape);
   os << "\n";
   return beyond == 0;
 }

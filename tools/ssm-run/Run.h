@@ -32,13 +32,16 @@ struct ValueArgument {
 /// NAME=@FILE.npy, NAME=@FILE.npz[:KEY], NAME=random[:SEED] or @FILE.npz.
 llvm::Expected<ValueArgument> parseValueArgument(llvm::StringRef text);
 
+/// Gives an array zeros for its shape, unless they would not fit the memory of
+/// this machine. `name` is for the message.
+llvm::Error allocate(NpyArray &array, llvm::StringRef name);
+
 /// The arrays that arguments name: for each value of the model the array given
 /// for it. A later argument wins. Files are read once.
 class ArraySource {
 public:
   llvm::Error add(const ValueArgument &argument,
                   llvm::ArrayRef<ssmrt_value_desc> values);
-  bool contains(llvm::StringRef name) const { return arrays.contains(name); }
   /// The array for a value of the model. Random ones are made of the shape that
   /// `symbols` gives; unknown extents are an error.
   llvm::Expected<NpyArray> take(const ssmrt_value_desc &value,
@@ -59,7 +62,8 @@ private:
 
 /// Compares a result with what is expected and prints the largest deviation
 /// and where it is. False beyond the tolerance |a - e| <= atol + rtol |e|; by
-/// default atol is 1e-4 max(1, max |e|) and rtol 0, for integers both 0.
+/// default atol is 1e-4 max(1, max |e|) and rtol 0, for integers both 0. NaN is
+/// equal to NaN, and further than any tolerance from all else.
 struct Tolerance {
   std::optional<double> atol, rtol;
 };
@@ -67,9 +71,6 @@ llvm::Expected<bool> compareArrays(llvm::StringRef name, const NpyArray &actual,
                                    const NpyArray &expected,
                                    const Tolerance &tolerance,
                                    llvm::raw_ostream &os);
-
-/// Element `i` as a number.
-double elementAt(const NpyArray &array, int64_t i);
 
 /// The signature and the origin of a model.
 void printInfo(const ssmrt_model_desc &model, llvm::raw_ostream &os);

@@ -7,6 +7,7 @@
 
 #include "tools/ssm-run/Run.h"
 
+#include "llvm/ADT/StringSet.h"
 #include "llvm/Support/CommandLine.h"
 
 #include <thread>
@@ -39,9 +40,10 @@ struct Flags {
                        cl::desc("Tolerance relative to |expected|")};
   cl::opt<std::string> entry{"entry", cl::init("forward"), cl::cat(category),
                              cl::desc("Entry to run (default: forward)")};
-  cl::opt<unsigned> bench{"bench", cl::ValueOptional, cl::value_desc("N"),
-                          cl::cat(category),
-                          cl::desc("Time N runs (default: 2 seconds)")};
+  cl::opt<std::string> bench{"bench", cl::ValueOptional, cl::value_desc("N"),
+                             cl::cat(category),
+                             cl::desc("Time N runs (default: 2 seconds)")};
+  unsigned runs = 0; // the number in --bench=N
   cl::opt<bool> json{"json", cl::cat(category),
                      cl::desc("Print timings as JSON")};
   cl::opt<unsigned> threads{
@@ -49,7 +51,41 @@ struct Flags {
       cl::desc("Threads to use (default: one a processor)")};
   cl::opt<bool> info{"info", cl::cat(category),
                      cl::desc("Print what the model takes and gives")};
+  cl::opt<std::string> generate{"generate", cl::Hidden, cl::value_desc("N"),
+                                cl::cat(category),
+                                cl::desc("Generate N tokens")};
 };
+
+/// Flags that have no effect are mistakes, and told before the work.
+Error checkFlags(Flags &flags) {
+  if (flags.model.empty())
+    return usageError("which model? give MODEL.so (see ssm-run --help)");
+  if (flags.generate.getNumOccurrences())
+    return usageError("--generate is not in this release: models have the "
+                      "entry forward, and no prefill and step yet");
+  bool benches = flags.bench.getNumOccurrences() > 0;
+  if (!flags.bench.empty() &&
+      (StringRef(flags.bench).getAsInteger(10, flags.runs) || flags.runs == 0))
+    return usageError("--bench=" + flags.bench + " is not a number of runs");
+  if (flags.json && !benches)
+    return usageError("--json has no effect without --bench");
+  for (const cl::opt<double> *tolerance : {&flags.atol, &flags.rtol}) {
+    if (!tolerance->getNumOccurrences())
+      continue;
+    if (flags.expects.empty())
+      return usageError("--" + tolerance->ArgStr +
+                        " has no effect without --expect");
+    if (!(tolerance->getValue() >= 0)) // nor NaN
+      return usageError("--" + tolerance->ArgStr + " is not a tolerance");
+  }
+  if (flags.threads > 1024)
+    return usageError("--threads=" + Twine(flags.threads) + " is too many");
+  StringRef output = flags.output;
+  if (flags.output.getNumOccurrences() &&
+      !(output.starts_with("@") && output.ends_with(".npz")))
+    return usageError("--output " + output + " is not @FILE.npz");
+  return Error::success();
+}
 
 /// One run: a model, its inputs and its outputs.
 class Session {
@@ -63,6 +99,7 @@ public:
 private:
   Error open();
   Error readInputs();
+  Error readDims(StringMap<int64_t> &symbols) const;
   Error makeOutputs();
   Error runOnce();
   Error writeOutputs();
@@ -95,15 +132,27 @@ Error Session::open() {
   entry = ssmrt_find_entry(model, flags.entry.c_str());
   if (entry || flags.info)
     return Error::success();
-  return usageError("the model has no entry '" + flags.entry + "'");
+  const ssmrt_model_desc *desc = ssmrt_describe(model);
+  std::string names;
+  for (const ssmrt_entry_desc &known : ArrayRef(desc->entries, desc->num_entries))
+    names += (names.empty() ? "" : ", ") + std::string(known.name);
+  return usageError("the model has no entry '" + flags.entry + "': it has " +
+                    names);
 }
 
-static Error readDims(ArrayRef<std::string> dims, StringMap<int64_t> &symbols) {
-  for (StringRef text : dims) {
+Error Session::readDims(StringMap<int64_t> &symbols) const {
+  StringSet<> known;
+  for (const ssmrt_value_desc &value : inputValues())
+    for (const char *name : ArrayRef(value.dim_name, value.rank))
+      known.insert(name);
+  for (StringRef text : flags.dims) {
     auto [name, number] = text.split('=');
     int64_t extent;
     if (name.empty() || number.getAsInteger(10, extent) || extent < 0)
       return usageError("--dim " + text + " is not NAME=NUMBER");
+    if (!known.contains(name))
+      return usageError("--dim " + text + ": no input has an extent '" + name +
+                        "' (see --info)");
     symbols[name] = extent;
   }
   return Error::success();
@@ -128,7 +177,7 @@ Error Session::readInputs() {
       return error;
   }
   StringMap<int64_t> symbols;
-  if (Error error = readDims(flags.dims, symbols))
+  if (Error error = readDims(symbols))
     return error;
   // What is given says how large the rest is.
   for (const ssmrt_value_desc &value : inputValues())
@@ -159,10 +208,8 @@ Error Session::makeOutputs() {
     NpyArray array;
     array.dtype = ssmrt_dtype(tensor.dtype);
     array.shape.assign(tensor.shape, tensor.shape + tensor.rank);
-    int64_t bytes = getElementBytes(tensor.dtype);
-    for (int64_t extent : array.shape)
-      bytes *= extent;
-    array.bytes.resize(bytes);
+    if (Error error = allocate(array, value.name))
+      return error;
     outputs.push_back({value.name, std::move(array)});
   }
   for (auto [output, tensor] : zip(outputs, outputTensors))
@@ -179,11 +226,7 @@ Error Session::runOnce() {
 
 Error Session::writeOutputs() {
   StringRef path = flags.output;
-  if (path.empty())
-    return Error::success();
-  if (!path.consume_front("@") || !path.ends_with(".npz"))
-    return usageError("--output " + flags.output + " is not @FILE.npz");
-  return writeNpz(path, outputs);
+  return path.empty() ? Error::success() : writeNpz(path.drop_front(), outputs);
 }
 
 Expected<bool> Session::compare() {
@@ -247,7 +290,7 @@ Expected<bool> Session::run() {
   Expected<bool> right = compare();
   if (!right || !flags.bench.getNumOccurrences())
     return right;
-  BenchOptions options{flags.bench, flags.json};
+  BenchOptions options{flags.runs, flags.json};
   if (Error error = bench([this] { return runOnce(); }, countTokens(),
                           flags.threads ? flags.threads
                                         : std::thread::hardware_concurrency(),
@@ -273,6 +316,8 @@ static std::vector<std::string> joinFiles(ArrayRef<char *> arguments) {
 int main(int argc, char **argv) {
   Flags flags;
   cl::HideUnrelatedOptions(flags.category);
+  cl::SetVersionPrinter(
+      [](raw_ostream &os) { os << "ssm-run " << SSMC_VERSION << "\n"; });
   std::vector<std::string> arguments = joinFiles(ArrayRef(argv, argc));
   SmallVector<const char *> pointers;
   for (const std::string &argument : arguments)
@@ -284,11 +329,18 @@ int main(int argc, char **argv) {
           "logits=@FILE.npz:KEY\n",
           &errs()))
     return 2;
-  if (flags.model.empty()) {
-    errs() << "ssm-run: which model? give MODEL.so (see ssm-run --help)\n";
-    return 2;
+  auto run = [&]() -> Expected<bool> {
+    if (Error error = checkFlags(flags))
+      return error;
+    return Session(flags).run();
+  };
+  Expected<bool> right = run();
+  outs().flush();
+  if (std::error_code error = outs().error()) {
+    outs().clear_error();
+    if (right)
+      right = runError("standard output: " + error.message());
   }
-  Expected<bool> right = Session(flags).run();
   if (right)
     return *right ? 0 : 1;
   Error error = right.takeError();

@@ -2,14 +2,35 @@
 
 #include "tools/ssmc/CommandLine.h"
 
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Path.h"
 #include "llvm/Support/Process.h"
 
 using namespace llvm;
 using namespace ssmc;
 
 namespace {
+/// Kinds that other releases write are not the same as misspelt ones.
+class EmitParser : public cl::parser<Emit> {
+public:
+  using cl::parser<Emit>::parser;
+  bool parse(cl::Option &option, StringRef flag, StringRef text, Emit &emit) {
+    if (text == "ptx")
+      return option.error("ptx is not in this release: there is no GPU target");
+    for (const OptionInfo &known : Values)
+      if (known.Name == text)
+        return cl::parser<Emit>::parse(option, flag, text, emit);
+    return option.error("'" + text + "' is none of " +
+                        join(map_range(Values,
+                                       [](const OptionInfo &known) {
+                                         return known.Name.str();
+                                       }),
+                             ", "));
+  }
+};
+
 /// The flags live as long as they are parsed.
 struct Flags {
   cl::OptionCategory category{"Options"};
@@ -20,11 +41,12 @@ struct Flags {
                               cl::desc("File to write; a C header OUT.h lies "
                                        "beside a library (text: - if absent)"),
                               cl::cat(category)};
-  cl::opt<Emit> emit{
+  cl::opt<Emit, false, EmitParser> emit{
       "emit", cl::desc("What to write (default: lib)"), cl::init(Emit::Lib),
       cl::values(clEnumValN(Emit::Onnx, "onnx", "the simplified graph"),
                  clEnumValN(Emit::Ssm, "ssm", "the raised graph"),
                  clEnumValN(Emit::Linalg, "linalg", "tensors and mixers"),
+                 clEnumValN(Emit::Tiled, "tiled", "kernels as loops on buffers"),
                  clEnumValN(Emit::Llvm, "llvm", "LLVM IR, optimised"),
                  clEnumValN(Emit::Asm, "asm", "assembly"),
                  clEnumValN(Emit::Obj, "obj", "object file"),
@@ -77,8 +99,8 @@ struct Flags {
   cl::opt<std::string> dump{"dump-ir", cl::value_desc("DIR"),
                             cl::desc("Write the IR after each phase into DIR"),
                             cl::cat(category)};
-  cl::opt<int64_t> maxInlineWeights{
-      "max-inline-weights", cl::Hidden, cl::init(int64_t(1) << 30),
+  cl::opt<uint64_t> maxInlineWeights{
+      "max-inline-weights", cl::Hidden, cl::init(uint64_t(1) << 30),
       cl::desc("Bytes from which weights lie in a file beside the library"),
       cl::cat(category)};
   cl::opt<bool> noRaise{"no-raise", cl::Hidden,
@@ -135,6 +157,32 @@ static bool readDims(const Flags &flags, CompilerOptions &options) {
   return true;
 }
 
+/// A flag that the rest of the command line leaves without effect is a
+/// mistake, and is told before the work.
+static bool checkEffects(const Flags &flags) {
+  bool isMlir = StringRef(flags.input).ends_with(".mlir");
+  bool reports = flags.report.getNumOccurrences() > 0;
+  if (flags.emit == Emit::Onnx && (reports || !flags.dims.empty()))
+    return usage(Twine(reports ? "--report" : "--dim") +
+                 " has no effect with --emit=onnx, which stops before raising");
+  if (reports && flags.noRaise)
+    return usage("--report has nothing to say with --no-raise");
+  if (flags.externalDataDir.getNumOccurrences()) {
+    if (isMlir)
+      return usage("--external-data-dir has no effect on a .mlir file");
+    if (!sys::fs::is_directory(flags.externalDataDir))
+      return usage("--external-data-dir=" + flags.externalDataDir +
+                   ": there is no such folder");
+  }
+  return true;
+}
+
+/// Whether two paths name one file, or will once both are written.
+static bool isSame(StringRef a, StringRef b) {
+  bool same = false;
+  return a == b || (!sys::fs::equivalent(a, b, same) && same);
+}
+
 static bool readOutput(const Flags &flags, CompilerOptions &options) {
   bool isText = options.emit != Emit::Obj && options.emit != Emit::Lib;
   options.output = flags.output;
@@ -142,9 +190,18 @@ static bool readOutput(const Flags &flags, CompilerOptions &options) {
     options.output = "-";
   if (options.output.empty() || (options.output == "-" && !isText))
     return usage("say where to write: -o OUT");
-  bool same = false;
-  if (!sys::fs::equivalent(options.input, options.output, same) && same)
+  if (isSame(options.input, options.output))
     return usage("the output would replace the input");
+  StringRef extension = sys::path::extension(options.output);
+  if (options.emit == Emit::Lib && (extension == ".h" || extension == ".weights"))
+    return usage("-o " + options.output +
+                 ": this is the name of a file beside the library; end it in "
+                 ".so");
+  if (!options.reportFile.empty() &&
+      (isSame(options.reportFile, options.input) ||
+       isSame(options.reportFile, options.output)))
+    return usage("--report=" + options.reportFile +
+                 " would replace the model: give it a name of its own");
   return true;
 }
 
@@ -175,6 +232,6 @@ bool ssmc::parseCommandLine(int argc, char **argv, CompilerOptions &options) {
   options.progress = sys::Process::StandardErrIsDisplayed();
   for (int i = 1; i < argc; ++i)
     options.command += (i == 1 ? "" : " ") + std::string(argv[i]);
-  return checkLimits(flags) && readDims(flags, options) &&
-         readOutput(flags, options);
+  return checkLimits(flags) && checkEffects(flags) &&
+         readDims(flags, options) && readOutput(flags, options);
 }

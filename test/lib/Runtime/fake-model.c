@@ -3,6 +3,7 @@
  *
  * Entry `scale`: y[B, L] = 2 x[B, L] + mask[P + L] with P from past[P].
  * Entry `gather`: out[i] = x[index[i]], reports an index out of range.
+ * Entry `tail`: has L - 4 results; never run.
  *===----------------------------------------------------------------------===*/
 
 #include "lib/Runtime/Context.h"
@@ -92,16 +93,28 @@ static int32_t gather_run(const int64_t *s, void *const *in, void *const *out,
   return SSMRT_OK;
 }
 
+static const ssmrt_value_desc tail_outputs[] = {
+    {"out", SSMRT_F32, 1, {"L - 4"}, {-1}},
+};
+
+static void tail_dims(const int64_t *s, int64_t *extents) {
+  extents[0] = 4;
+  extents[1] = s[0];
+  extents[2] = s[0] - 4;
+}
+
 static const ssmrt_entry_desc entries[] = {
     {"scale", 3, 3, 1, 0, symbols, scale_inputs, scale_outputs, scale_dims,
      scale_workspace, scale_run},
     {"gather", 1, 2, 1, 0, symbols + 1, gather_inputs, gather_outputs,
      gather_dims, gather_workspace, gather_run},
+    {"tail", 1, 2, 1, 0, symbols + 1, gather_inputs, tail_outputs, tail_dims,
+     gather_workspace, gather_run},
 };
 
 __attribute__((visibility("default"))) const ssmrt_model_desc ssm_model = {
     .abi_version = FAKE_ABI,
-    .num_entries = 2,
+    .num_entries = 3,
     .entries = entries,
     .cpu = "pentium",
     .cpu_features = FAKE_FEATURES,

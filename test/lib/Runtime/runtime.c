@@ -131,6 +131,15 @@ static void run_wrong(const ssmrt_model *model, const ssmrt_model *other) {
   show("null outputs", ssmrt_run(model, entry, in, NULL, NULL));
   show("null bytes", ssmrt_workspace_bytes(entry, in, NULL));
   show("null infer", ssmrt_infer_outputs(NULL, in, out));
+  ssmrt_run_options options = {.num_threads = -1};
+  show("negative threads", ssmrt_run(model, entry, in, out, &options));
+  ssmrt_tensor few[] = {{x, SSMRT_F32, 1, {4}}, {past, SSMRT_I64, 1, {3}}};
+  show("negative extent",
+       ssmrt_infer_outputs(ssmrt_find_entry(model, "tail"), few, out));
+  printf("null describe: %d %d %d %d\n", ssmrt_describe(NULL) == NULL,
+         ssmrt_find_entry(NULL, "scale") == NULL,
+         ssmrt_find_entry(model, NULL) == NULL,
+         ssmrt_find_input(entry, NULL) + ssmrt_find_output(NULL, "y"));
   const ssmrt_entry_desc copy = *entry;
   show("foreign entry", ssmrt_run(model, &copy, in, out, NULL));
   printf("absent: %d %d %d\n", ssmrt_find_entry(model, "step") == NULL,

@@ -6,7 +6,7 @@ import sys
 
 import numpy as np
 
-source, tmp = sys.argv[1:]
+source, fakes, tmp = sys.argv[1:]
 os.makedirs(tmp, exist_ok=True)
 path = lambda name: os.path.join(tmp, name)
 lib = path("scale.so")
@@ -29,10 +29,19 @@ np.savez(path("nan.npz"), y=nan)
 np.savez(path("short.npz"), y=y[:1])
 np.savez(path("int.npz"), y=y.astype("i8"))
 np.savez(path("long.npz"), x=x, mask=mask[:7], past=past)
+np.savez(path("no_number.npz"), x=np.where(x == x[0, 0, 1], np.nan, x), mask=mask, past=past)
+whole = open(path("in.npz"), "rb").read()
+open(path("cut.npz"), "wb").write(whole[:300])
+open(path("damaged.npz"), "wb").write(whole[:200] + b"\xff" + whole[201:])
+open(path("empty.npz"), "wb").close()
+open(path("cut.npy"), "wb").write(open(path("x.npy"), "rb").read()[:-5])
+np.save(path("object.npy"), np.array([{}], dtype=object))
+np.save(path("big_endian.npy"), x.astype(">f4"))
 
 
-def run(code, message, *arguments):
-    r = subprocess.run(["ssm-run", lib, *arguments], capture_output=True, text=True, cwd=tmp)
+def run(code, message, *arguments, model=lib):
+    r = subprocess.run(["ssm-run", *([] if model is None else [model]), *arguments], capture_output=True, text=True,
+                       cwd=tmp)
     assert r.returncode == code, (arguments, r)
     assert message in r.stdout + r.stderr, (message, r)
     return r.stdout
@@ -50,13 +59,24 @@ run(1, "y: largest deviation 5.000e-01 at [1, 2, 3]", "--input", "@in.npz", "--e
 run(1, "FAILED, 1 of 40 elements beyond it", "--input", "@in.npz", "--expect", "@wrong.npz", "--atol=0.4")
 run(0, "tolerance 6.000e-01", "--input", "@in.npz", "--expect", "@wrong.npz", "--atol=0.6")
 run(0, "|expected|", "--input", "@in.npz", "--expect", "@wrong.npz", "--atol=0", "--rtol=100")
-run(1, "at [0, 0, 1]", "--input", "@in.npz", "--expect", "@nan.npz", "--atol=1e30")
+run(1, "the first at [1, 2, 3]", "--input", "@in.npz", "--expect", "@wrong.npz")
+# NaN is equal to NaN and to nothing else.
+run(1, "largest deviation inf at [0, 0, 1]", "--input", "@in.npz", "--expect", "@nan.npz", "--atol=1e30")
+run(1, "largest deviation inf at [0, 0, 1]", "--input", "@no_number.npz", "--expect", "@keys.npz", "--atol=1e30")
+run(0, "y: largest deviation", "--input", "@no_number.npz", "--expect", "@nan.npz")
 run(1, "'y' has the shape [2, 5, 4], expected [1, 5, 4]", "--input", "@in.npz", "--expect", "@short.npz")
 run(1, "'y' is of type float32, expected int64", "--input", "@in.npz", "--expect", "@int.npz")
 run(1, "--expect names no output", "--input", "@in.npz", "--expect", "@in.npz")
 run(1, "input 'mask': dimension 0 ('L + P') is 7, expected 8", "--input", "@long.npz")
 run(1, "input 'past' is of type float32, expected int64", "--input", "@in.npz", "--input", "past=@x.npy")
 run(1, "absent.npz: ", "--input", "@absent.npz")
+run(1, "cut.npz: not a zip archive", "--input", "@cut.npz")
+run(1, "empty.npz: not a zip archive", "--input", "@empty.npz")
+run(1, "damaged.npz: ", "--input", "@damaged.npz")
+run(1, "cut.npy: ", "--input", "@in.npz", "--input", "x=@cut.npy")
+run(1, "object.npy: element type '|O' is not supported", "--input", "@in.npz", "--input", "x=@object.npy")
+run(1, "big_endian.npy: element type '>f4' is not supported", "--input", "@in.npz", "--input", "x=@big_endian.npy")
+run(1, "'/nonexistent/o.npz': No such file or directory", "--input", "@in.npz", "--output", "@/nonexistent/o.npz")
 run(1, "in.npz has no array 'z': it has x, mask, past, unused", "--input", "x=@in.npz:z")
 
 random = ["--input=x=random:7", "--input=mask=random", "--input=past=random", "--dim=B=2", "--dim=L=5", "--dim=P=3"]
@@ -67,17 +87,51 @@ result = json.loads(text)
 assert result["runs"] == 3 and result["threads"] == 1 and result["tokens"] == 10
 assert result["min_ms"] <= result["p50_ms"] <= result["p99_ms"]
 run(0, "10 tokens a run", *random, "--bench=3")
+run(2, "--dim Z=3: no input has an extent 'Z'", *random, "--dim=Z=3")
+run(1, "'x' of shape [100000000, 100000000, 4] does not fit this machine's memory", *random[:3],
+    "--dim=B=100000000", "--dim=L=100000000", "--dim=P=1", "--dim=L + P=100000001")
+# 2 seconds of runs without a number.
+assert json.loads(run(0, "", *random, "--bench", "--json"))["runs"] >= 5
 
 run(2, "no --input for 'mask'", "--input=x=random", "--dim=B=2", "--dim=L=5")
 run(2, "the model has no 'z': it has x, mask, past", "--input=z=@x.npy")
-run(2, "the model has no entry 'step'", "--input", "@in.npz", "--entry=step")
+run(2, "the model has no entry 'step': it has forward", "--input", "@in.npz", "--entry=step")
 run(2, "--dim L is not NAME=NUMBER", "--input", "@in.npz", "--dim=L")
 run(2, "--output out.npz is not @FILE.npz", "--input", "@in.npz", "--output=out.npz")
+run(2, "--output @dir is not @FILE.npz", "--input", "@in.npz", "--output=@dir")
+run(2, "--generate is not in this release", "--input", "@in.npz", "--generate=5")
+run(2, "--json has no effect without --bench", "--input", "@in.npz", "--json")
+run(2, "--atol has no effect without --expect", "--input", "@in.npz", "--atol=1")
+for bad in ("-1", "nan"):
+    run(2, "--rtol is not a tolerance", "--input", "@in.npz", "--expect", "@keys.npz", "--rtol=" + bad)
+run(2, "value invalid for floating point argument", "--input", "@in.npz", "--expect", "@keys.npz", "--atol=x")
+for bad in ("0", "-3", "x"):
+    run(2, f"--bench={bad} is not a number of runs", "--input", "@in.npz", "--bench=" + bad)
+run(2, "--threads=99999 is too many", "--input", "@in.npz", "--threads=99999")
+run(2, "value invalid for uint argument", "--input", "@in.npz", "--threads=-1")
 run(2, "nothing random is expected", "--input", "@in.npz", "--expect=y=random")
 run(2, "Unknown command line argument '--bogus'", "--bogus")
 for bad in ("x", "x=", "x=@", "x=@f.txt", "x=random:", "x=random:q", "@f.npy", "@f.npz:k", "=@f.npy"):
     run(2, "is not NAME=@FILE.npy", f"--input={bad}")
-assert subprocess.run(["ssm-run"], capture_output=True).returncode == 2
+run(2, "which model? give MODEL.so", model=None)
+run(0, "ssm-run 0.1.0", "--version", model=None)
+run(2, "Too many positional arguments", "other.so")
+
+# A library that is none, a part of one, or one of another kind.
+open(path("cut.so"), "wb").write(open(lib, "rb").read()[:3000])
+open(path("empty.so"), "wb").close()
+run(1, "cannot load the model: cut.so is truncated or damaged: it ends at byte 3000", "--info", model="cut.so")
+run(1, "cannot load the model: ./empty.so: file too short", "--info", model="empty.so")
+run(1, "cannot load the model: ./in.npz: invalid ELF header", "--info", model="in.npz")
+run(1, "cannot load the model: absent.so: No such file", "--info", model="absent.so")
+run(1, "cannot load the model: ", "--info", model=tmp)
+run(1, "was compiled for version 999 of the model interface", "--info", model=fakes + "-v999.so")
+run(1, "needs an instruction set this program does not know", "--info", model=fakes + "-cpu.so")
+run(1, "Gather: an index is out of range", "--entry=gather", "--input=x=random", "--input=index=random", "--dim=L=64",
+    model=fakes + ".so")
+with open("/dev/full", "w") as full:
+    r = subprocess.run(["ssm-run", lib, "--info"], stdout=full, stderr=subprocess.PIPE, text=True)
+    assert r.returncode == 1 and "standard output: No space left on device" in r.stderr, r
 info = run(0, "", "--info")
 for line in ("entry forward", "input  x: float32 [B, L, 4]", "input  mask: float32 [L + P]",
              "output y: float32 [B, L, 4]", '"opt_level": 0', "weights: 64 bytes"):

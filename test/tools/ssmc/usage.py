@@ -21,7 +21,9 @@ expect(2, "which model?")
 expect(2, "say where to write: -o OUT", scale)
 expect(2, "say where to write: -o OUT", scale, "--emit=obj", "-o", "-")
 expect(2, "Unknown command line argument '--bogus'", scale, "--bogus", "-o", out)
-expect(2, "Cannot find option named 'wasm'", scale, "--emit=wasm", "-o", out)
+expect(2, "'wasm' is none of onnx, ssm, linalg, tiled, llvm, asm, obj, lib", scale, "--emit=wasm", "-o", out)
+expect(2, "'' is none of onnx, ssm", scale, "--emit=", "-o", out)
+expect(2, "ptx is not in this release", scale, "--emit=ptx", "-o", out)
 expect(2, "--target=cuda:sm_90a is not in this release: cpu is", scale, "-o", out, "--target=cuda:sm_90a")
 expect(2, "unknown target 'tpu'", scale, "-o", out, "--target=tpu")
 expect(2, "unknown processor 'pentium-9'", scale, "-o", out, "--cpu=pentium-9")
@@ -32,13 +34,40 @@ expect(2, "--strategy=scan:fft is not in this release", scale, "-o", out, "--str
 expect(2, "--strategy=attention is not in this release", scale, "-o", out, "--strategy=attention")
 expect(2, "--max-length has no use in this release", scale, "-o", out, "--max-length=100")
 expect(2, "-O3 is none of -O0 and -O2", scale, "-o", out, "-O3")
-for dim in ("", "x", "x:1", "x=L", ":1=L", "x:1=", "x:one=L", "x:1=-4", "x:1=a b", "x:1=1L", "x:-1=L"):
+for dim in ("", "x", "x:1", "x=L", ":1=L", "x:1=", "x:one=L", "x:1=-4", "x:1=a b", "x:1=1L", "x:-1=L", "x:1=0",
+            "x:1=99999999999999999999"):
     expect(2, f"--dim {dim}: write INPUT:AXIS=NAME or INPUT:AXIS=NUMBER", scale, "-o", out, f"--dim={dim}")
 expect(2, "the output would replace the input", scale, "--emit=linalg", "-o", scale)
+expect(2, "a.h: this is the name of a file beside the library", scale, "-o", "a.h")
+expect(2, "a.weights: this is the name of a file beside the library", scale, "-o", "a.weights")
+expect(2, f"--report={out} would replace the model", graph, "-o", out, f"--report={out}")
+expect(2, f"--report={graph} would replace the model", graph, "-o", out, f"--report={graph}")
+expect(2, "Too many positional arguments", scale, graph, "-o", out)
+expect(2, "for the --dim option: requires a value", scale, "-o", out, "--dim")
+# What would have no effect is not taken in silence.
+expect(2, "--report has no effect with --emit=onnx", graph, "--emit=onnx", "--report")
+expect(2, "--dim has no effect with --emit=onnx", graph, "--emit=onnx", "--dim=input_ids:1=L")
+expect(2, "--report has nothing to say with --no-raise", graph, "-o", out, "--no-raise", "--report")
+expect(2, "--external-data-dir has no effect on a .mlir file", scale, "-o", out, f"--external-data-dir={tmp}")
+expect(2, "--external-data-dir=/nonexistent: there is no such folder", graph, "-o", out,
+       "--external-data-dir=/nonexistent")
 
 absent = os.path.join(tmp, "absent.onnx")
 expect(1, "absent.onnx: ", absent, "-o", out)
 expect(1, "there is no folder '/nonexistent' that can be written to", scale, "-o", "/nonexistent/out.so")
+expect(1, f"cannot write {tmp}: it is not a regular file", scale, "-o", tmp)
+expect(1, "cannot write /dev/null: it is not a regular file", scale, "-o", "/dev/null")
+expect(1, "cannot write /nonexistent/r.json: there is no folder", graph, "-o", out, "--report=/nonexistent/r.json")
+expect(1, f"cannot write {scale}/ir: Not a directory", scale, "-o", out, f"--dump-ir={scale}/ir")
+expect(1, f"{tmp}: is not a regular file", tmp, "-o", out)
+expect(1, "not an ONNX graph any more", scale, "-o", out, "--report")
+# A dump that fails is no fault of the compiler.
+folder = os.path.join(tmp, "ir")
+os.makedirs(os.path.join(folder, "02-codegen.mlir"), exist_ok=True)
+expect(1, "02-codegen.mlir: Is a directory", scale, "-o", out, f"--dump-ir={folder}")
+with open("/dev/full", "w") as full:
+    r = subprocess.run(["ssmc", scale, "--emit=linalg"], stdout=full, stderr=subprocess.PIPE, text=True)
+    assert r.returncode == 1 and "standard output: No space left on device" in r.stderr, r
 broken = os.path.join(tmp, "broken.mlir")
 open(broken, "w").write("module {")
 expect(1, "broken.mlir:1:", broken, "-o", out)
