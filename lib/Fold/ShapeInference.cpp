@@ -202,8 +202,26 @@ LogicalResult ShapeInference::visitNode(onnx::NodeOp node) {
     }
     if (failed(setShape(result, context.results[i])))
       return failure();
+    wrapElements(result);
   }
   return success();
+}
+
+// Elements are computed as 64-bit integers. In narrower types constants wrap
+// around; of expressions only extents in 32 bits are taken to fit.
+void ShapeInference::wrapElements(Value value) {
+  auto it = elements.find(value);
+  auto type = dyn_cast<IntegerType>(getElementTypeOrSelf(value.getType()));
+  if (it == elements.end() || (type && type.getWidth() >= 64))
+    return;
+  for (AffineExpr &element : it->second) {
+    std::optional<int64_t> constant = constantExtent(element);
+    if (!type || (!constant && type.getWidth() < 32))
+      return void(elements.erase(it));
+    if (constant)
+      element = getAffineConstantExpr(wrapInteger(*constant, type),
+                                      value.getContext());
+  }
 }
 
 LogicalResult ShapeInference::visit(Operation &op) {

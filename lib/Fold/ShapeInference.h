@@ -42,6 +42,7 @@ private:
   mlir::LogicalResult setShape(mlir::Value value, ValueShape shape);
   void adoptType(mlir::Value value, llvm::StringRef hint);
   void define(const ValueShape &shape);
+  void wrapElements(mlir::Value value);
 
   ModuleSymbols symbols;
   llvm::DenseMap<mlir::Value, ValueShape> shapes;

@@ -24,9 +24,6 @@ static int64_t subtract(int64_t a, int64_t b) {
 static int64_t multiply(int64_t a, int64_t b) {
   return int64_t(uint64_t(a) * uint64_t(b));
 }
-static int64_t divide(int64_t a, int64_t b) {
-  return b == 0 ? 0 : b == -1 ? subtract(0, a) : a / b;
-}
 static int64_t rest(int64_t a, int64_t b) {
   return b == 0 || b == -1 ? 0 : a % b;
 }
@@ -98,7 +95,7 @@ static const BinaryFunction binaryFunctions[] = {
     {"Mul", 7, [](double a, double b) { return a * b; }, multiply,
      [](Scalar a, Scalar b) { return a * b; },
      [](AffineExpr a, AffineExpr b) { return a * b; }},
-    {"Div", 7, [](double a, double b) { return a / b; }, divide,
+    {"Div", 7, [](double a, double b) { return a / b; }, quotient,
      [](Scalar a, Scalar b) { return a / b; }, divideExprs},
     {"PRelu", 7, [](double a, double b) { return a < 0 ? a * b : a; },
      [](int64_t a, int64_t b) { return a < 0 ? multiply(a, b) : a; },
@@ -120,7 +117,7 @@ static const BinaryFunction floorMod{
     [](Scalar a, Scalar b) { return floorRest(a, b); }, remainderExprs};
 static const BinaryFunction truncatedMod{
     "Mod", 10, [](double a, double b) { return remainder(a, b); }, rest,
-    [](Scalar a, Scalar b) { return remainder(a, b); }, remainderExprs};
+    [](Scalar a, Scalar b) { return remainder(a, b); }, truncatedRemainderExprs};
 static const BinaryFunction shiftLeft{
     "BitShift", 11, nullptr,
     [](int64_t a, int64_t b) { return shift(a, b, true); },

@@ -8,6 +8,7 @@
 #include "dialects/ssm/SsmOps.h"
 #include "lib/Operators/Families.h"
 #include "lib/Operators/Formula.h"
+#include "mlir/Dialect/Affine/IR/AffineOps.h"
 
 using namespace mlir;
 using namespace ssmc;
@@ -85,12 +86,20 @@ static LogicalResult lowerCumulative(LowerContext &ctx) {
   bool isSum = ctx.node.getOpType() == "CumSum";
   Type type = b.elementType(x);
   SmallVector<OpFoldResult> sizes = sizesOf(b, x);
-  if (ctx.node.getInt("exclusive", 0) != 0) {
-    // The sum before an element is the sum up to the element before it.
+  // A slice of an empty axis does not verify, and has nothing to move.
+  if (ctx.node.getInt("exclusive", 0) != 0 && !isZeroInteger(sizes[*axis])) {
+    // The sum before an element is the sum up to the element before it: all
+    // but the last one, or where there is none, all of the axis, moved by one.
+    AffineExpr extent = getAffineSymbolExpr(0, b.builder.getContext());
+    AffineExpr oneExpr = getAffineConstantExpr(1, b.builder.getContext());
+    OpFoldResult moved = affine::makeComposedFoldedAffineMin(
+        b.builder, b.loc,
+        AffineMap::get(0, 1, {extent, oneExpr}, b.builder.getContext()),
+        sizes[*axis]);
     SmallVector<OpFoldResult> none(sizes.size(), b.constant(0)), one = none;
-    one[*axis] = b.constant(1);
-    Value shorter = b.slice(x, *axis, b.constant(reverse ? 1 : 0),
-                            b.subtract(sizes[*axis], b.constant(1)));
+    one[*axis] = moved;
+    Value shorter = b.slice(x, *axis, reverse ? moved : b.constant(0),
+                            b.subtract(sizes[*axis], moved));
     x = b.pad(shorter, reverse ? none : one, reverse ? one : none,
               isSum ? 0 : 1);
   }

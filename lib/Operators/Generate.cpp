@@ -26,9 +26,15 @@ static FailureOr<TypedAttr> fillValue(onnx::NodeOp node) {
   if (!value)
     return TypedAttr(b.getF32FloatAttr(0));
   auto elements = dyn_cast<DenseElementsAttr>(value);
-  if (!elements || elements.getNumElements() != 1)
+  if (!elements || elements.getNumElements() != 1 ||
+      !elements.getElementType().isIntOrFloat())
     return failure();
   return *elements.value_begin<TypedAttr>();
+}
+
+// As a number: a boolean is 0 or 1, an unsigned integer not negative.
+static int64_t valueOf(IntegerAttr integer) {
+  return wrapInteger(integer.getValue().getSExtValue(), integer.getType());
 }
 
 static LogicalResult inferConstantOfShape(InferContext &ctx) {
@@ -55,7 +61,7 @@ static LogicalResult inferConstantOfShape(InferContext &ctx) {
   auto integer = dyn_cast<IntegerAttr>(*value);
   if (integer && count && dims.size() <= 1 && *count <= 64)
     ctx.setElements(0, SmallVector<AffineExpr>(
-                           *count, ctx.constantDim(integer.getInt())));
+                           *count, ctx.constantDim(valueOf(integer))));
   return success();
 }
 

@@ -215,7 +215,7 @@ static typename B::Value reduce(B &b, Kind kind, typename B::Value x,
       {total, allLoops(b.rank(total)), isUnsigned}, {divisor, {}, isUnsigned}};
   return b.template generic<S>(operands, sizesOf(b, total),
                                allLoops(b.rank(total)), type, std::nullopt,
-                               [](auto x) { return x[0] / x[1]; });
+                               [](auto x) { return quotient(x[0], x[1]); });
 }
 
 static LogicalResult evaluateReduce(EvalContext &ctx) {

@@ -110,6 +110,12 @@ template <typename T> T select(bool condition, T a, T b) {
 inline int64_t max(int64_t a, int64_t b) { return a > b ? a : b; }
 inline int64_t min(int64_t a, int64_t b) { return a < b ? a : b; }
 
+/// Quotient, as `operator/` of Scalar defines it for integers.
+inline int64_t quotient(int64_t a, int64_t b) {
+  return b == 0 ? 0 : b == -1 ? int64_t(-uint64_t(a)) : a / b;
+}
+template <typename T> T quotient(T a, T b) { return a / b; }
+
 /// A constant of the type of `like`.
 inline double literal(double, double constant) { return constant; }
 inline int64_t literal(int64_t, double constant) { return int64_t(constant); }

@@ -9,6 +9,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "lib/Operators/Broadcast.h"
 #include "lib/Operators/Extents.h"
 #include "lib/Operators/IndexLowering.h"
 #include "lib/Operators/Indexing.h"
@@ -30,6 +31,11 @@ static std::optional<Reduction> reductionOf(onnx::NodeOp node) {
       .Default(std::nullopt);
 }
 
+namespace ssmc::scalar {
+static uint64_t max(uint64_t a, uint64_t b) { return a > b ? a : b; }
+static uint64_t min(uint64_t a, uint64_t b) { return a < b ? a : b; }
+
+/// Of doubles, integers that wrap around, or values to emit.
 template <typename T> static T reduce(Reduction reduction, T old, T update) {
   switch (reduction) {
   case Reduction::None:
@@ -39,42 +45,23 @@ template <typename T> static T reduce(Reduction reduction, T old, T update) {
   case Reduction::Mul:
     return old * update;
   case Reduction::Min:
-    return std::min(old, update);
+    return min(old, update);
   case Reduction::Max:
-    return std::max(old, update);
+    return max(old, update);
   }
   return update;
 }
+} // namespace ssmc::scalar
 
 // Integers wrap around as compiled code does.
 static int64_t reduceInt(Reduction reduction, int64_t old, int64_t update,
                          Type type) {
-  if (reduction == Reduction::Add || reduction == Reduction::Mul)
-    return wrapInteger(
-        static_cast<int64_t>(reduce<uint64_t>(reduction, old, update)), type);
-  return reduce(reduction, old, update);
-}
-
-static Value reduceValue(OpBuilder &b, Location loc, Reduction reduction,
-                         Value old, Value update) {
-  bool real = isa<FloatType>(old.getType());
-  switch (reduction) {
-  case Reduction::None:
-    return update;
-  case Reduction::Add:
-    return real ? arith::AddFOp::create(b, loc, old, update).getResult()
-                : arith::AddIOp::create(b, loc, old, update).getResult();
-  case Reduction::Mul:
-    return real ? arith::MulFOp::create(b, loc, old, update).getResult()
-                : arith::MulIOp::create(b, loc, old, update).getResult();
-  case Reduction::Min:
-    return real ? arith::MinimumFOp::create(b, loc, old, update).getResult()
-                : arith::MinSIOp::create(b, loc, old, update).getResult();
-  case Reduction::Max:
-    return real ? arith::MaximumFOp::create(b, loc, old, update).getResult()
-                : arith::MaxSIOp::create(b, loc, old, update).getResult();
-  }
-  return update;
+  bool ordered = reduction == Reduction::Min || reduction == Reduction::Max;
+  if (ordered && !type.isUnsignedInteger())
+    return scalar::reduce(reduction, old, update);
+  return wrapInteger(
+      int64_t(scalar::reduce(reduction, uint64_t(old), uint64_t(update))),
+      type);
 }
 
 // Writes `updates` into a copy of the data, at the positions `placeOf` gives
@@ -101,7 +88,7 @@ scatter(EvalContext &ctx,
   };
   if (data.isFloat())
     write(result.mutableFloats(), updates.floats(), [&](double a, double b) {
-      return reduce(*reduction, a, b);
+      return scalar::reduce(*reduction, a, b);
     });
   else
     write(result.mutableInts(), updates.ints(), [&](int64_t a, int64_t b) {
@@ -122,6 +109,8 @@ buildScatter(LowerContext &ctx, Reduction reduction,
   Location loc = ctx.loc();
   Value data = ctx.input(0), updates = ctx.input(2);
   auto dataType = cast<RankedTensorType>(data.getType());
+  // Of booleans too, true is the greater one.
+  bool isUnsigned = isUnsignedInput(ctx, 0) || dataType.getElementType().isInteger(1);
   SmallVector<Value> lower, upper, step;
   Value zero = indexConstant(b, loc, 0), one = indexConstant(b, loc, 1);
   for (OpFoldResult size : tensor::getMixedSizes(b, loc, updates)) {
@@ -150,7 +139,10 @@ buildScatter(LowerContext &ctx, Reduction reduction,
         Value update = tensor::ExtractOp::create(b, loc, updates, index);
         if (reduction != Reduction::None) {
           Value old = tensor::ExtractOp::create(b, loc, carried[0], place);
-          update = reduceValue(b, loc, reduction, old, update);
+          update = scalar::reduce(reduction,
+                                  scalar::Scalar{&b, loc, old, isUnsigned},
+                                  scalar::Scalar{&b, loc, update, isUnsigned})
+                       .value;
         }
         return {tensor::InsertOp::create(b, loc, update, carried[0], place)};
       });

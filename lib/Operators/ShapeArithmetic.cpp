@@ -84,6 +84,15 @@ AffineExpr ssmc::remainderExprs(AffineExpr a, AffineExpr b) {
   return isNonNegative(a) ? a % *divisor : AffineExpr();
 }
 
+AffineExpr ssmc::truncatedRemainderExprs(AffineExpr a, AffineExpr b) {
+  auto divisor = asConstant(b), dividend = asConstant(a);
+  if (!divisor || *divisor == 0 || *divisor == -1)
+    return {};
+  if (dividend)
+    return getAffineConstantExpr(*dividend % *divisor, a.getContext());
+  return *divisor > 0 && isNonNegative(a) ? a % *divisor : AffineExpr();
+}
+
 std::optional<bool> ssmc::isLess(AffineExpr a, AffineExpr b) {
   if (isNonNegative(a - b))
     return false;

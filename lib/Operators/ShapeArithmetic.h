@@ -28,6 +28,9 @@ void propagateElements(
 /// dividend is unknown.
 mlir::AffineExpr divideExprs(mlir::AffineExpr a, mlir::AffineExpr b);
 mlir::AffineExpr remainderExprs(mlir::AffineExpr a, mlir::AffineExpr b);
+/// The remainder with the sign of the dividend.
+mlir::AffineExpr truncatedRemainderExprs(mlir::AffineExpr a,
+                                         mlir::AffineExpr b);
 /// The greater one; null where that depends on the symbols.
 mlir::AffineExpr maxExprs(mlir::AffineExpr a, mlir::AffineExpr b);
 mlir::AffineExpr minExprs(mlir::AffineExpr a, mlir::AffineExpr b);

@@ -172,11 +172,19 @@ static LogicalResult evaluateClip(EvalContext &ctx) {
 static LogicalResult lowerClip(LowerContext &ctx) {
   SmallVector<Value> inputs{ctx.input(0)};
   for (unsigned i : {1, 2})
-    if (ctx.node.hasInput(i))
-      inputs.push_back(ctx.input(i));
+    if (ctx.node.hasInput(i)) {
+      // Exporters write [1] for a scalar, whatever the rank of the input.
+      auto type = cast<RankedTensorType>(ctx.input(i).getType());
+      inputs.push_back(tensor::CollapseShapeOp::create(
+          ctx.builder, ctx.loc(),
+          RankedTensorType::get({}, type.getElementType()), ctx.input(i),
+          ArrayRef<ReassociationIndices>()));
+    }
   onnx::NodeOp node = ctx.node;
+  bool isUnsigned = isUnsignedInput(ctx, 0);
   ctx.setResult(0, elementwise(ctx, 0, inputs, [&](ArrayRef<Scalar> x) {
                   Scalar value = x[0];
+                  value.isUnsigned = isUnsigned;
                   unsigned next = 1;
                   if (node.hasInput(1))
                     value = scalar::max(value, x[next++]);

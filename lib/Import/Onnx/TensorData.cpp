@@ -52,10 +52,6 @@ Type ssmc::importElementType(ImportState &state, Location loc,
     return integer(32, true);
   case Data::UINT64:
     return integer(64, true);
-  case Data::COMPLEX64:
-    return ComplexType::get(Float32Type::get(context));
-  case Data::COMPLEX128:
-    return ComplexType::get(Float64Type::get(context));
   }
   StringRef name = "a number that ONNX does not define";
   if (Data::DataType_IsValid(dataType))
@@ -68,8 +64,6 @@ Type ssmc::importElementType(ImportState &state, Location loc,
 
 /// Bytes of one element in a file; a bool takes one.
 static unsigned getElementBytes(Type type) {
-  if (auto complex = dyn_cast<ComplexType>(type))
-    return 2 * getElementBytes(complex.getElementType());
   return llvm::divideCeil(type.getIntOrFloatBitWidth(), 8);
 }
 
@@ -109,12 +103,6 @@ static FailureOr<TensorBytes> readTypedField(Location loc, const Twine &what,
                                              const proto::TensorProto &tensor) {
   unsigned width = getElementBytes(type.getElementType());
   Type element = type.getElementType();
-  int64_t perElement = 1;
-  if (auto complex = dyn_cast<ComplexType>(element)) {
-    perElement = 2;
-    element = complex.getElementType();
-    width /= 2;
-  }
   std::shared_ptr<std::vector<char>> packed;
   if (element.isF32())
     packed = packField(tensor.float_data(), width);
@@ -127,7 +115,7 @@ static FailureOr<TensorBytes> readTypedField(Location loc, const Twine &what,
   else
     packed = packField(tensor.int32_data(), width);
   int64_t found = packed->size() / width;
-  if (found != type.getNumElements() * perElement)
+  if (found != type.getNumElements())
     return wrongSize(loc, what, type)
            << "but " << found
            << " values are given; the file is damaged or its exporter faulty";

@@ -1,0 +1,88 @@
+"""Corners of operators that ONNX's own node tests do not reach: what is written
+below is evaluated, compiled and run, and compared with the values beside it.
+
+    corners.py [--passes PIPELINE]...
+"""
+import argparse
+import sys
+import tempfile
+
+import numpy as np
+import onnx.parser
+
+from node_tests import Rejected, evaluate
+
+# (name, graph, inputs by name, the values of output y). Initialisers with dots
+# are folded at compile time, inputs are computed at run time.
+CASES = [
+    # Shape arithmetic keeps to the element type.
+    ("true", """() => (int64[2] y) <int64[1] shape = {2}> {
+        t = ConstantOfShape <value = bool[1] {1}> (shape) y = Cast <to = 7> (t) }""",
+     {}, [1, 1]),
+    ("an unsigned fill", """() => (int64[1] y) <int64[1] shape = {1}> {
+        t = ConstantOfShape <value = uint8[1] {200}> (shape) y = Cast <to = 7> (t) }""",
+     {}, [200]),
+    ("bytes wrap", """() => (int64[1] y) <int8[1] a = {100}> {
+        t = Add (a, a) y = Cast <to = 7> (t) }""", {}, [-56]),
+    ("unsigned bytes wrap", """() => (int64[1] y)
+        <uint8[1] a = {3}, uint8[1] b = {5}> {
+        t = Sub (a, b) y = Cast <to = 7> (t) }""", {}, [254]),
+    ("sums of bytes wrap", """() => (int64[1] y)
+        <int8[2] a = {100, 100}, int64[1] axes = {0}> {
+        t = ReduceSum (a, axes) y = Cast <to = 7> (t) }""", {}, [-56]),
+    ("a truncated remainder", """() => (int64[2] y)
+        <int64[2] a = {-7, 7}, int64[1] b = {3}> {
+        y = Mod <fmod = 1> (a, b) }""", {}, [-1, 1]),
+    # Nothing to reduce, or to add up.
+    ("mean of nothing", """(int64[0, 3] x) => (int64[3] y) <int64[1] axes = {0}> {
+        y = ReduceMean <keepdims = 0> (x, axes) }""",
+     {"x": np.zeros((0, 3), np.int64)}, [0, 0, 0]),
+    ("an exclusive sum of nothing", """(float[0, 3] x) => (float[0, 3] y)
+        <int64 axis = {0}> { y = CumSum <exclusive = 1> (x, axis) }""",
+     {"x": np.zeros((0, 3), np.float32)}, np.zeros((0, 3))),
+    # Exporters write scalars as tensors of one element.
+    ("clip with a vector of one", """(float x, float[1] low) => (float y) {
+        y = Clip (x, low) }""",
+     {"x": np.float32(-2), "low": np.array([-1], np.float32)}, -1),
+    ("clip with a matrix of one", """(uint8[3] x, uint8[1, 1] low) => (uint8[3] y) {
+        y = Clip (x, low) }""",
+     {"x": np.array([1, 100, 250], np.uint8), "low": np.array([[200]], np.uint8)},
+     [200, 200, 250]),
+    ("a root of integers", """(int64[2] x) => (int64[2] y) <float e = {0.5}> {
+        y = Pow (x, e) }""", {"x": np.array([9, 16])}, [3, 4]),
+    # Order of what has no sign.
+    ("the greatest of bytes", """(uint8[3] x) => (uint8[3] y)
+        <int64[2] i = {0, 2}, uint8[2] u = {200, 5}> {
+        y = ScatterElements <reduction = "max"> (x, i, u) }""",
+     {"x": np.array([1, 200, 3], np.uint8)}, [200, 200, 5]),
+    ("the least of booleans", """(bool[2] x) => (bool[2] y)
+        <int64[2, 1] i = {0, 1}, bool[2] u = {1, 0}> {
+        y = ScatterND <reduction = "min"> (x, i, u) }""",
+     {"x": np.array([True, True])}, [True, False]),
+]
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--passes", action="append", required=True)
+    bad = 0
+    for passes in parser.parse_args().passes:
+        for name, graph, feeds, want in CASES:
+            model = onnx.parser.parse_model(
+                '<ir_version: 9, opset_import: ["": 18]> g ' + graph)
+            with tempfile.TemporaryDirectory() as folder:
+                try:
+                    outputs, reasons = evaluate(model, feeds, folder, passes)
+                    got = outputs.get("y", reasons)
+                except Rejected as rejected:
+                    got = str(rejected)
+            want = np.asarray(want)
+            if not (isinstance(got, np.ndarray) and got.shape == want.shape
+                    and np.array_equal(got, want)):
+                bad += 1
+                print(f"FAILED [{passes}] {name}: {got}, expected {want}")
+    print(f"{len(CASES)} corners, {bad} wrong")
+    sys.exit(bad > 0)
+
+
+main()
