@@ -2,6 +2,9 @@
 
 #include "lib/Raise/Gate.h"
 
+#include "lib/Raise/Branches.h"
+
+#include "dialects/onnx/OnnxLocation.h"
 #include "dialects/ssm/SsmOps.h"
 #include "lib/Raise/MixerMath.h"
 
@@ -119,6 +122,7 @@ Verdict checkRaise(const Problem &problem, ArrayRef<Operation *> written,
                    ArrayRef<Value> replacement,
                    const llvm::DenseMap<Value, Tensor> &exact) {
   Verdict verdict;
+  Branches branches(problem);
   // Each round takes as long as one pass of the model at its traced size.
   int64_t elements = 0;
   for (Value value : problem.region.frontier)
@@ -128,7 +132,8 @@ Verdict checkRaise(const Problem &problem, ArrayRef<Operation *> written,
     if (elements > kManyElements && verdict.comparisons >= enough)
       break;
     Assignment assignment = draw(problem, round);
-    FailureOr<SmallVector<Tensor>> before = problem.evaluate(assignment);
+    FailureOr<SmallVector<Tensor>> before = problem.evaluate(
+        assignment, [&](Evaluator &values) { branches.observe(values); });
     if (failed(before)) {
       verdict.reason = "the original cannot be evaluated";
       return verdict;
@@ -166,9 +171,18 @@ Verdict checkRaise(const Problem &problem, ArrayRef<Operation *> written,
     if (verdict.deviation > kTolerance)
       return verdict;
   }
-  verdict.accepted = verdict.comparisons >= enough;
-  if (!verdict.accepted)
+  if (verdict.comparisons < enough) {
     verdict.reason = "the original has no finite values to compare with";
+    return verdict;
+  }
+  if (onnx::NodeOp node = branches.findUntaken()) {
+    verdict.reason = "node '" +
+                     onnx::describeLocation(node->getLoc()).node.str() + "' (" +
+                     node.getOpType().str() +
+                     ") has a branch that no input of the check takes";
+    return verdict;
+  }
+  verdict.accepted = true;
   return verdict;
 }
 

@@ -39,7 +39,8 @@ Assignment Problem::sample(Random &random) const {
 }
 
 FailureOr<SmallVector<Tensor>>
-Problem::evaluate(ArrayRef<Value> roots, const Assignment &assignment) const {
+Problem::evaluate(ArrayRef<Value> roots, const Assignment &assignment,
+                  Observer observe) const {
   SmallVector<Value> frontier;
   Evaluator evaluator;
   for (const auto &[value, tensor] : assignment) {
@@ -62,14 +63,16 @@ Problem::evaluate(ArrayRef<Value> roots, const Assignment &assignment) const {
       return failure();
     results.push_back(*value);
   }
+  if (observe)
+    observe(evaluator);
   return results;
 }
 
 FailureOr<SmallVector<Tensor>>
-Problem::evaluate(const Assignment &assignment) const {
+Problem::evaluate(const Assignment &assignment, Observer observe) const {
   SmallVector<Value> roots{region.exit};
   llvm::append_range(roots, region.states);
-  return evaluate(roots, assignment);
+  return evaluate(roots, assignment, observe);
 }
 
 } // namespace ssmc

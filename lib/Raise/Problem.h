@@ -52,13 +52,14 @@ public:
 
   /// A value for every frontier value, all normal with deviation 0.5.
   Assignment sample(Random &random) const;
+  using Observer = llvm::function_ref<void(Evaluator &)>;
   /// `roots` computed from the assignment.
   mlir::FailureOr<llvm::SmallVector<Tensor>>
   evaluate(llvm::ArrayRef<mlir::Value> roots,
-           const Assignment &assignment) const;
-  /// The region's exit, then its states.
+           const Assignment &assignment, Observer observe = nullptr) const;
+  /// The region's exit, then its states. `observe` sees the values of all nodes.
   mlir::FailureOr<llvm::SmallVector<Tensor>>
-  evaluate(const Assignment &assignment) const;
+  evaluate(const Assignment &assignment, Observer observe = nullptr) const;
   mlir::Type elementType(mlir::Value value) const {
     return mlir::cast<mlir::ShapedType>(value.getType()).getElementType();
   }

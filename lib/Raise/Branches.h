@@ -1,0 +1,42 @@
+//===- Branches.h - which branches an evaluation has taken ------*- C++ -*-===//
+//
+// Equal values on random inputs show that two functions agree where the inputs
+// lead. A region that bounds, compares or selects by its data has places they
+// may not lead to: a state clipped at 1e6 is a linear recurrence on every
+// ordinary input. So the gate notes, for each such node, which of its branches
+// has decided an element, and believes only what it has seen on all of them.
+//
+//===----------------------------------------------------------------------===//
+
+#pragma once
+
+#include "lib/Raise/Problem.h"
+
+namespace ssmc {
+
+class Branches {
+public:
+  /// Finds the nodes of the region that branch on data.
+  explicit Branches(const Problem &problem);
+
+  /// Notes the branches taken where the region has been evaluated.
+  void observe(Evaluator &evaluator);
+  /// A node with a branch that never decided an element; null if none.
+  mlir::onnx::NodeOp findUntaken() const;
+
+private:
+  struct Node {
+    mlir::onnx::NodeOp op;
+    /// One for each operand, each truth value, or each side of two bounds.
+    llvm::SmallVector<bool, 3> taken;
+  };
+  void observeTruth(Node &node, const Tensor &truth);
+  void observeBounds(Node &node, Evaluator &evaluator, const Tensor &x,
+                     const Tensor &result);
+  void observeExtremum(Node &node, llvm::ArrayRef<Tensor> operands,
+                       const Tensor &result);
+
+  llvm::SmallVector<Node> nodes;
+};
+
+} // namespace ssmc
