@@ -31,3 +31,7 @@ config.substitutions += [
 
 if config.sanitize:
     config.available_features.add("sanitizer")
+
+# tools/check --full passes --param full=1: long samples, and every case of them.
+if lit_config.params.get("full") == "1":
+    config.available_features.add("full")
