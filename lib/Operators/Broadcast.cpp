@@ -95,26 +95,24 @@ SmallVector<int64_t> ssmc::broadcastStrides(ArrayRef<int64_t> shape,
   return strides;
 }
 
-void ssmc::forEachBroadcast(
-    ArrayRef<int64_t> target, ArrayRef<SmallVector<int64_t>> strides,
-    function_ref<void(int64_t, ArrayRef<int64_t>)> visit) {
-  int64_t count = 1;
-  for (int64_t extent : target)
-    count *= extent;
-  SmallVector<int64_t> index(target.size(), 0), offsets(strides.size(), 0);
-  for (int64_t i = 0; i < count; ++i) {
-    visit(i, offsets);
-    for (size_t d = target.size(); d-- > 0;) {
-      if (++index[d] < target[d]) {
-        for (size_t s = 0; s < strides.size(); ++s)
-          offsets[s] += strides[s][d];
-        break;
-      }
-      for (size_t s = 0; s < strides.size(); ++s)
-        offsets[s] -= strides[s][d] * (target[d] - 1);
-      index[d] = 0;
-    }
+void ssmc::mergeLoops(SmallVectorImpl<int64_t> &extents,
+                      MutableArrayRef<SmallVector<int64_t>> strides) {
+  size_t kept = 0;
+  for (size_t d = 0; d < extents.size(); ++d) {
+    if (extents[d] == 1)
+      continue;
+    bool continues = kept > 0;
+    for (const SmallVector<int64_t> &stride : strides)
+      continues = continues && stride[kept - 1] == stride[d] * extents[d];
+    size_t into = continues ? kept - 1 : kept++;
+    extents[into] = continues ? extents[into] * extents[d] : extents[d];
+    for (SmallVector<int64_t> &stride : strides)
+      stride[into] = stride[d];
   }
+  kept = std::max<size_t>(kept, 1);
+  extents.resize(kept, 1);
+  for (SmallVector<int64_t> &stride : strides)
+    stride.resize(kept, 0);
 }
 
 AffineMap ssmc::broadcastMap(RankedTensorType operand,

@@ -32,12 +32,49 @@ broadcastShapes(llvm::ArrayRef<llvm::ArrayRef<int64_t>> shapes);
 llvm::SmallVector<int64_t> broadcastStrides(llvm::ArrayRef<int64_t> shape,
                                             llvm::ArrayRef<int64_t> target);
 
+/// The same iteration space with fewer loops: loops of extent one are left out
+/// and neighbours merged where all strides run on from one to the other.
+void mergeLoops(llvm::SmallVectorImpl<int64_t> &extents,
+                llvm::MutableArrayRef<llvm::SmallVector<int64_t>> strides);
+
 /// Calls `visit(i, offsets)` for each element `i` of `target` in row-major
 /// order, with the offset into each of the operands of these strides.
-void forEachBroadcast(
-    llvm::ArrayRef<int64_t> target,
-    llvm::ArrayRef<llvm::SmallVector<int64_t>> strides,
-    llvm::function_ref<void(int64_t, llvm::ArrayRef<int64_t>)> visit);
+template <typename Visit>
+void forEachBroadcast(llvm::ArrayRef<int64_t> target,
+                      llvm::ArrayRef<llvm::SmallVector<int64_t>> operandStrides,
+                      Visit visit) {
+  llvm::SmallVector<int64_t> extents(target);
+  llvm::SmallVector<llvm::SmallVector<int64_t>> strides(operandStrides.begin(),
+                                                        operandStrides.end());
+  if (llvm::is_contained(extents, 0))
+    return;
+  mergeLoops(extents, strides);
+  size_t inner = extents.size() - 1;
+  llvm::SmallVector<int64_t, 4> offsets(strides.size(), 0), steps;
+  for (const auto &stride : strides)
+    steps.push_back(stride[inner]);
+  llvm::SmallVector<int64_t> index(extents.size(), 0);
+  for (int64_t i = 0, length = extents[inner];;) {
+    for (int64_t end = i + length; i < end; ++i) {
+      visit(i, llvm::ArrayRef<int64_t>(offsets));
+      for (size_t s = 0; s < steps.size(); ++s)
+        offsets[s] += steps[s];
+    }
+    for (size_t s = 0; s < steps.size(); ++s)
+      offsets[s] -= steps[s] * length;
+    size_t d = inner;
+    while (d-- > 0) {
+      bool done = ++index[d] == extents[d];
+      for (size_t s = 0; s < strides.size(); ++s)
+        offsets[s] += strides[s][d] * (done ? 1 - extents[d] : 1);
+      if (!done)
+        break;
+      index[d] = 0;
+    }
+    if (d == size_t(-1))
+      return;
+  }
+}
 
 /// The map that reads an operand of type `operand` in an iteration space of
 /// extents `target`, aligned at the last dimension.

@@ -49,6 +49,15 @@ Tensor Calculator::expand(const Tensor &x, ArrayRef<ReassociationIndices>,
   return x.reshaped(sizes);
 }
 
+/// Calls `move` with the buffers of two tensors of one kind of element.
+template <typename Move>
+static void withBuffers(const Tensor &from, Tensor &to, Move move) {
+  if (from.isFloat())
+    move(from.floats(), to.mutableFloats());
+  else
+    move(from.ints(), to.mutableInts());
+}
+
 Tensor Calculator::slice(const Tensor &x, int64_t axis, Size offset,
                          Size size) {
   SmallVector<int64_t> shape(x.getShape());
@@ -60,11 +69,10 @@ Tensor Calculator::slice(const Tensor &x, int64_t axis, Size offset,
     return result;
   auto strides = broadcastStrides(x.getShape(), x.getShape());
   int64_t base = offset * rowMajorStrides(x.getShape())[axis];
-  forEachBroadcast(shape, strides, [&](int64_t i, ArrayRef<int64_t> at) {
-    if (x.isFloat())
-      result.mutableFloats()[i] = x.floats()[base + at[0]];
-    else
-      result.mutableInts()[i] = x.ints()[base + at[0]];
+  withBuffers(x, result, [&](auto from, auto to) {
+    forEachBroadcast(shape, strides, [&](int64_t i, ArrayRef<int64_t> at) {
+      to[i] = from[base + at[0]];
+    });
   });
   return result;
 }
@@ -80,13 +88,11 @@ Tensor Calculator::concat(ArrayRef<Tensor> parts, int64_t axis) {
   auto strides = rowMajorStrides(shape);
   int64_t base = 0;
   for (const Tensor &part : parts) {
-    forEachBroadcast(part.getShape(), {strides},
-                     [&](int64_t i, ArrayRef<int64_t> at) {
-                       if (part.isFloat())
-                         result.mutableFloats()[base + at[0]] = part.floats()[i];
-                       else
-                         result.mutableInts()[base + at[0]] = part.ints()[i];
-                     });
+    withBuffers(part, result, [&](auto from, auto to) {
+      forEachBroadcast(
+          part.getShape(), {strides},
+          [&](int64_t i, ArrayRef<int64_t> at) { to[base + at[0]] = from[i]; });
+    });
     base += part.getShape()[axis] * strides[axis];
   }
   return result;
@@ -110,11 +116,10 @@ Tensor Calculator::pad(const Tensor &x, ArrayRef<Size> low, ArrayRef<Size> high,
   int64_t base = 0;
   for (auto [offset, stride] : llvm::zip(low, strides))
     base += offset * stride;
-  forEachBroadcast(x.getShape(), {strides}, [&](int64_t i, ArrayRef<int64_t> at) {
-    if (x.isFloat())
-      result.mutableFloats()[base + at[0]] = x.floats()[i];
-    else
-      result.mutableInts()[base + at[0]] = x.ints()[i];
+  withBuffers(x, result, [&](auto from, auto to) {
+    forEachBroadcast(
+        x.getShape(), {strides},
+        [&](int64_t i, ArrayRef<int64_t> at) { to[base + at[0]] = from[i]; });
   });
   return result;
 }

@@ -111,15 +111,17 @@ bool Recogniser::tryFrontier(Region region) {
   if (mixers.empty())
     return false;
 
+  // Equal layers become equal proposals. With the same constants there is
+  // nothing left to compare, with others once is enough.
   size_t identity = hashRegion(graph, region, /*weights=*/true);
-  int64_t chosen = -1;
+  int64_t chosen = -1, likely = -1;
   double error = 0;
-  if (auto it = known.find(identity); it != known.end()) {
-    chosen = it->second.first;
-    error = it->second.second;
-    if (chosen >= int64_t(mixers.size()))
-      return false;
-  }
+  if (auto it = known.find(structure); it != known.end())
+    likely = it->second;
+  if (auto it = proven.find(identity); it != proven.end())
+    std::tie(chosen, error) = it->second;
+  if (std::max(chosen, likely) >= int64_t(mixers.size()))
+    return false;
   auto compare = [](const Mixer &mixer, ArrayRef<Tensor> expected,
                     const Assignment &assignment) {
     FailureOr<MixerValues> values = mixer.evaluate(assignment);
@@ -140,29 +142,36 @@ bool Recogniser::tryFrontier(Region region) {
       return false;
     }
     FailureOr<SmallVector<Tensor>> again = failure();
-    for (auto [i, mixer] : llvm::enumerate(mixers)) {
-      double seen = compare(*mixer, *expected, assignment);
+    auto matches = [&](size_t i) {
+      const Mixer &mixer = *mixers[i];
+      double seen = compare(mixer, *expected, assignment);
       if (seen < closestDeviation) {
         closestDeviation = seen;
-        closest = (Twine("closest candidate ") + mixer->getName() +
+        closest = (Twine("closest candidate ") + mixer.getName() +
                    " deviates by " + llvm::formatv("{0:e1}", seen).str())
                       .str();
       }
       if (!(seen <= kTolerance))
-        continue;
-      if (failed(again))
-        again = problem.evaluate(fresh);
-      if (failed(again) || !(compare(*mixer, *again, fresh) <= kTolerance))
-        continue;
+        return false;
+      if (int64_t(i) != likely) {
+        if (failed(again))
+          again = problem.evaluate(fresh);
+        if (failed(again) || !(compare(mixer, *again, fresh) <= kTolerance))
+          return false;
+      }
       chosen = i;
       error = seen;
-      break;
-    }
+      return true;
+    };
+    if (likely < 0 || !matches(likely))
+      for (size_t i = 0; i < mixers.size() && !matches(i);)
+        ++i;
     if (chosen < 0) {
       hopeless.insert(structure);
       return false;
     }
-    known[identity] = {unsigned(chosen), error};
+    known[structure] = chosen;
+    proven[identity] = {chosen, error};
   }
 
   Raise raise;

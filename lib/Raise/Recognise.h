@@ -46,9 +46,10 @@ private:
   const AxisAnalysis &analysis;
   const Graph &graph;
   RegionFinder finder;
-  /// By the hash of a region with all constants: the number of the proposal
-  /// that was right and its deviation.
-  llvm::DenseMap<size_t, std::pair<unsigned, double>> known;
+  /// By the hash of a region without weights: the number of the proposal that
+  /// was right. By the hash with them: also its deviation.
+  llvm::DenseMap<size_t, int64_t> known;
+  llvm::DenseMap<size_t, std::pair<int64_t, double>> proven;
   /// By the hash without weights: regions that nothing matched.
   llvm::DenseSet<size_t> hopeless;
   /// The closest wrong proposal of the current group.
