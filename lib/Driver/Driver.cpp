@@ -247,6 +247,8 @@ std::string Compiler::Impl::describe() {
       {"opt_level", options.optLevel}};
   if (auto report = (*module)->getAttr("ssmc.report"))
     info["raise"] = toJson(report);
+  if (auto lengths = (*module)->getAttr("ssmc.lengths"))
+    info["lengths"] = toJson(lengths);
   return llvm::formatv("{0:2}", llvm::json::Value(std::move(info)));
 }
 
@@ -256,11 +258,14 @@ LogicalResult Compiler::Impl::writeReport() {
     return success();
   if (options.reportFile.empty()) {
     printReport(report, log);
+    printLengths((*module)->getAttrOfType<ArrayAttr>("ssmc.lengths"), log);
     return success();
   }
   llvm::json::Value json = llvm::json::Object{
       {"model", llvm::json::fixUTF8(options.input)},
       {"raise", report ? toJson(report) : llvm::json::Array()}};
+  if (auto lengths = (*module)->getAttr("ssmc.lengths"))
+    (*json.getAsObject())["lengths"] = toJson(lengths);
   return writeFile(options.reportFile, [&](raw_ostream &os) {
     os << llvm::formatv("{0:2}", json) << "\n";
   });

@@ -68,3 +68,13 @@ void ssmc::printReport(ArrayAttr report, raw_ostream &os) {
           os << "  assumes: " << text.getValue() << "\n";
   }
 }
+
+void ssmc::printLengths(ArrayAttr lengths, raw_ostream &os) {
+  if (!lengths)
+    return;
+  for (Attribute attr : lengths)
+    if (auto site = dyn_cast<DictionaryAttr>(attr))
+      os << textOf(site, "site")
+         << ": assumes at other lengths: " << textOf(site, "assumption")
+         << "\n";
+}

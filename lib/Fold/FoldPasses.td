@@ -66,9 +66,11 @@ def OnnxFreeLengths : Pass<"onnx-free-lengths", "::mlir::ModuleOp"> {
     `dims=INPUT:AXIS=NAME` makes an extent of an input a symbol, `=NUMBER` fixes
     it. An axis that is static must be the batch or the sequence by the axis
     analysis; all inputs that have it follow. Constants that hold the traced
-    size are rewritten: targets of Reshape and Expand, ends of Slice, constants
-    that repeat one value. The node that still fixes it is reported: a mask or
-    a table of positions of the traced length, a token read by its number.
+    size are rewritten: targets of Reshape and Expand, ends of Slice, amounts of
+    Pad, constants that repeat one value, tables of positions. The node that
+    still fixes it is reported: a mask of the traced length, a token read by its
+    number. What goes on in the same way by assumption only is listed in the
+    attribute `ssmc.lengths` of the module.
   }];
   let options = [
     ListOption<"dims", "dims", "std::string", "INPUT:AXIS=NAME|NUMBER">

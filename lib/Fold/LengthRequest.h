@@ -16,6 +16,8 @@ struct LengthRequest {
   int64_t axis = 0;
   std::optional<int64_t> number; // the symbol's name where it is none
   std::string symbol;
+  /// A static extent that meets it already, where a symbol stands for a number.
+  std::optional<int64_t> meets;
 };
 
 /// Nothing where `text` is not of that form.

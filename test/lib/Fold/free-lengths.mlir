@@ -25,12 +25,23 @@ func.func @forward(%x: tensor<2x24x6xf32> {onnx.name = "x"}) -> (tensor<2x24x6xf
 
 // -----
 
-// A table of positions fixes the length, and the node that reads it is named.
-func.func @table(%x: tensor<1x3x2xf32> {onnx.name = "x"}) -> tensor<1x3x2xf32> {
-  %positions = onnx.constant dense<[[[0.0], [1.0], [2.0]]]> : tensor<1x3x1xf32>
-  // expected-error @below {{dimension 1 of its result is fixed to 3 by a constant of the traced size, so --dim x:0=B, --dim x:1=L cannot be met}}
-  %0 = onnx.node "Add"(%x, %positions) version 20 : (tensor<1x3x2xf32>, tensor<1x3x1xf32>) -> tensor<1x3x2xf32>
-  return %0 : tensor<1x3x2xf32>
+// A constant that follows no rule fixes the length, and the node that reads it is
+// named.
+func.func @mask(%x: tensor<1x4x4xf32> {onnx.name = "x"}) -> tensor<1x4x4xf32> {
+  %causal = onnx.constant dense<[[0.0, -1.0, -1.0, -1.0], [0.0, 0.0, -1.0, -1.0], [0.0, 0.0, 0.0, -1.0], [0.0, 0.0, 0.0, 0.0]]> : tensor<4x4xf32>
+  // expected-error @below {{reads a constant of the traced size (4x4), such as a mask, that follows no rule by which another size of it can be computed, so --dim x:0=B, --dim x:1=L cannot be met}}
+  %0 = onnx.node "Add"(%x, %causal) version 20 : (tensor<1x4x4xf32>, tensor<4x4xf32>) -> tensor<1x4x4xf32>
+  return %0 : tensor<1x4x4xf32>
+}
+
+// -----
+
+// A batch that differs is no table of positions.
+func.func @batch(%x: tensor<4x5x2xf32> {onnx.name = "x"}) -> tensor<4x5x2xf32> {
+  %rows = onnx.constant dense<[[[0.0]], [[1.0]], [[2.0]], [[3.0]]]> : tensor<4x1x1xf32>
+  // expected-error @below {{reads a constant of the traced size (4x1x1)}}
+  %0 = onnx.node "Add"(%x, %rows) version 20 : (tensor<4x5x2xf32>, tensor<4x1x1xf32>) -> tensor<4x5x2xf32>
+  return %0 : tensor<4x5x2xf32>
 }
 
 // -----

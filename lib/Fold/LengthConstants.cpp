@@ -1,0 +1,186 @@
+//===- LengthConstants.cpp - constants of the traced size -----------------===//
+//
+// A constant operand that spans the batch or the sequence is brought to their
+// new extents axis by axis: where it repeats one value it shrinks to it (and is
+// expanded again where the operator does not broadcast); along the sequence it
+// may be a table of positions, and is computed. Anything else - a mask, learned
+// positions - forbids another extent, and its node is named.
+//
+//===----------------------------------------------------------------------===//
+
+#include "lib/Fold/LengthFreeing.h"
+#include "lib/Operators/Indexing.h"
+#include "llvm/ADT/StringSet.h"
+
+using namespace mlir;
+using namespace ssmc;
+
+// The constant with extent 1 in `axis`, where all its slices there are equal.
+static FailureOr<Tensor> shrink(const Tensor &tensor, int64_t axis) {
+  SmallVector<int64_t> shape(tensor.getShape());
+  SmallVector<int64_t> strides = rowMajorStrides(shape);
+  bool uniform = true;
+  forEachIndex(shape, [&](ArrayRef<int64_t> index) {
+    int64_t at = linearize(index, strides);
+    uniform &= tensor.at(at) == tensor.at(at - index[axis] * strides[axis]);
+  });
+  if (!uniform)
+    return failure();
+  shape[axis] = 1;
+  Tensor result(tensor.getElementType(), shape);
+  int64_t i = 0;
+  forEachIndex(shape, [&](ArrayRef<int64_t> index) {
+    int64_t at = linearize(index, strides);
+    if (tensor.isFloat())
+      result.mutableFloats()[i++] = tensor.floats()[at];
+    else
+      result.mutableInts()[i++] = tensor.ints()[at];
+  });
+  return result;
+}
+
+// The numbers of all tokens.
+Value LengthFreeing::positions(onnx::NodeOp at) {
+  if (allPositions)
+    return allPositions;
+  Value limit = extentTensor(at, newLength);
+  if (!limit)
+    return {};
+  auto scalar = [&](int64_t value) {
+    return constant(at, Tensor::scalar(b.getI64Type(), value));
+  };
+  Value zero = integers(at, 0);
+  limit = node(at, "Squeeze", {limit, zero});
+  return allPositions = node(at, "Range", {scalar(0), limit, scalar(1)});
+}
+
+// The table at all positions of the new length.
+Value LengthFreeing::continueTable(onnx::NodeOp at, const PositionTable &table,
+                                   int64_t rank, int64_t axis) {
+  Value index = positions(at);
+  if (!index)
+    return {};
+  Value first = constant(at, table.first);
+  if (table.kind == PositionTable::Settled) {
+    int64_t last = table.first.getShape()[axis] - 1;
+    index = node(at, "Min", {index, integers(at, last)});
+    return node(at, "Gather", {first, index},
+                b.getNamedAttr("axis", b.getI64IntegerAttr(axis)));
+  }
+  SmallVector<int64_t> others;
+  for (int64_t d = 0; d < rank; ++d)
+    if (d != axis)
+      others.push_back(d);
+  if (!others.empty())
+    index = node(at, "Unsqueeze", {index, integers(at, others)});
+  // As ONNX numbers the element types.
+  Type type = table.first.getElementType();
+  int64_t number = type.isF32() ? 1 : type.isF16() ? 10 : type.isF64() ? 11
+                                  : type.isInteger(32) ? 6 : 7;
+  if (!type.isInteger(64))
+    index = node(at, "Cast", index,
+                 b.getNamedAttr("to", b.getI64IntegerAttr(number)));
+  Value second = constant(at, table.second);
+  if (table.kind == PositionTable::Linear)
+    return node(at, "Add", {first, node(at, "Mul", {index, second})});
+  Value angle = node(at, "Mul", {index, first});
+  auto all = [&](double phase) {
+    return llvm::all_of(table.second.floats(),
+                        [&](double other) { return other == phase; });
+  };
+  if (all(0))
+    return node(at, "Cos", angle);
+  if (all(table.second.at(0)))
+    return node(at, "Sin", angle);
+  return node(at, "Cos", node(at, "Add", {angle, second}));
+}
+
+LogicalResult LengthFreeing::adaptConstant(onnx::NodeOp node,
+                                           OpOperand &operand,
+                                           bool broadcasts) {
+  const Expected *out = expected(node->getResult(0));
+  auto source = operand.get().getDefiningOp<onnx::ConstantOp>();
+  auto type = dyn_cast<RankedTensorType>(operand.get().getType());
+  if (!out || !source || !type ||
+      type.getRank() > static_cast<int64_t>(out->size()))
+    return success();
+  size_t lead = out->size() - type.getRank();
+  std::optional<int64_t> joined;
+  if (node.getOpType() == "Concat")
+    joined = normalizeAxis(node.getInt("axis", 0), out->size());
+  // The axes of a matrix do not broadcast.
+  int64_t end = type.getRank() - (node.getOpType() == "MatMul" ? 2 : 0);
+  SmallVector<int64_t> axes;
+  for (int64_t d = 0; d < end; ++d)
+    if (type.getDimSize(d) > 1 && changes(node->getResult(0), lead + d) &&
+        joined != d)
+      axes.push_back(d);
+  if (axes.empty())
+    return success();
+
+  auto refuse = [&] {
+    std::string shape = llvm::join(
+        llvm::map_range(type.getShape(),
+                        [](int64_t extent) { return std::to_string(extent); }),
+        "x");
+    return forbid(node, "reads a constant of the traced size (" + shape +
+                            "), such as a mask, that follows no rule by which "
+                            "another size of it can be computed");
+  };
+  if (type.getNumElements() > (1 << 20))
+    return refuse();
+  FailureOr<Tensor> tensor = Tensor::fromAttr(source.getValue());
+  if (failed(tensor))
+    return refuse();
+  Value value;
+  SmallVector<AffineExpr> extents =
+      getAffineConstantExprs(type.getShape(), b.getContext());
+  for (int64_t d : axes) {
+    AffineExpr wanted = (*out)[lead + d];
+    if (FailureOr<Tensor> smaller = shrink(*tensor, d); succeeded(smaller)) {
+      tensor = *smaller;
+      extents[d] = broadcasts ? b.getAffineConstantExpr(1) : wanted;
+      continue;
+    }
+    // One table only: its value is not a constant any more.
+    std::optional<PositionTable> table;
+    if (!value && d == axes.back() && wanted == newLength &&
+        type.getDimSize(d) == length)
+      table = findPositionTable(*tensor, d);
+    if (table)
+      value = continueTable(node, *table, type.getRank(), d);
+    if (!value)
+      return refuse();
+    extents[d] = wanted;
+    assume(node, "the constant that it reads, of " + Twine(length) +
+                     " positions, goes on in the same way after them");
+  }
+  if (!value)
+    value = constant(node, *tensor);
+  if (!broadcasts) {
+    Value shape = shapeTensor(node, extents);
+    if (!shape)
+      return refuse();
+    value = this->node(node, "Expand", {value, shape});
+  }
+  operand.set(value);
+  return success();
+}
+
+LogicalResult LengthFreeing::adaptConstants(onnx::NodeOp node) {
+  static const llvm::StringSet<> broadcasting = {
+      "Add",   "Sub", "Mul",     "Div",       "Pow",   "Max",
+      "Min",   "Mod", "Where",   "And",       "Or",    "Xor",
+      "Equal", "Less", "LessOrEqual", "Greater", "GreaterOrEqual", "MatMul"};
+  StringRef type = node.getOpType();
+  // What is scattered into has the extents of the result.
+  bool scatters = type == "ScatterElements" || type == "ScatterND";
+  bool broadcasts = broadcasting.contains(type);
+  if (!broadcasts && !scatters && type != "Concat")
+    return success();
+  for (OpOperand &operand : node->getOpOperands().take_front(
+           scatters ? 1 : node->getNumOperands()))
+    if (failed(adaptConstant(node, operand, broadcasts)))
+      return failure();
+  return success();
+}

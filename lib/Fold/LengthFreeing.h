@@ -1,0 +1,90 @@
+//===- LengthFreeing.h - rewrites one graph to other extents ----*- C++ -*-===//
+//
+// What pass onnx-free-lengths does to a graph; see FreeLengths.cpp.
+//
+//===----------------------------------------------------------------------===//
+
+#pragma once
+
+#include "lib/Fold/LengthRequest.h"
+#include "lib/Fold/PositionTable.h"
+#include "lib/Fold/ShapeInference.h"
+#include "lib/Raise/AxisAnalysis.h"
+
+namespace ssmc {
+
+class LengthFreeing {
+public:
+  /// `before` holds the shapes of the graph as it is.
+  LengthFreeing(mlir::func::FuncOp graph, ShapeInference &before);
+
+  /// Meets the requests, or says which node forbids them. `asked` is what the
+  /// user wrote.
+  mlir::LogicalResult run(llvm::ArrayRef<LengthRequest> requests,
+                          llvm::StringRef asked);
+
+  /// What was taken for granted on the way, by node: dictionaries of `site` and
+  /// `assumption`.
+  llvm::ArrayRef<mlir::Attribute> getAssumptions() const { return assumptions; }
+
+private:
+  using Expected = llvm::SmallVector<mlir::AffineExpr>; // null: no statement
+
+  // FreeLengths.cpp: what every extent must become, and whether it did.
+  mlir::LogicalResult resolve(llvm::ArrayRef<LengthRequest> requests);
+  mlir::LogicalResult resolve(const LengthRequest &request,
+                              const AxisAnalysis &analysis);
+  void expect(const AxisAnalysis &analysis, mlir::Value value);
+  mlir::AffineExpr expectedExtent(const Digits &axis) const;
+  mlir::LogicalResult compare(ShapeInference &after);
+  const Expected *expected(mlir::Value value) const;
+  /// True if extent `axis` of the value is to be another than it is.
+  bool changes(mlir::Value value, unsigned axis) const;
+  /// `expr` with the symbols that the requests rename or bind.
+  mlir::AffineExpr substitute(mlir::AffineExpr expr) const;
+  mlir::LogicalResult forbid(mlir::Operation *op, const llvm::Twine &why,
+                             mlir::Operation *origin = nullptr);
+  void assume(mlir::Operation *op, const llvm::Twine &what);
+  llvm::StringRef nameOf(mlir::BlockArgument argument);
+
+  // LengthNodes.cpp: nodes that hold the traced size in an operand.
+  mlir::LogicalResult rewrite(mlir::onnx::NodeOp node);
+  mlir::LogicalResult rewriteTarget(mlir::onnx::NodeOp node, bool expands);
+  mlir::LogicalResult rewriteSlice(mlir::onnx::NodeOp node);
+  mlir::LogicalResult rewritePad(mlir::onnx::NodeOp node);
+  mlir::LogicalResult checkGather(mlir::onnx::NodeOp node);
+
+  // LengthConstants.cpp: constants of the traced size.
+  mlir::LogicalResult adaptConstants(mlir::onnx::NodeOp node);
+  mlir::LogicalResult adaptConstant(mlir::onnx::NodeOp node,
+                                    mlir::OpOperand &operand, bool broadcasts);
+  mlir::Value continueTable(mlir::onnx::NodeOp node, const PositionTable &table,
+                            int64_t rank, int64_t axis);
+  mlir::Value positions(mlir::onnx::NodeOp at);
+
+  // LengthShapes.cpp: extents as tensors.
+  mlir::Value integers(mlir::Operation *at, llvm::ArrayRef<int64_t> values);
+  mlir::Value extentTensor(mlir::onnx::NodeOp at, mlir::AffineExpr expr);
+  mlir::Value shapeTensor(mlir::onnx::NodeOp at,
+                          llvm::ArrayRef<mlir::AffineExpr> extents);
+  mlir::Value constant(mlir::Operation *at, const Tensor &tensor);
+  mlir::Value node(mlir::onnx::NodeOp at, llvm::StringRef type,
+                   mlir::ValueRange inputs,
+                   llvm::ArrayRef<mlir::NamedAttribute> attrs = {});
+
+  mlir::func::FuncOp graph;
+  ShapeInference &before;
+  ModuleSymbols &symbols;
+  mlir::OpBuilder b;
+  /// What the traced batch and length are and become.
+  int64_t batch = 0, length = 0;
+  mlir::AffineExpr newBatch, newLength;
+  std::string asked;
+  llvm::SmallVector<std::pair<mlir::AffineExpr, mlir::AffineExpr>>
+      substitutions;
+  llvm::DenseMap<mlir::Value, Expected> expectations;
+  mlir::Value allPositions;
+  llvm::SmallVector<mlir::Attribute> assumptions;
+};
+
+} // namespace ssmc

@@ -1,0 +1,197 @@
+//===- LengthNodes.cpp - operands that hold the traced size ---------------===//
+
+#include "lib/Fold/LengthFreeing.h"
+#include "lib/Operators/Indexing.h"
+
+using namespace mlir;
+using namespace ssmc;
+
+// The target of a Reshape or Expand.
+LogicalResult LengthFreeing::rewriteTarget(onnx::NodeOp node, bool expands) {
+  Value in = node.getInputs()[0], result = node->getResult(0);
+  if (!node.hasInput(1))
+    return success();
+  auto target = before.elementsOf(node.getInputs()[1]);
+  const Expected *out = expected(result), *from = expected(in);
+  const ValueShape *inShape = before.shapeOf(in);
+  if (!target || !out || !inShape)
+    return success();
+  // Expand may have a target of lower rank than its input.
+  size_t lead = out->size() - std::min(out->size(), target->size());
+  SmallVector<AffineExpr> next;
+  for (AffineExpr extent : *target)
+    next.push_back(substitute(extent));
+  bool rewritten = false, open = false;
+  auto is = [](AffineExpr expr, int64_t value) {
+    return constantExtent(expr) == value;
+  };
+  for (AffineExpr extent : *target)
+    open |= !expands && is(extent, -1);
+  for (auto [i, extent] : llvm::enumerate(next)) {
+    unsigned d = lead + i;
+    // What follows from the input, or is an expression, stays.
+    if (!changes(result, d) || !constantExtent(extent) ||
+        *constantExtent(extent) <= (expands ? 1 : 0))
+      continue;
+    rewritten = true;
+    unsigned same = expands ? d - (out->size() - inShape->dims.size()) : d;
+    bool copies = same < inShape->dims.size() && from &&
+                  (*from)[same] == (*out)[d];
+    if (copies)
+      extent = getAffineConstantExpr(expands ? 1 : 0, b.getContext());
+    else if (!expands && !open) {
+      extent = getAffineConstantExpr(-1, b.getContext());
+      open = true;
+    } else
+      extent = (*out)[d];
+  }
+  if (!rewritten)
+    return success();
+  if (!expands && node.getInt("allowzero", 0) != 0) {
+    // Zeros must copy now; none of them was one of its own extents.
+    NamedAttrList attrs(node.getAttrs());
+    attrs.erase("allowzero");
+    node.setAttrsAttr(attrs.getDictionary(b.getContext()));
+  }
+  Value tensor = shapeTensor(node, next);
+  if (!tensor)
+    return forbid(node, "its target cannot be computed from the inputs");
+  node->setOperand(1, tensor);
+  return success();
+}
+
+LogicalResult LengthFreeing::rewriteSlice(onnx::NodeOp node) {
+  Value in = node.getInputs()[0], result = node->getResult(0);
+  const ValueShape *shape = before.shapeOf(in), *out = before.shapeOf(result);
+  if (!node.hasInput(1) || !node.hasInput(2) || !shape || !out)
+    return success();
+  auto starts = before.elementsOf(node.getInputs()[1]);
+  auto ends = before.elementsOf(node.getInputs()[2]);
+  std::optional<ArrayRef<AffineExpr>> axes, steps;
+  if (node.hasInput(3))
+    axes = before.elementsOf(node.getInputs()[3]);
+  if (node.hasInput(4))
+    steps = before.elementsOf(node.getInputs()[4]);
+  if (!starts || !ends || (node.hasInput(3) && !axes) || (node.hasInput(4) && !steps))
+    return success();
+  SmallVector<AffineExpr> next;
+  for (AffineExpr end : *ends)
+    next.push_back(substitute(end));
+  bool rewritten = false;
+  for (size_t i = 0; i < starts->size() && i < next.size(); ++i) {
+    auto given = axes && i < axes->size() ? constantExtent((*axes)[i])
+                                          : std::optional<int64_t>(i);
+    auto axis = given ? normalizeAxis(*given, shape->dims.size()) : std::nullopt;
+    auto start = constantExtent((*starts)[i]), end = constantExtent(next[i]);
+    auto extent = axis ? constantExtent(shape->dims[*axis]) : std::nullopt;
+    if (!axis || !start || !end || !extent ||
+        !(changes(in, *axis) || changes(result, *axis)))
+      continue;
+    if (steps && !(i < steps->size() && constantExtent((*steps)[i]) == 1)) {
+      if (*extent != 1)
+        return forbid(node, "takes tokens with a step");
+      continue;
+    }
+    bool toEnd = *end >= *extent;
+    bool whole = changes(result, *axis);
+    if (toEnd) {
+      // To the end of any length.
+      if (*start > 0 && !whole)
+        return forbid(node, "takes what follows token " + Twine(*start) +
+                                " of the traced " + Twine(*extent));
+      next[i] = getAffineConstantExpr(std::numeric_limits<int64_t>::max(),
+                                      b.getContext());
+      rewritten |= *end < std::numeric_limits<int32_t>::max();
+    } else if (*end > 0) {
+      if (*start != 0 || !whole)
+        return forbid(node, "takes tokens " + Twine(*start) + " to " +
+                                Twine(*end) + " of the traced " +
+                                Twine(*extent));
+      next[i] = (*expected(result))[*axis];
+      rewritten = true;
+    }
+  }
+  if (!rewritten)
+    return success();
+  Value tensor = shapeTensor(node, next);
+  if (!tensor)
+    return forbid(node, "its ends cannot be computed from the inputs");
+  node->setOperand(2, tensor);
+  return success();
+}
+
+// One token by its number from the front is another one at another length.
+LogicalResult LengthFreeing::checkGather(onnx::NodeOp node) {
+  Value in = node.getInputs()[0];
+  const ValueShape *shape = before.shapeOf(in);
+  if (!shape || node.getInputs().size() != 2)
+    return success();
+  auto axis = normalizeAxis(node.getInt("axis", 0), shape->dims.size());
+  auto known = before.elementsOf(node.getInputs()[1]);
+  if (!axis || !known || !changes(in, *axis))
+    return success();
+  for (AffineExpr index : *known)
+    if (constantExtent(index) && *constantExtent(index) > 0)
+      return forbid(node, "reads position " + Twine(*constantExtent(index)) +
+                              " of the traced sequence or batch");
+  return success();
+}
+
+// A negative amount cuts: of a traced sequence, down to a number of tokens that
+// does not depend on its length.
+LogicalResult LengthFreeing::rewritePad(onnx::NodeOp node) {
+  Value in = node.getInputs()[0];
+  const ValueShape *shape = before.shapeOf(in);
+  const ValueShape *out = before.shapeOf(node->getResult(0));
+  if (!shape || !out || !node.hasInput(1) || node.hasInput(3))
+    return success();
+  auto pads = before.elementsOf(node.getInputs()[1]);
+  size_t rank = shape->dims.size();
+  if (!pads || pads->size() != 2 * rank)
+    return success();
+  SmallVector<AffineExpr> next;
+  for (AffineExpr amount : *pads)
+    next.push_back(substitute(amount));
+  bool rewritten = false;
+  for (size_t d = 0; d < rank; ++d) {
+    if (!changes(in, d))
+      continue;
+    auto front = constantExtent(next[d]), back = constantExtent(next[d + rank]);
+    if ((!front || *front >= 0) && (!back || *back >= 0))
+      continue;
+    auto kept = constantExtent(out->dims[d]);
+    if (!front || !back || (*front < 0 && *back < 0) || !kept ||
+        changes(node->getResult(0), d))
+      return forbid(node, "cuts the sequence by a number of the traced length");
+    size_t cut = *front < 0 ? d : d + rank, other = *front < 0 ? d + rank : d;
+    next[cut] = simplifyExtent(*kept - next[other] - (*expected(in))[d]);
+    assume(node, "what it keeps are " + Twine(*kept) +
+                     " tokens at every length");
+    rewritten = true;
+  }
+  if (!rewritten)
+    return success();
+  Value tensor = shapeTensor(node, next);
+  if (!tensor)
+    return forbid(node, "its amounts cannot be computed from the inputs");
+  node->setOperand(1, tensor);
+  return success();
+}
+
+LogicalResult LengthFreeing::rewrite(onnx::NodeOp node) {
+  if (!node.getDomain().empty() || node->getNumResults() == 0 ||
+      node.getInputs().empty())
+    return success();
+  StringRef type = node.getOpType();
+  if (type == "Reshape")
+    return rewriteTarget(node, /*expands=*/false);
+  if (type == "Expand")
+    return rewriteTarget(node, /*expands=*/true);
+  if (type == "Slice")
+    return rewriteSlice(node);
+  if (type == "Gather")
+    return checkGather(node);
+  if (type == "Pad")
+    return rewritePad(node);
+  return adaptConstants(node);
+}

@@ -1,0 +1,89 @@
+"""A graph that stores what it computed from 24 positions, at other lengths.
+
+    lengths.py TMP [ssmc options]
+
+A mark on the first token, a rotary embedding, an offset of half the position,
+ones of the traced size, and the last four tokens as a state: compared with
+numpy at lengths from 1 to 500, freed and fixed.
+"""
+import pathlib
+import subprocess
+import sys
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+LENGTH, WIDTH = 24, 8
+FREQUENCY = (1 / 10000 ** (np.arange(0, WIDTH, 2) / WIDTH)).astype(np.float32)
+
+
+def angles(positions):
+    return np.concatenate([positions[:, None] * FREQUENCY] * 2, 1).astype(np.float32)
+
+
+def oracle(x):
+    positions = np.arange(x.shape[1], dtype=np.float32)
+    marked = x * (positions > 0)[:, None]
+    turned = np.concatenate([-x[..., WIDTH // 2:], x[..., :WIDTH // 2]], 2)
+    y = marked * np.cos(angles(positions)) + turned * np.sin(angles(positions))
+    padded = np.concatenate([np.zeros((len(x), 4, WIDTH)), x], 1)
+    return {"y": (y + positions[:, None] * 0.5 + 4).astype(np.float32),
+            "state": padded[:, -4:].transpose(0, 2, 1).astype(np.float32)}
+
+
+def model():
+    nodes, constants = [], []
+
+    def constant(value):
+        constants.append(numpy_helper.from_array(np.asarray(value), f"c{len(constants)}"))
+        return constants[-1].name
+
+    def node(op, *inputs, output=None, **attributes):
+        output = output or f"t{len(nodes)}"
+        nodes.append(helper.make_node(op, inputs, [output], f"node_{len(nodes)}", **attributes))
+        return output
+
+    positions = np.arange(LENGTH, dtype=np.float32)
+    ints = lambda *values: constant(np.array(values))
+    marked = node("Mul", "x", constant((positions > 0).astype(np.float32).reshape(1, LENGTH, 1)))
+    right = node("Slice", "x", ints(WIDTH // 2), ints(WIDTH), ints(2))
+    left = node("Slice", "x", ints(0), ints(WIDTH // 2), ints(2))
+    turned = node("Concat", node("Neg", right), left, axis=2)
+    y = node("Add", node("Mul", marked, constant(np.cos(angles(positions)))),
+             node("Mul", turned, constant(np.sin(angles(positions)))))
+    y = node("Add", y, constant((positions * 0.5 + 3).reshape(LENGTH, 1)))
+    node("Add", y, constant(np.ones((2, LENGTH, 1), np.float32)), output="y")
+    node("Pad", node("Transpose", "x", perm=[0, 2, 1]), ints(0, 0, 4 - LENGTH, 0, 0, 0), output="state")
+    infos = [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in
+             (("x", [2, LENGTH, WIDTH]), ("y", [2, LENGTH, WIDTH]), ("state", [2, WIDTH, 4]))]
+    graph = helper.make_graph(nodes, "g", infos[:1], infos[1:], constants)
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+
+
+def main(folder, *options):
+    folder = pathlib.Path(folder)
+    folder.mkdir(exist_ok=True)
+    path, library, feed = folder / "tables.onnx", folder / "tables.so", folder / "feed.npz"
+    onnx.save(model(), path)
+    random = np.random.default_rng(0)
+
+    def compile_for(batch, length):
+        subprocess.run(["ssmc", path, "-o", library, f"--dim=x:0={batch}", f"--dim=x:1={length}", *options],
+                       check=True)
+
+    def run(batch, length):
+        x = random.normal(size=(batch, length, WIDTH)).astype(np.float32)
+        np.savez(feed, x=x, **oracle(x))
+        print(f"batch {batch}, length {length}: ", end="", flush=True)
+        subprocess.run(["ssm-run", library, "--input", f"@{feed}", "--expect", f"@{feed}", "--atol=1e-4"], check=True)
+
+    compile_for("B", "L")
+    for length in (1, 2, 7, 24, 100, 500):
+        run(3, length)
+    for length in (2, 24, 40):
+        compile_for(5, length)
+        run(5, length)
+
+
+main(*sys.argv[1:])
