@@ -126,9 +126,7 @@ LogicalResult Compiler::Impl::prepareGraph() {
   if (options.raise && failed(run("raise", [](OpPassManager &pm) {
         pm.addPass(createSsmRaise());
         // What raising removed stood between transposes that now cancel.
-        OnnxSimplifyOptions simplify;
-        simplify.transposeWeights = true;
-        pm.addPass(createOnnxSimplify(simplify));
+        pm.addPass(createOnnxSimplify());
         pm.addPass(createOnnxFold());
       })))
     return failure();

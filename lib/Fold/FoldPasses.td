@@ -47,12 +47,6 @@ def OnnxSimplify : Pass<"onnx-simplify", "::mlir::ModuleOp"> {
     Transpose that only one node reads is moved behind it where the node is
     elementwise, a Split, Slice or Concat, and merged with the next Transpose.
   }];
-  let options = [
-    Option<"transposeWeights", "transpose-weights", "bool", "false",
-           "write a constant matrix times a transposed sequence as the sequence "
-           "times the transposed matrix; for after raising, which reads weights "
-           "as the model has them">
-  ];
   let dependentDialects = [
     "::mlir::onnx::OnnxDialect", "::mlir::affine::AffineDialect",
     "::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect",

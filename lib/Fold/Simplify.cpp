@@ -25,8 +25,7 @@ using namespace ssmc;
 namespace {
 class Simplifier {
 public:
-  Simplifier(MLIRContext *context, bool transposeWeights)
-      : b(context), transposeWeights(transposeWeights) {}
+  explicit Simplifier(MLIRContext *context) : b(context) {}
   void run(Block &block);
 
 private:
@@ -45,7 +44,6 @@ private:
   DictionaryAttr withInt(onnx::NodeOp node, StringRef name, int64_t value);
 
   OpBuilder b;
-  bool transposeWeights;
 };
 } // namespace
 
@@ -291,7 +289,7 @@ bool Simplifier::sinkTranspose(onnx::NodeOp node) {
     return sinkThroughSplit(node, perm);
   if (type == "Slice" && first)
     return sinkThroughSlice(node, perm);
-  if (type == "MatMul" && perm.size() >= 2 && transposeWeights)
+  if (type == "MatMul" && perm.size() >= 2)
     return sinkThroughMatMul(node, perm);
   return type == "Concat" && sinkThroughConcat(node, perm);
 }
@@ -318,7 +316,7 @@ struct Simplify : ssmc::impl::OnnxSimplifyBase<Simplify> {
       if (!function.isPublic() || function.isExternal())
         continue;
       Block &body = function.getBody().front();
-      Simplifier(&getContext(), transposeWeights).run(body);
+      Simplifier(&getContext()).run(body);
       eraseDead(body);
       ShapeInference inference(module);
       if (failed(inference.run(function)))
