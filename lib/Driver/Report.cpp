@@ -45,12 +45,14 @@ void ssmc::printReport(ArrayAttr report, raw_ostream &os) {
     os << "nothing in this graph looked like a recurrence\n";
     return;
   }
+  int64_t raised = 0, before = 0, after = 0;
   for (Attribute attr : report) {
     auto site = dyn_cast<DictionaryAttr>(attr);
     if (!site)
       continue;
     os << textOf(site, "site") << ": ";
-    if (auto nodes = site.getAs<IntegerAttr>("nodes_before"))
+    auto nodes = site.getAs<IntegerAttr>("nodes_before");
+    if (nodes)
       os << nodes.getInt() << " nodes ";
     StringRef op = textOf(site, "op");
     if (op.empty()) {
@@ -58,15 +60,29 @@ void ssmc::printReport(ArrayAttr report, raw_ostream &os) {
       continue;
     }
     os << "-> " << op;
-    if (auto deviation = site.getAs<FloatAttr>("deviation"))
-      os << ", deviation "
-         << llvm::format("%.1e", deviation.getValueAsDouble());
+    ++raised;
+    before += nodes ? nodes.getInt() : 0;
+    if (auto left = site.getAs<IntegerAttr>("nodes_after")) {
+      os << " (" << left.getInt() << (left.getInt() == 1 ? " op)" : " ops)");
+      after += left.getInt();
+    }
+    if (auto deviation = site.getAs<FloatAttr>("deviation")) {
+      os << ", deviation " << llvm::format("%.1e", deviation.getValueAsDouble());
+      if (auto lengths = site.getAs<ArrayAttr>("lengths")) {
+        os << " at length ";
+        llvm::interleaveComma(lengths, os, [&](Attribute length) {
+          os << cast<IntegerAttr>(length).getInt();
+        });
+      }
+    }
     os << "\n";
     if (auto assumptions = site.getAs<ArrayAttr>("assumptions"))
       for (Attribute assumption : assumptions)
         if (auto text = dyn_cast<StringAttr>(assumption))
           os << "  assumes: " << text.getValue() << "\n";
   }
+  os << raised << " of " << report.size() << " sites raised: " << before
+     << " nodes became " << after << " ops\n";
 }
 
 void ssmc::printLengths(ArrayAttr lengths, raw_ostream &os) {

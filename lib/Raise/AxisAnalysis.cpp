@@ -209,6 +209,14 @@ void AxisAnalysis::visit(Operation *op) {
   }
 }
 
+bool AxisAnalysis::hasFreeLength() const {
+  return llvm::any_of(seeds, [&](const AxisSeed &seed) {
+    Value argument = graph.getFunc().getArgument(seed.argument);
+    return seed.kind == AxisKind::Time &&
+           cast<RankedTensorType>(argument.getType()).isDynamicDim(seed.axis);
+  });
+}
+
 const ValueAxes *AxisAnalysis::getAxes(Value value) const {
   auto it = axes.find(value);
   return it == axes.end() ? nullptr : &it->second;

@@ -57,6 +57,8 @@ public:
   int64_t getLength() const { return length; }
   int64_t getBatch() const { return batch; }
   llvm::ArrayRef<AxisSeed> getSeeds() const { return seeds; }
+  /// True where the type of an input leaves the length open.
+  bool hasFreeLength() const;
 
 private:
   friend class AxisTransfer;

@@ -10,7 +10,6 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "lib/Raise/MixerMath.h"
 #include "lib/Raise/ScanMixers.h"
 
 #include <cmath>

@@ -1,12 +1,18 @@
 //===- Gate.cpp - proves a raise before it is kept ------------------------===//
+//
+// Rounds differ in what the inputs are drawn from. At the traced length all of
+// them are run; where the graph leaves its length free, ordinary inputs are
+// drawn at other lengths too, odd ones among them. A region with very many
+// inputs is compared in two rounds, of which the second draws every channel
+// from another distribution.
+//
+//===----------------------------------------------------------------------===//
 
 #include "lib/Raise/Gate.h"
 
-#include "lib/Raise/Branches.h"
-
 #include "dialects/onnx/OnnxLocation.h"
-#include "dialects/ssm/SsmOps.h"
-#include "lib/Raise/MixerMath.h"
+#include "lib/Raise/Branches.h"
+#include "lib/Raise/Written.h"
 
 #include <cmath>
 
@@ -16,160 +22,150 @@ namespace ssmc {
 
 namespace {
 constexpr double kTolerance = 1e-9;
-constexpr unsigned kRounds = 5;
-/// Beyond this many elements of input, two rounds that do not overflow are
-/// enough: there is more of each distribution in a large tensor.
 constexpr int64_t kManyElements = 1 << 18;
+
+/// What elements are drawn from.
+enum class Range {
+  Unit,    // between none and full decay, wherever the decay is
+  Signed,  // of both signs
+  NearOne, // decays next to one
+  NearZero,
+  Large, // large steps
+};
+constexpr Range kRanges[] = {Range::Unit, Range::Signed, Range::NearOne,
+                             Range::NearZero, Range::Large};
+} // namespace
+
+static double drawOne(Random &random, Range range, double large) {
+  switch (range) {
+  case Range::Unit:
+    return random.uniform();
+  case Range::Signed:
+    return random.normal();
+  case Range::NearOne:
+    return 0.999 + 0.001 * random.uniform();
+  case Range::NearZero:
+    return 1e-3 * random.uniform();
+  case Range::Large:
+    return large * random.uniform();
+  }
+  return 0;
 }
 
-/// The distributions that inputs are drawn from, one after another.
-static Assignment draw(const Problem &problem, unsigned round) {
-  Random random(1000 + round);
+/// Values for all of the frontier: from `range`, or without one every channel
+/// from another.
+static Assignment draw(const Problem &problem, uint64_t seed,
+                       std::optional<Range> range) {
+  Random random(1000 + seed);
   Assignment assignment;
   for (auto [i, value] : llvm::enumerate(problem.region.frontier)) {
     Type type = problem.elementType(value);
     ArrayRef<int64_t> shape = *problem.graph.getShape(value);
-    if (!isa<FloatType>(type)) {
-      Tensor tensor(type, shape);
+    Tensor tensor(type, shape);
+    if (!tensor.isFloat()) {
       for (int64_t &element : tensor.mutableInts())
         element = random.uniform() < 0.5;
-      assignment[value] = std::move(tensor);
-      continue;
+    } else {
+      int64_t channels = shape.empty() ? 1 : shape.back(), at = 0;
+      double large = i % 2 ? 2 : 10; // everything of different size
+      for (double &element : tensor.mutableFloats())
+        element = drawOne(
+            random,
+            range ? *range : kRanges[at++ % channels % std::size(kRanges)],
+            large);
     }
-    switch (round) {
-    case 0: // between none and full decay, wherever the decay is
-      assignment[value] = random.uniforms(type, shape, 0, 1);
-      break;
-    case 1: // of both signs
-      assignment[value] = random.normals(type, shape, 1);
-      break;
-    case 2: // decays next to one
-      assignment[value] = random.uniforms(type, shape, 0.999, 1);
-      break;
-    case 3: // next to zero
-      assignment[value] = random.uniforms(type, shape, 0, 1e-3);
-      break;
-    default: // large steps, and everything of different size
-      assignment[value] = random.uniforms(type, shape, 0, i % 2 ? 2 : 10);
-      break;
-    }
+    assignment[value] = std::move(tensor);
   }
   return assignment;
 }
 
-/// The value of an ssm op from those of its operands.
-static bool evaluateMixer(Evaluator &evaluator, Operation *op) {
-  SmallVector<Tensor> operands;
-  for (Value operand : op->getOperands()) {
-    FailureOr<Tensor> value = evaluator.get(operand);
-    if (failed(value))
-      return false;
-    operands.push_back(*value);
+namespace {
+enum class Comparison { Same, Different, NoOriginal };
+} // namespace
+
+/// Compares once.
+static Comparison compare(const Problem &problem,
+                          const Replacement &replacement,
+                          const Assignment &assignment, Branches &branches,
+                          Verdict &verdict) {
+  FailureOr<SmallVector<Tensor>> before = problem.evaluate(
+      assignment, [&](Evaluator &values) { branches.observe(values); });
+  if (failed(before)) {
+    verdict.reason = "the original cannot be evaluated";
+    return Comparison::NoOriginal;
   }
-  Tensor y, state;
-  if (auto scan = dyn_cast<ssm::ScanOp>(op)) {
-    state = operands[3];
-    y = scanMath(operands[0], operands[1], state, scan.getReverse());
-  } else if (auto scan = dyn_cast<ssm::SelectiveScanOp>(op)) {
-    unsigned next = 5;
-    Tensor skip = scan.getD() ? operands[next++] : Tensor();
-    Tensor gate = scan.getZ() ? operands[next++] : Tensor();
-    state = operands.back();
-    y = selectiveScanMath(operands[0], operands[1], operands[2], operands[3],
-                          operands[4], skip, gate, state, scan.getReverse());
-  } else if (auto conv = dyn_cast<ssm::ShortConvOp>(op)) {
-    Tensor bias = conv.getBias() ? operands[2] : Tensor();
-    state = operands.back();
-    y = shortConvMath(operands[0], operands[1], bias, conv.getDilation(),
-                      conv.getReverse());
-    if (conv.getActivation() == ssm::Activation::Silu)
-      for (double &value : y.mutableFloats())
-        value = silu(value);
-  } else {
-    return false;
+  std::string error;
+  FailureOr<SmallVector<Tensor>> after =
+      evaluateWritten(problem.graph, replacement.ops, replacement.values,
+                      replacement.exact, assignment, error);
+  if (failed(after)) {
+    verdict.reason = "the replacement cannot be evaluated: " + error;
+    return Comparison::Different;
   }
-  evaluator.bind(op->getResult(0), y);
-  evaluator.bind(op->getResult(1), state);
-  return true;
+  for (auto [expected, found] : llvm::zip_equal(*before, *after)) {
+    // Where the original overflows, nothing is shown either way.
+    if (!expected.isFloat() ||
+        !llvm::all_of(expected.floats(),
+                      [](double v) { return std::isfinite(v); }))
+      continue;
+    ++verdict.comparisons;
+    verdict.deviation =
+        std::max(verdict.deviation, ssmc::deviation(expected, found));
+  }
+  return verdict.deviation <= kTolerance ? Comparison::Same
+                                         : Comparison::Different;
 }
 
-/// Zeros of the extents under the graph's binding of symbols.
-static bool bindDestination(const Graph &graph, Evaluator &evaluator,
-                            Operation *op) {
-  auto type = dyn_cast<RankedTensorType>(op->getResult(0).getType());
-  if (!type)
-    return false;
-  SmallVector<int64_t> shape(type.getShape());
-  unsigned next = 0;
-  for (int64_t &extent : shape)
-    if (ShapedType::isDynamic(extent)) {
-      Operation *source = op;
-      if (isa<linalg::FillOp>(op))
-        source = op->getOperand(1).getDefiningOp();
-      auto symbol =
-          source && next < source->getNumOperands()
-              ? source->getOperand(next++).getDefiningOp<onnx::SymbolOp>()
-              : onnx::SymbolOp();
-      if (!symbol)
-        return false;
-      extent = graph.getBinding(symbol.getName());
-    }
-  evaluator.bind(op->getResult(0), Tensor(type.getElementType(), shape));
-  return true;
+/// The extent of time under a graph's binding of symbols.
+static int64_t lengthOf(const Problem &problem) {
+  for (const AxisSeed &seed : problem.analysis.getSeeds())
+    if (seed.kind == AxisKind::Time)
+      if (auto shape = problem.graph.getShape(
+              problem.graph.getFunc().getArgument(seed.argument)))
+        return (*shape)[seed.axis];
+  return problem.analysis.getLength();
 }
 
-Verdict checkRaise(const Problem &problem, ArrayRef<Operation *> written,
-                   ArrayRef<Value> replacement,
-                   const llvm::DenseMap<Value, Tensor> &exact) {
+Verdict checkRaise(ArrayRef<Problem> problems, const Replacement &replacement) {
   Verdict verdict;
-  Branches branches(problem);
-  // Each round takes as long as one pass of the model at its traced size.
+  const Problem &traced = problems.front();
   int64_t elements = 0;
-  for (Value value : problem.region.frontier)
-    elements += llvm::product_of(*problem.graph.getShape(value));
-  int64_t enough = 2 * replacement.size();
-  for (unsigned round = 0; round < kRounds; ++round) {
+  for (Value value : traced.region.frontier)
+    elements += llvm::product_of(*traced.graph.getShape(value));
+  // Each round takes as long as one pass of the model at its traced size.
+  SmallVector<std::optional<Range>> rounds(std::begin(kRanges),
+                                           std::end(kRanges));
+  if (elements > kManyElements)
+    rounds = {Range::Unit, std::nullopt, Range::Signed, Range::NearOne};
+  Branches branches(traced);
+  int64_t enough = 2 * replacement.values.size();
+  for (auto [seed, range] : llvm::enumerate(rounds)) {
     if (elements > kManyElements && verdict.comparisons >= enough)
       break;
-    Assignment assignment = draw(problem, round);
-    FailureOr<SmallVector<Tensor>> before = problem.evaluate(
-        assignment, [&](Evaluator &values) { branches.observe(values); });
-    if (failed(before)) {
-      verdict.reason = "the original cannot be evaluated";
+    if (compare(traced, replacement, draw(traced, seed, range), branches,
+                verdict) != Comparison::Same)
+      return verdict;
+  }
+  verdict.lengths.push_back(lengthOf(traced));
+  for (const Problem &other : problems.drop_front()) {
+    int64_t length = lengthOf(other);
+    if (llvm::is_contained(verdict.lengths, length))
+      continue; // the length is fixed
+    Verdict there;
+    Comparison result =
+        compare(other, replacement, draw(other, length, Range::Unit), branches,
+                there);
+    // Shapes may hold the traced length although the inputs do not.
+    if (result == Comparison::NoOriginal)
+      continue;
+    verdict.deviation = std::max(verdict.deviation, there.deviation);
+    if (result == Comparison::Different) {
+      verdict.reason = there.reason;
+      if (!there.reason.empty())
+        verdict.reason += " at a length of " + std::to_string(length);
       return verdict;
     }
-    Evaluator evaluator;
-    for (const auto &[value, tensor] : assignment)
-      evaluator.bind(value, tensor);
-    for (Operation *op : written) {
-      if (op->getNumResults() == 1)
-        if (auto it = exact.find(op->getResult(0)); it != exact.end()) {
-          evaluator.bind(op->getResult(0), it->second);
-          continue;
-        }
-      bool done = isa<onnx::SymbolOp, arith::ConstantOp>(op) ||
-                  (isa<tensor::EmptyOp, linalg::FillOp>(op) &&
-                   bindDestination(problem.graph, evaluator, op)) ||
-                  evaluateMixer(evaluator, op) || succeeded(evaluator.run(op));
-      if (!done) {
-        verdict.reason = "the replacement cannot be evaluated: " +
-                         evaluator.getError().str();
-        return verdict;
-      }
-    }
-    for (auto [value, expected] : llvm::zip(replacement, *before)) {
-      FailureOr<Tensor> after = evaluator.get(value);
-      double error = failed(after) ? INFINITY : ssmc::deviation(expected, *after);
-      // Where the original overflows, nothing is shown either way.
-      bool finite = llvm::all_of(expected.floats(),
-                                 [](double v) { return std::isfinite(v); });
-      if (!finite)
-        continue;
-      ++verdict.comparisons;
-      verdict.deviation = std::max(verdict.deviation, error);
-    }
-    if (verdict.deviation > kTolerance)
-      return verdict;
+    verdict.lengths.push_back(length);
   }
   if (verdict.comparisons < enough) {
     verdict.reason = "the original has no finite values to compare with";

@@ -11,16 +11,22 @@ struct Verdict {
   bool accepted = false;
   double deviation = 0; // the largest of all comparisons
   int64_t comparisons = 0;
-  std::string reason; // where nothing could be compared
+  llvm::SmallVector<int64_t> lengths; // at which both were compared
+  std::string reason;                 // where nothing could be compared
 };
 
-/// Compares a region with what it was replaced by, both in double precision on
+/// The ops that replace a region.
+struct Replacement {
+  llvm::ArrayRef<mlir::Operation *> ops;
+  llvm::ArrayRef<mlir::Value> values; // for the exit, then the states
+  /// Constants among the ops as they were before rounding.
+  const llvm::DenseMap<mlir::Value, Tensor> &exact;
+};
+
+/// Compares a region with what it is replaced by, both in double precision on
 /// fresh random inputs: ordinary ones, decays near 0 and near 1, large values.
-/// `replacement` holds what the ops in `written` compute for the exit and the
-/// states; constants among them are taken as in `exact`, before rounding.
-Verdict checkRaise(const Problem &problem,
-                   llvm::ArrayRef<mlir::Operation *> written,
-                   llvm::ArrayRef<mlir::Value> replacement,
-                   const llvm::DenseMap<mlir::Value, Tensor> &exact);
+/// `problems` are the region at different lengths, the traced one first.
+Verdict checkRaise(llvm::ArrayRef<Problem> problems,
+                   const Replacement &replacement);
 
 } // namespace ssmc

@@ -9,8 +9,8 @@ using namespace mlir;
 
 namespace ssmc {
 
-Graph::Graph(func::FuncOp func) : func(func) {
-  bindSymbols();
+Graph::Graph(func::FuncOp func, int64_t stretch) : func(func) {
+  chooseBindings(stretch);
   auto note = [&](Value value) {
     auto type = dyn_cast<RankedTensorType>(value.getType());
     if (!type)
@@ -86,7 +86,7 @@ void Graph::bindExtents(onnx::NodeOp node) {
 
 /// A symbol named by a number is that number: exporters name a dimension so
 /// when they have fixed it. Others become small, pairwise different numbers.
-void Graph::bindSymbols() {
+void Graph::chooseBindings(int64_t stretch) {
   auto module = func->getParentOfType<ModuleOp>();
   auto names = module ? module->getAttrOfType<ArrayAttr>(onnx::kSymbolsAttr)
                       : ArrayAttr();
@@ -105,7 +105,7 @@ void Graph::bindSymbols() {
               leading.insert(cast<StringAttr>(
                                  dims.getSymbols()[symbol.getPosition()])
                                  .getValue());
-  int64_t batch = 2, length = 16;
+  int64_t batch = 2, length = 16 + stretch;
   for (Attribute attr : names) {
     auto name = dyn_cast<StringAttr>(attr);
     if (!name)
@@ -126,6 +126,11 @@ void Graph::bindSymbols() {
 int64_t Graph::getBinding(StringRef name) const {
   auto it = bindings.find(name);
   return it == bindings.end() ? 1 : it->second;
+}
+
+void Graph::bindSymbols(Evaluator &evaluator) const {
+  for (const auto &binding : bindings)
+    evaluator.bindSymbol(binding.getKey(), binding.getValue());
 }
 
 int64_t Graph::indexOf(Operation *op) const {

@@ -19,7 +19,8 @@ namespace ssmc {
 
 class Graph {
 public:
-  explicit Graph(mlir::func::FuncOp func);
+  /// Lengths that no input fixes are `stretch` longer than by default.
+  explicit Graph(mlir::func::FuncOp func, int64_t stretch = 0);
 
   mlir::func::FuncOp getFunc() const { return func; }
   /// The ops of the body in order, which is topological, without the return.
@@ -38,9 +39,11 @@ public:
   mlir::FailureOr<Tensor> evaluateConstant(mlir::Value value) const;
   /// What symbol `name` is bound to.
   int64_t getBinding(llvm::StringRef name) const;
+  /// Gives an evaluator all symbols.
+  void bindSymbols(Evaluator &evaluator) const;
 
 private:
-  void bindSymbols();
+  void chooseBindings(int64_t stretch);
   void bindExtents(mlir::onnx::NodeOp node);
 
   mlir::func::FuncOp func;

@@ -296,4 +296,21 @@ FailureOr<Value> GraphWriter::invert(const View &view, Value canonical) {
   return value;
 }
 
+FailureOr<SmallVector<Value>> GraphWriter::leave(const View &exit, Value y,
+                                                 ArrayRef<View> states,
+                                                 Value last) {
+  SmallVector<Value> results;
+  FailureOr<Value> out = invert(exit, y);
+  if (failed(out))
+    return failure();
+  results.push_back(*out);
+  for (const View &view : states) {
+    FailureOr<Value> state = invert(view, last);
+    if (failed(state))
+      return failure();
+    results.push_back(*state);
+  }
+  return results;
+}
+
 } // namespace ssmc

@@ -27,14 +27,6 @@ double deviation(const Tensor &a, const Tensor &b) {
   return largest == 0 ? INFINITY : difference / largest;
 }
 
-FailureOr<Tensor> Mixer::read(const Assignment &assignment, const Role &role) {
-  auto it = assignment.find(role.value);
-  if (it == assignment.end() || !it->second.isFloat() ||
-      it->second.getShape() != ArrayRef<int64_t>(role.view.valueShape()))
-    return failure();
-  return role.view.apply(it->second);
-}
-
 void skipViews(const AxisAnalysis &analysis, Role &role) {
   // With one axis left beside batch and time, every view of the value that
   // keeps its elements' order along them has the same layout.

@@ -1,10 +1,11 @@
 //===- Mixer.h - the catalogue of what a region may be ----------*- C++ -*-===//
 //
 // A mixer is a hypothesis about a region: which frontier value plays which
-// role, in which layout, with which constants. It can be computed on tensors,
-// to be compared with the region, and written into the graph. The catalogue is
-// a list of functions that propose mixers whose roles fit a region's shapes;
-// whether one is right is decided by comparing values, never here.
+// role, in which layout, with which constants. It is written as ops, into a
+// block of its own to be compared with the region and into the graph if it is
+// right. The catalogue is a list of functions that propose mixers whose roles
+// fit a region's shapes; whether one is right is decided by comparing values,
+// never here.
 //
 //===----------------------------------------------------------------------===//
 
@@ -26,24 +27,14 @@ struct Role {
 /// Looks through the views that `role` is, for a value in the mixer's layout.
 void skipViews(const AxisAnalysis &analysis, Role &role);
 
-/// What a mixer computes: in the layouts of the region's exit and states.
-struct MixerValues {
-  Tensor exit;
-  llvm::SmallVector<Tensor> states;
-};
-
 class Mixer {
 public:
   virtual ~Mixer() = default;
   /// The op it becomes, e.g. "ssm.scan".
   virtual llvm::StringRef getName() const = 0;
-  /// Computes it in double precision from the frontier's values.
-  virtual mlir::FailureOr<MixerValues>
-  evaluate(const Assignment &assignment) const = 0;
   /// Writes it; returns what replaces the exit, then the states.
   virtual mlir::FailureOr<llvm::SmallVector<mlir::Value>>
-  emit(GraphWriter &writer)
-      const = 0;
+  emit(GraphWriter &writer) const = 0;
   /// A mixer that takes in more of the graph around this one's region; null
   /// where there is none. What it returns has been compared piece by piece.
   virtual std::unique_ptr<Mixer> combine(const Problem &problem,
@@ -54,13 +45,6 @@ public:
   virtual void listAssumptions(llvm::SmallVectorImpl<std::string> &) const {}
   /// Its operands that are values of the graph.
   virtual llvm::SmallVector<Role *> getRoles() = 0;
-  /// Makes it wrong by a little, for the test of the gate.
-  virtual void plantError() = 0;
-
-protected:
-  /// `role` of the assignment, in its layout.
-  static mlir::FailureOr<Tensor> read(const Assignment &assignment,
-                                      const Role &role);
 };
 
 using MixerList = llvm::SmallVector<std::unique_ptr<Mixer>>;

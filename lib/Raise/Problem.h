@@ -5,6 +5,8 @@
 #include "lib/Eval/Evaluator.h"
 #include "lib/Raise/Region.h"
 
+#include <cmath>
+
 namespace ssmc {
 
 /// Values of a region's frontier.
@@ -38,11 +40,17 @@ private:
   uint64_t state;
 };
 
+inline double silu(double x) { return x / (1 + std::exp(-x)); }
+
 class Problem {
 public:
   Problem(const RegionFinder &finder, const AxisAnalysis &analysis,
           Region region)
-      : finder(finder), analysis(analysis), graph(analysis.getGraph()),
+      : Problem(finder, analysis, std::move(region), analysis.getGraph()) {}
+  /// The same region with the extents that `graph` gives to free symbols.
+  Problem(const RegionFinder &finder, const AxisAnalysis &analysis,
+          Region region, const Graph &graph)
+      : finder(finder), analysis(analysis), graph(graph),
         region(std::move(region)) {}
 
   const RegionFinder &finder;

@@ -26,6 +26,21 @@ static std::string nameOf(Operation *op) {
   return op->getName().getStringRef().str();
 }
 
+/// A node and those in its bodies.
+static int64_t countNodes(Operation *op) {
+  int64_t count = 0;
+  op->walk([&](onnx::NodeOp) { ++count; });
+  return count;
+}
+
+/// `value` made wrong by a little, for the test of the gate.
+static Value scaleABit(GraphWriter &writer, Value value) {
+  Type element = cast<ShapedType>(value.getType()).getElementType();
+  Tensor factor = Tensor::scalar(element, 1 + 1e-6);
+  return writer.node("Mul", {value, writer.constant(factor, element)},
+                     value.getType());
+}
+
 namespace {
 /// Collects what an OpBuilder makes.
 struct Recorder : OpBuilder::Listener {
@@ -50,7 +65,7 @@ struct SsmRaisePass : public ssmc::impl::SsmRaiseBase<SsmRaisePass> {
   }
 
   void raise(func::FuncOp func);
-  void replace(const Raise &raise, const Problem &problem);
+  void replace(const Raise &raise, ArrayRef<Problem> problems, bool plant);
   void note(ArrayRef<NamedAttribute> entry) {
     report.push_back(DictionaryAttr::get(&getContext(), entry));
   }
@@ -74,24 +89,46 @@ void SsmRaisePass::raise(func::FuncOp func) {
   size_t before = report.size();
   int64_t number = count + recogniser.raises.size();
   count = number;
+  // The same graph with its length free to be longer: what is not, is not.
+  SmallVector<std::unique_ptr<Graph>> longer;
+  if (!recogniser.raises.empty() && analysis.hasFreeLength())
+    for (int64_t stretch : {5, 16})
+      longer.push_back(std::make_unique<Graph>(func, stretch));
   for (Raise &raise : llvm::reverse(recogniser.raises)) {
-    Problem problem(finder, analysis, raise.region);
-    if (--number == plantError)
-      raise.mixer->plantError();
-    replace(raise, problem);
+    SmallVector<Problem> problems;
+    problems.emplace_back(finder, analysis, raise.region);
+    for (const auto &other : longer)
+      problems.emplace_back(finder, analysis, raise.region, *other);
+    replace(raise, problems, --number == plantError);
   }
   std::reverse(report.begin() + before, report.end());
+  // A Scan of the model is a recurrence as it stands.
+  SmallVector<Operation *> loops;
+  for (Operation *op : graph.getNodes())
+    if (auto node = dyn_cast<onnx::NodeOp>(op);
+        node && node.getOpType() == "Scan")
+      loops.push_back(op);
   // What only the replaced regions needed is gone now.
   for (Operation *op : llvm::reverse(graph.getNodes()))
     if (op->use_empty() && isMemoryEffectFree(op))
       op->erase();
 
   Builder builder(&getContext());
+  for (Operation *op : loops)
+    note({builder.getNamedAttr("site", builder.getStringAttr(nameOf(op))),
+          builder.getNamedAttr("op", builder.getStringAttr("ssm.recurrence")),
+          builder.getNamedAttr("nodes_before",
+                               builder.getI64IntegerAttr(countNodes(op))),
+          builder.getNamedAttr("nodes_after", builder.getI64IntegerAttr(1)),
+          builder.getNamedAttr(
+              "assumptions", builder.getStrArrayAttr({}))});
   for (const Leftover &leftover : recogniser.leftovers) {
     if (!leftover.recurrent)
       continue;
-    note({builder.getNamedAttr("site",
-                               builder.getStringAttr(nameOf(leftover.first))),
+    std::string site = nameOf(leftover.first);
+    if (leftover.last != leftover.first)
+      site += " to " + nameOf(leftover.last);
+    note({builder.getNamedAttr("site", builder.getStringAttr(site)),
           builder.getNamedAttr("op", builder.getStringAttr("")),
           builder.getNamedAttr("nodes_before",
                                builder.getI64IntegerAttr(leftover.nodes)),
@@ -100,7 +137,8 @@ void SsmRaisePass::raise(func::FuncOp func) {
   }
 }
 
-void SsmRaisePass::replace(const Raise &raise, const Problem &problem) {
+void SsmRaisePass::replace(const Raise &raise, ArrayRef<Problem> problems,
+                           bool plant) {
   const ssmc::Region &region = raise.region;
   Operation *last = region.exit.getDefiningOp();
   std::string site = nameOf(last);
@@ -108,7 +146,7 @@ void SsmRaisePass::replace(const Raise &raise, const Problem &problem) {
   Recorder recorder;
   builder.setListener(&recorder);
   builder.setInsertionPoint(last);
-  GraphWriter writer(builder, region.exit.getLoc(), problem.analysis);
+  GraphWriter writer(builder, region.exit.getLoc(), problems.front().analysis);
   FailureOr<SmallVector<Value>> values = raise.mixer->emit(writer);
   SmallVector<Value> roots{region.exit};
   llvm::append_range(roots, region.states);
@@ -119,12 +157,14 @@ void SsmRaisePass::replace(const Raise &raise, const Problem &problem) {
         values = failure();
         break;
       }
+  if (plant && succeeded(values))
+    values->front() = scaleABit(writer, values->front());
   Verdict verdict;
   if (succeeded(values)) {
     auto it = verdicts.find(raise.structure);
     bool fresh = it == verdicts.end() || plantError >= 0;
-    verdict = fresh ? checkRaise(problem, recorder.written, *values,
-                                 writer.exact)
+    verdict = fresh ? checkRaise(problems, {recorder.written, *values,
+                                            writer.exact})
                     : it->second;
     verdicts[raise.structure] = verdict;
   } else {
@@ -172,10 +212,16 @@ void SsmRaisePass::replace(const Raise &raise, const Problem &problem) {
   });
   SmallVector<std::string> assumptions;
   raise.mixer->listAssumptions(assumptions);
+  if (verdict.lengths.size() == 1)
+    assumptions.push_back("what holds at the traced length of " +
+                          std::to_string(verdict.lengths.front()) +
+                          " holds at every length");
   entry.push_back(
       attrs.getNamedAttr("nodes_after", attrs.getI64IntegerAttr(left)));
   SmallVector<StringRef> texts(assumptions.begin(), assumptions.end());
   entry.push_back(
       attrs.getNamedAttr("assumptions", attrs.getStrArrayAttr(texts)));
+  entry.push_back(attrs.getNamedAttr(
+      "lengths", attrs.getI64ArrayAttr(verdict.lengths)));
   note(entry);
 }

@@ -3,6 +3,7 @@
 #include "lib/Raise/Recognise.h"
 
 #include "lib/Raise/RegionHash.h"
+#include "lib/Raise/Written.h"
 
 #include "llvm/Support/FormatVariadic.h"
 
@@ -42,8 +43,7 @@ void Recogniser::solve(ArrayRef<Component> group) {
     if (leftover.nodes)
       leftovers.push_back(std::move(leftover));
     leftover = Leftover();
-    closest.clear();
-    closestDeviation = INFINITY;
+    closest = {"", INFINITY};
   };
   finish();
   while (!group.empty()) {
@@ -74,18 +74,26 @@ void Recogniser::give(const Component &component, Leftover &leftover) const {
   bool sums = false;
   for (Operation *op : component.nodes) {
     if (auto node = dyn_cast<onnx::NodeOp>(op))
-      sums |= node.getOpType() == "CumSum" || op->getNumRegions() != 0;
+      sums |= node.getOpType() == "CumSum" || node.getOpType() == "Loop";
     for (Value result : op->getResults())
       if (StepRange range = analysis.getSteps(result);
           range.known() && range.first != range.last)
         spans.insert(range.last - range.first);
   }
   leftover.first = component.nodes.front();
+  if (!leftover.last)
+    leftover.last = component.nodes.back();
   leftover.nodes += component.nodes.size();
   leftover.recurrent |= spans.size() > 2 || sums;
-  leftover.reason = closest.empty()
+  leftover.reason = closest.text.empty()
                         ? "no entry of the catalogue has operands of its shapes"
-                        : closest;
+                        : closest.text;
+}
+
+void Recogniser::note(const Miss &miss) {
+  if (!miss.text.empty() &&
+      (closest.text.empty() || miss.deviation < closest.deviation))
+    closest = miss;
 }
 
 bool Recogniser::recognise(const Region &region) {
@@ -103,8 +111,10 @@ bool Recogniser::tryFrontier(Region region) {
     if (!graph.getShape(value) || !analysis.getAxes(value))
       return false;
   size_t structure = hashRegion(graph, region, /*weights=*/false);
-  if (hopeless.contains(structure))
+  if (auto it = hopeless.find(structure); it != hopeless.end()) {
+    note(it->second);
     return false;
+  }
   Problem problem(finder, analysis, region);
   MixerList mixers;
   proposeMixers(problem, mixers);
@@ -122,13 +132,13 @@ bool Recogniser::tryFrontier(Region region) {
     std::tie(chosen, error) = it->second;
   if (std::max(chosen, likely) >= int64_t(mixers.size()))
     return false;
-  auto compare = [](const Mixer &mixer, ArrayRef<Tensor> expected,
+  auto compare = [](const Candidate &candidate, ArrayRef<Tensor> expected,
                     const Assignment &assignment) {
-    FailureOr<MixerValues> values = mixer.evaluate(assignment);
-    if (failed(values) || values->states.size() + 1 != expected.size())
+    FailureOr<SmallVector<Tensor>> values = candidate.evaluate(assignment);
+    if (failed(values) || values->size() != expected.size())
       return double(INFINITY);
-    double worst = deviation(expected[0], values->exit);
-    for (auto [a, b] : llvm::zip(expected.drop_front(), values->states))
+    double worst = 0;
+    for (auto [a, b] : llvm::zip(expected, *values))
       worst = std::max(worst, deviation(a, b));
     return worst;
   };
@@ -138,25 +148,26 @@ bool Recogniser::tryFrontier(Region region) {
     Assignment fresh = problem.sample(second);
     FailureOr<SmallVector<Tensor>> expected = problem.evaluate(assignment);
     if (failed(expected)) {
-      closest = "the region cannot be evaluated";
+      note({"the region cannot be evaluated", INFINITY});
       return false;
     }
     FailureOr<SmallVector<Tensor>> again = failure();
+    Miss nearest{"", INFINITY};
     auto matches = [&](size_t i) {
       const Mixer &mixer = *mixers[i];
-      double seen = compare(mixer, *expected, assignment);
-      if (seen < closestDeviation) {
-        closestDeviation = seen;
-        closest = (Twine("closest candidate ") + mixer.getName() +
-                   " deviates by " + llvm::formatv("{0:e1}", seen).str())
-                      .str();
-      }
+      Candidate candidate(problem, mixer);
+      double seen = compare(candidate, *expected, assignment);
+      if (seen < nearest.deviation)
+        nearest = {(Twine("closest candidate ") + mixer.getName() +
+                    " deviates by " + llvm::formatv("{0:e1}", seen).str())
+                       .str(),
+                   seen};
       if (!(seen <= kTolerance))
         return false;
       if (int64_t(i) != likely) {
         if (failed(again))
           again = problem.evaluate(fresh);
-        if (failed(again) || !(compare(mixer, *again, fresh) <= kTolerance))
+        if (failed(again) || !(compare(candidate, *again, fresh) <= kTolerance))
           return false;
       }
       chosen = i;
@@ -167,7 +178,8 @@ bool Recogniser::tryFrontier(Region region) {
       for (size_t i = 0; i < mixers.size() && !matches(i);)
         ++i;
     if (chosen < 0) {
-      hopeless.insert(structure);
+      note(nearest);
+      hopeless[structure] = nearest;
       return false;
     }
     known[structure] = chosen;

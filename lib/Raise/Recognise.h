@@ -21,7 +21,7 @@ struct Raise {
 
 /// A group of nodes that mixes tokens and was not recognised.
 struct Leftover {
-  mlir::Operation *first = nullptr;
+  mlir::Operation *first = nullptr, *last = nullptr;
   size_t nodes = 0;
   bool recurrent = false; // looks like steps of a recurrence
   std::string reason;
@@ -50,11 +50,17 @@ private:
   /// was right. By the hash with them: also its deviation.
   llvm::DenseMap<size_t, int64_t> known;
   llvm::DenseMap<size_t, std::pair<int64_t, double>> proven;
-  /// By the hash without weights: regions that nothing matched.
-  llvm::DenseSet<size_t> hopeless;
+  /// A proposal that was wrong.
+  struct Miss {
+    std::string text;
+    double deviation = 0;
+  };
+  void note(const Miss &miss);
+  /// By the hash without weights: regions that nothing matched, and what came
+  /// closest.
+  llvm::DenseMap<size_t, Miss> hopeless;
   /// The closest wrong proposal of the current group.
-  std::string closest;
-  double closestDeviation = 0;
+  Miss closest;
 };
 
 } // namespace ssmc

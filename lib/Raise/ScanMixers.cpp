@@ -3,7 +3,6 @@
 #include "lib/Raise/ScanMixers.h"
 
 #include "dialects/ssm/SsmOps.h"
-#include "lib/Raise/MixerMath.h"
 
 using namespace mlir;
 
@@ -201,36 +200,6 @@ SmallVector<Role *> ScanMixer::getRoles() {
   return all;
 }
 
-FailureOr<MixerValues> ScanMixer::evaluate(const Assignment &assignment) const {
-  FailureOr<Tensor> decay = read(assignment, *a), drive = read(assignment, *u);
-  if (failed(decay) || failed(drive))
-    return failure();
-  SmallVector<int64_t> shape(drive->getShape());
-  shape.erase(shape.begin() + 1);
-  Tensor state = start.isNull() ? Tensor(drive->getElementType(), shape) : start;
-  if (initial) {
-    FailureOr<Tensor> start = read(assignment, *initial);
-    if (failed(start))
-      return failure();
-    state = *start;
-  }
-  Tensor h = scanMath(*decay, *drive, state, reverse);
-  if (c) {
-    FailureOr<Tensor> readOut = read(assignment, *c);
-    if (failed(readOut))
-      return failure();
-    h = readMath(h, *readOut);
-  }
-  if (factor != 1)
-    for (double &value : h.mutableFloats())
-      value *= factor;
-  MixerValues values;
-  values.exit = exit->invert(h);
-  for (const View &view : states)
-    values.states.push_back(view.invert(state));
-  return values;
-}
-
 FailureOr<SmallVector<Value>>
 ScanMixer::emit(GraphWriter &writer) const {
   FailureOr<Value> decay = writer.apply(a->view, a->value);
@@ -278,18 +247,7 @@ ScanMixer::emit(GraphWriter &writer) const {
                      builder.getNamedAttr("keepdims",
                                           builder.getI64IntegerAttr(0)));
   }
-  SmallVector<Value> results;
-  FailureOr<Value> out = writer.invert(*exit, y);
-  if (failed(out))
-    return failure();
-  results.push_back(*out);
-  for (const View &view : states) {
-    FailureOr<Value> state = writer.invert(view, scan->getResult(1));
-    if (failed(state))
-      return failure();
-    results.push_back(*state);
-  }
-  return results;
+  return writer.leave(*exit, y, states, scan->getResult(1));
 }
 
 } // namespace ssmc

@@ -10,14 +10,11 @@ namespace ssmc {
 class ScanMixer : public Mixer {
 public:
   llvm::StringRef getName() const override { return "ssm.scan"; }
-  mlir::FailureOr<MixerValues>
-  evaluate(const Assignment &assignment) const override;
   mlir::FailureOr<llvm::SmallVector<mlir::Value>>
   emit(GraphWriter &writer) const override;
   std::unique_ptr<Mixer> combine(const Problem &problem,
                                  Region &region) override;
   llvm::SmallVector<Role *> getRoles() override;
-  void plantError() override { factor = 1 + 1e-6; }
 
   const AxisAnalysis *analysis = nullptr;
   /// Layout [batch, time, channel], or with a last axis of states if `c`.
@@ -30,9 +27,6 @@ public:
   std::optional<View> exit;
   llvm::SmallVector<View, 1> states;
   bool reverse = false;
-
-private:
-  double factor = 1;
 };
 
 /// Mamba's scan with discretisation, read-out and, where they are there, skip
@@ -40,12 +34,9 @@ private:
 class SelectiveScanMixer : public Mixer {
 public:
   llvm::StringRef getName() const override { return "ssm.selective_scan"; }
-  mlir::FailureOr<MixerValues>
-  evaluate(const Assignment &assignment) const override;
   mlir::FailureOr<llvm::SmallVector<mlir::Value>>
   emit(GraphWriter &writer) const override;
   llvm::SmallVector<Role *> getRoles() override;
-  void plantError() override;
 
   const AxisAnalysis *analysis = nullptr;
   std::optional<Role> x, delta, B, C, z, initial;

@@ -1,7 +1,6 @@
 //===- SelectiveScanMixer.cpp - Mamba's scan with all its parts -----------===//
 
 #include "dialects/ssm/SsmOps.h"
-#include "lib/Raise/MixerMath.h"
 #include "lib/Raise/ScanMixers.h"
 
 using namespace mlir;
@@ -14,34 +13,6 @@ SmallVector<Role *> SelectiveScanMixer::getRoles() {
     if (*role)
       all.push_back(&**role);
   return all;
-}
-
-void SelectiveScanMixer::plantError() {
-  for (double &value : A.mutableFloats())
-    value *= 1 + 1e-6;
-}
-
-FailureOr<MixerValues>
-SelectiveScanMixer::evaluate(const Assignment &assignment) const {
-  FailureOr<Tensor> xs = read(assignment, *x), ds = read(assignment, *delta);
-  FailureOr<Tensor> bs = read(assignment, *B), cs = read(assignment, *C);
-  FailureOr<Tensor> zs = z ? read(assignment, *z) : FailureOr<Tensor>(Tensor());
-  if (failed(xs) || failed(ds) || failed(bs) || failed(cs) || failed(zs))
-    return failure();
-  Tensor state(xs->getElementType(),
-               {xs->getShape()[0], A.getShape()[0], A.getShape()[1]});
-  if (initial) {
-    FailureOr<Tensor> start = read(assignment, *initial);
-    if (failed(start))
-      return failure();
-    state = *start;
-  }
-  MixerValues values;
-  values.exit = exit->invert(
-      selectiveScanMath(*xs, *ds, A, *bs, *cs, D, *zs, state, reverse));
-  for (const View &view : states)
-    values.states.push_back(view.invert(state));
-  return values;
 }
 
 FailureOr<SmallVector<Value>>
@@ -79,18 +50,7 @@ SelectiveScanMixer::emit(GraphWriter &writer) const {
       builder, writer.loc, TypeRange{type, stateType}, operands[0],
       operands[1], weightA, operands[2], operands[3], weightD, gate,
       destination, *start, reverse ? builder.getUnitAttr() : UnitAttr());
-  SmallVector<Value> results;
-  FailureOr<Value> y = writer.invert(*exit, scan->getResult(0));
-  if (failed(y))
-    return failure();
-  results.push_back(*y);
-  for (const View &view : states) {
-    FailureOr<Value> state = writer.invert(view, scan->getResult(1));
-    if (failed(state))
-      return failure();
-    results.push_back(*state);
-  }
-  return results;
+  return writer.leave(*exit, scan->getResult(0), states, scan->getResult(1));
 }
 
 } // namespace ssmc

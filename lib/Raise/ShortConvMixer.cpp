@@ -9,7 +9,6 @@
 
 #include "dialects/ssm/SsmOps.h"
 #include "lib/Raise/Mixer.h"
-#include "lib/Raise/MixerMath.h"
 #include "llvm/ADT/StringSet.h"
 
 #include <cmath>
@@ -26,7 +25,6 @@ constexpr int64_t kWidest = 16;
 class ShortConvMixer : public Mixer {
 public:
   StringRef getName() const override { return "ssm.short_conv"; }
-  FailureOr<MixerValues> evaluate(const Assignment &) const override;
   FailureOr<SmallVector<Value>>
   emit(GraphWriter &writer) const override;
   std::unique_ptr<Mixer> combine(const Problem &problem,
@@ -35,10 +33,6 @@ public:
     list.push_back("no tap reaches further back than the traced length");
   }
   SmallVector<Role *> getRoles() override { return {&*x}; }
-  void plantError() override {
-    for (double &tap : weight.mutableFloats())
-      tap *= 1 + 1e-6;
-  }
 
   const AxisAnalysis *analysis = nullptr;
   std::optional<Role> x;
@@ -172,20 +166,6 @@ void proposeShortConvs(const Problem &problem, MixerList &mixers) {
   }
 }
 
-FailureOr<MixerValues>
-ShortConvMixer::evaluate(const Assignment &assignment) const {
-  FailureOr<Tensor> xs = read(assignment, *x);
-  if (failed(xs))
-    return failure();
-  Tensor y = shortConvMath(*xs, weight, bias, dilation, reverse);
-  if (activated)
-    for (double &value : y.mutableFloats())
-      value = silu(value);
-  MixerValues values;
-  values.exit = exit->invert(y);
-  return values;
-}
-
 FailureOr<SmallVector<Value>>
 ShortConvMixer::emit(GraphWriter &writer) const {
   FailureOr<Value> input = writer.apply(x->view, x->value);
@@ -213,10 +193,7 @@ ShortConvMixer::emit(GraphWriter &writer) const {
                                          : ssm::Activation::None),
       builder.getI64IntegerAttr(dilation),
       reverse ? builder.getUnitAttr() : UnitAttr());
-  FailureOr<Value> y = writer.invert(*exit, conv->getResult(0));
-  if (failed(y))
-    return failure();
-  return SmallVector<Value>{*y};
+  return writer.leave(*exit, conv->getResult(0));
 }
 
 /// Takes in a bias and the activation that follow.

@@ -82,6 +82,10 @@ public:
   /// `value` in the layout of `view`, and back.
   mlir::FailureOr<mlir::Value> apply(const View &view, mlir::Value value);
   mlir::FailureOr<mlir::Value> invert(const View &view, mlir::Value canonical);
+  /// What leaves a region from what a mixer gives: its exit, then its states.
+  mlir::FailureOr<llvm::SmallVector<mlir::Value>>
+  leave(const View &exit, mlir::Value y, llvm::ArrayRef<View> states = {},
+        mlir::Value last = {});
   /// Extents of the layout of `view`.
   llvm::SmallVector<mlir::AffineExpr> extents(const View &view) const;
 
