@@ -3,6 +3,7 @@
 #include "dialects/onnx/OnnxLocation.h"
 #include "dialects/onnx/OnnxShape.h"
 #include "lib/Import/Onnx/Importer.h"
+#include "lib/Import/Onnx/Limits.h"
 #include "lib/Import/Onnx/Schema.h"
 
 #include "mlir/IR/Builders.h"
@@ -32,9 +33,9 @@ RankedTensorType ssmc::importValueType(ImportState &state, const Twine &what,
                           << "the number of its dimensions";
     return {};
   }
-  if (tensor.shape().dim_size() > state.options.maxRank) {
+  if (tensor.shape().dim_size() > limits::kRank) {
     emitError(state.file) << name << " has " << tensor.shape().dim_size()
-                          << " dimensions; at most " << state.options.maxRank
+                          << " dimensions; at most " << limits::kRank
                           << " are supported";
     return {};
   }
@@ -303,7 +304,7 @@ static TypeAttr getDeclaredType(ImportState &state,
   if (!info.type().has_tensor_type())
     return {};
   const auto &tensor = info.type().tensor_type();
-  if (!tensor.has_shape() || tensor.shape().dim_size() > state.options.maxRank)
+  if (!tensor.has_shape() || tensor.shape().dim_size() > limits::kRank)
     return {};
   Type element = importElementType(
       state, state.file, "output '" + info.name() + "'", tensor.elem_type());

@@ -4,6 +4,7 @@
 
 #include "dialects/onnx/OnnxLocation.h"
 #include "lib/Import/Onnx/Importer.h"
+#include "lib/Import/Onnx/Limits.h"
 #include "lib/Import/Onnx/WireFormat.h"
 
 #include "llvm/Support/Path.h"
@@ -76,11 +77,10 @@ FailureOr<Opsets> ssmc::importOpsets(
 
 /// Parses the skeleton. Its messages nest as deep as its subgraphs, three
 /// messages for each, and a few more for types.
-static bool parse(StringRef bytes, unsigned maxSubgraphDepth,
-                  proto::ModelProto &model) {
+static bool parse(StringRef bytes, proto::ModelProto &model) {
   google::protobuf::io::ArrayInputStream array(bytes.data(), bytes.size());
   google::protobuf::io::CodedInputStream stream(&array);
-  stream.SetRecursionLimit(3 * maxSubgraphDepth + 32);
+  stream.SetRecursionLimit(3 * limits::kSubgraphDepth + 32);
   return model.MergePartialFromCodedStream(&stream) &&
          stream.ConsumedEntireMessage();
 }
@@ -139,8 +139,7 @@ static OwningOpRef<ModuleOp> import(ArrayRef<char> bytes,
     emitError(file) << "not an ONNX model: the file is empty";
     return {};
   }
-  llvm::Expected<Skeleton> skeleton =
-      readSkeleton(bytes, options.maxSubgraphDepth);
+  llvm::Expected<Skeleton> skeleton = readSkeleton(bytes);
   if (!skeleton) {
     emitError(file) << llvm::toString(skeleton.takeError());
     return {};
@@ -149,7 +148,7 @@ static OwningOpRef<ModuleOp> import(ArrayRef<char> bytes,
   google::protobuf::Arena arena;
   auto *model =
       google::protobuf::Arena::CreateMessage<proto::ModelProto>(&arena);
-  if (!parse(skeleton->bytes, options.maxSubgraphDepth, *model)) {
+  if (!parse(skeleton->bytes, *model)) {
     emitError(file) << "not an ONNX model, or damaged: protobuf cannot parse "
                        "it, or its types are nested too deep";
     return {};

@@ -18,9 +18,6 @@ namespace ssmc {
 struct ImportOptions {
   /// Where external data lies; the model's own folder where empty.
   std::string externalDataDir;
-  /// Limits on what a file may claim.
-  int64_t maxRank = 32;
-  unsigned maxSubgraphDepth = 32;
 };
 
 /// Imports `path` as a module with a function `@forward`, and private functions

@@ -8,6 +8,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "dialects/onnx/OnnxLocation.h"
+#include "lib/Import/Onnx/Limits.h"
 #include "lib/Import/Onnx/Passes.h"
 #include "lib/Import/Onnx/Schema.h"
 #include "lib/Operators/Operator.h"
@@ -25,9 +26,6 @@ using namespace ssmc;
 using mlir::onnx::NodeOp;
 
 namespace {
-
-constexpr unsigned kMaxCallDepth = 64;
-constexpr uint64_t kMaxNodes = uint64_t(1) << 24;
 
 FlatSymbolRefAttr getCallee(NodeOp node) {
   return node->getAttrOfType<FlatSymbolRefAttr>(mlir::onnx::kFunctionAttr);
@@ -82,10 +80,10 @@ OnnxInlineFunctions::measure(func::FuncOp function, unsigned depth) {
                                << "' is not in the module";
       return WalkResult::interrupt();
     }
-    if (depth == kMaxCallDepth) {
+    if (depth == limits::kCallDepth) {
       emitError(node.getLoc())
           << "calls of model-local functions are nested deeper than "
-          << kMaxCallDepth << " levels";
+          << limits::kCallDepth << " levels";
       return WalkResult::interrupt();
     }
     FailureOr<Extent> inner = measure(callee, depth + 1);
@@ -93,11 +91,11 @@ OnnxInlineFunctions::measure(func::FuncOp function, unsigned depth) {
       return WalkResult::interrupt();
     extent.nodes += inner->nodes;
     extent.depth = std::max(extent.depth, inner->depth + 1);
-    if (extent.nodes > kMaxNodes || extent.depth > kMaxCallDepth) {
+    if (extent.nodes > limits::kInlinedNodes || extent.depth > limits::kCallDepth) {
       emitError(node.getLoc())
           << "with all model-local functions inlined the model has more than "
-          << kMaxNodes << " nodes, or calls nested deeper than "
-          << kMaxCallDepth << " levels";
+          << limits::kInlinedNodes << " nodes, or calls nested deeper than "
+          << limits::kCallDepth << " levels";
       return WalkResult::interrupt();
     }
     return WalkResult::advance();

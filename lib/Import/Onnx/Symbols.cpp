@@ -2,6 +2,8 @@
 
 #include "lib/Import/Onnx/Symbols.h"
 
+#include "lib/Import/Onnx/Limits.h"
+
 #include "llvm/ADT/StringExtras.h"
 
 using namespace mlir;
@@ -93,8 +95,7 @@ private:
   }
 
   AffineExpr parseAtom() {
-    constexpr unsigned kMaxAtoms = 64;
-    if (++atoms > kMaxAtoms)
+    if (++atoms > limits::kExtentTerms)
       return {};
     if (consume("(")) {
       AffineExpr inner = parseSum();
@@ -107,7 +108,7 @@ private:
     if (!token.getAsInteger(10, number)) {
       // No coefficient can pass the product of all numbers, so none overflows.
       product *= std::max(1, number);
-      if (number < 0 || product > kMaxProduct)
+      if (number < 0 || product > limits::kExtentProduct)
         return {};
       return getAffineConstantExpr(number, context);
     }
@@ -121,7 +122,6 @@ private:
   const llvm::StringSet<> &noted;
   MLIRContext *context;
   unsigned atoms = 0;
-  static constexpr double kMaxProduct = 1e15;
   double product = 1;
 };
 

@@ -8,6 +8,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "lib/Import/Onnx/Importer.h"
+#include "lib/Import/Onnx/Limits.h"
 
 #include "mlir/IR/DialectResourceBlobManager.h"
 #include "llvm/Support/Endian.h"
@@ -216,9 +217,9 @@ ElementsAttr ssmc::importTensor(ImportState &state, Location loc,
   Type element = importElementType(state, loc, what, tensor.data_type());
   if (!element)
     return {};
-  if (tensor.dims_size() > state.options.maxRank) {
+  if (tensor.dims_size() > limits::kRank) {
     emitError(loc) << what << " has " << tensor.dims_size()
-                   << " dimensions; at most " << state.options.maxRank
+                   << " dimensions; at most " << limits::kRank
                    << " are supported";
     return {};
   }

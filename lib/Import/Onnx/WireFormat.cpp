@@ -2,6 +2,8 @@
 
 #include "lib/Import/Onnx/WireFormat.h"
 
+#include "lib/Import/Onnx/Limits.h"
+
 #include "llvm/Support/Endian.h"
 
 using namespace llvm;
@@ -85,8 +87,7 @@ Rule getRule(Message in, uint64_t field) {
 
 class SkeletonWriter {
 public:
-  SkeletonWriter(ArrayRef<char> file, unsigned maxDepth)
-      : file(file), maxDepth(maxDepth) {}
+  explicit SkeletonWriter(ArrayRef<char> file) : file(file) {}
 
   Error write(Message kind, size_t begin, size_t end, unsigned depth);
   Skeleton skeleton;
@@ -104,7 +105,6 @@ private:
   }
 
   ArrayRef<char> file;
-  unsigned maxDepth;
 };
 
 bool SkeletonWriter::readVarint(size_t &at, size_t end, uint64_t &value) {
@@ -129,9 +129,9 @@ void SkeletonWriter::writeVarint(uint64_t value) {
 
 Error SkeletonWriter::writeMessage(Rule rule, uint64_t tag, size_t begin,
                                    size_t end, unsigned depth) {
-  if (rule.message == Message::Graph && ++depth > maxDepth)
+  if (rule.message == Message::Graph && ++depth > ssmc::limits::kSubgraphDepth)
     return createStringError(
-        "subgraphs are nested deeper than " + Twine(maxDepth) +
+        "subgraphs are nested deeper than " + Twine(ssmc::limits::kSubgraphDepth) +
         " levels, which is more than this compiler reads");
   constexpr unsigned kLengthBytes = 5;
   writeVarint(tag);
@@ -216,10 +216,12 @@ Error SkeletonWriter::write(Message kind, size_t begin, size_t end,
 
 } // namespace
 
-Expected<ssmc::Skeleton> ssmc::readSkeleton(ArrayRef<char> file,
-                                            unsigned maxSubgraphDepth) {
-  SkeletonWriter writer(file, maxSubgraphDepth);
+Expected<ssmc::Skeleton> ssmc::readSkeleton(ArrayRef<char> file) {
+  SkeletonWriter writer(file);
   if (Error error = writer.write(Message::Model, 0, file.size(), 0))
     return std::move(error);
+  if (writer.skeleton.bytes.size() > ssmc::limits::kGraphBytes)
+    return createStringError("the model without its weights is larger than " +
+                             Twine(ssmc::limits::kGraphBytes) + " bytes");
   return std::move(writer.skeleton);
 }

@@ -32,9 +32,7 @@ struct Skeleton {
 };
 
 /// Fails, with a message that gives the offset, on anything that is not a whole
-/// protobuf message, and where subgraphs are nested deeper than
-/// `maxSubgraphDepth`.
-llvm::Expected<Skeleton> readSkeleton(llvm::ArrayRef<char> file,
-                                      unsigned maxSubgraphDepth);
+/// protobuf message, and where a limit is passed (see Limits.h).
+llvm::Expected<Skeleton> readSkeleton(llvm::ArrayRef<char> file);
 
 } // namespace ssmc
