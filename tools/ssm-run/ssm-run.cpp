@@ -167,15 +167,25 @@ static ssmrt_tensor tensorOf(NpyArray &array) {
   return tensor;
 }
 
-Error Session::readInputs() {
-  ArraySource source;
-  for (StringRef text : flags.inputs) {
-    Expected<ValueArgument> argument = parseValueArgument(text);
-    if (!argument)
-      return argument.takeError();
-    if (Error error = source.add(*argument, inputValues()))
+/// The arrays that arguments give for values of the model.
+static Error addArrays(ArrayRef<std::string> arguments, ArraySource &source) {
+  for (StringRef text : arguments)
+    if (Error error = source.add(text))
       return error;
-  }
+  return Error::success();
+}
+
+static std::vector<std::string> namesOf(ArrayRef<ssmrt_value_desc> values) {
+  std::vector<std::string> names;
+  for (const ssmrt_value_desc &value : values)
+    names.push_back(value.name);
+  return names;
+}
+
+Error Session::readInputs() {
+  ArraySource source(namesOf(inputValues()), "in:");
+  if (Error error = addArrays(flags.inputs, source))
+    return error;
   StringMap<int64_t> symbols;
   if (Error error = readDims(symbols))
     return error;
@@ -186,7 +196,7 @@ Error Session::readInputs() {
         if (d < size_t(value.rank) && value.dim_symbol[d] >= 0)
           symbols.try_emplace(value.dim_name[d], extent);
   for (const ssmrt_value_desc &value : inputValues()) {
-    Expected<NpyArray> array = source.take(value, symbols);
+    Expected<NpyArray> array = takeInput(source, value, symbols);
     if (!array)
       return array.takeError();
     if (array->shape.size() > SSMRT_MAX_RANK)
@@ -230,16 +240,9 @@ Error Session::writeOutputs() {
 }
 
 Expected<bool> Session::compare() {
-  ArraySource source;
-  for (StringRef text : flags.expects) {
-    Expected<ValueArgument> argument = parseValueArgument(text);
-    if (!argument)
-      return argument.takeError();
-    if (argument->random)
-      return usageError("--expect " + text + ": nothing random is expected");
-    if (Error error = source.add(*argument, outputValues()))
-      return error;
-  }
+  ArraySource source(namesOf(outputValues()), "out:");
+  if (Error error = addArrays(flags.expects, source))
+    return error;
   Tolerance tolerance;
   if (flags.atol.getNumOccurrences())
     tolerance.atol = flags.atol;
@@ -247,6 +250,9 @@ Expected<bool> Session::compare() {
     tolerance.rtol = flags.rtol;
   bool right = true, any = false;
   for (const NamedArray &output : outputs) {
+    if (source.findSeed(output.name))
+      return usageError("--expect " + output.name +
+                        ": nothing random is expected");
     const NpyArray *expected = source.find(output.name);
     if (!expected)
       continue;
@@ -299,26 +305,12 @@ Expected<bool> Session::run() {
   return right;
 }
 
-/// `--input @FILE` becomes `--input=@FILE`: LLVM's parser would take an
-/// argument that starts with @ for a file of arguments.
-static std::vector<std::string> joinFiles(ArrayRef<char *> arguments) {
-  std::vector<std::string> joined;
-  for (StringRef argument : arguments) {
-    if (argument.starts_with("@") && !joined.empty() &&
-        StringRef(joined.back()).starts_with("-"))
-      joined.back() += "=" + argument.str();
-    else
-      joined.push_back(argument.str());
-  }
-  return joined;
-}
-
 int main(int argc, char **argv) {
   Flags flags;
   cl::HideUnrelatedOptions(flags.category);
   cl::SetVersionPrinter(
       [](raw_ostream &os) { os << "ssm-run " << SSMC_VERSION << "\n"; });
-  std::vector<std::string> arguments = joinFiles(ArrayRef(argv, argc));
+  std::vector<std::string> arguments = joinArrayArguments(argc, argv);
   SmallVector<const char *> pointers;
   for (const std::string &argument : arguments)
     pointers.push_back(argument.c_str());

@@ -9,15 +9,20 @@ models, passes = pathlib.Path(sys.argv[1]), sys.argv[2]
 skipped = set(sys.argv[3:])
 
 
+def stored(feed):
+    """Inputs and outputs by their names."""
+    return ["--input", f"@{feed}", "--expect", f"@{feed}"]
+
+
 def feeds(model):
     folder = model.parent
     if model.name.startswith("forward"):
         feed = f"@{folder / 'forward.npz'}"
         return [["--input", f"input_ids={feed}:input_ids", "--expect", f"logits={feed}:logits"]]
     if model.name == "model.onnx":
-        return [["--feed", str(folder / name)] for name in ("prompt.npz", "decode.npz")]
+        return [stored(folder / name) for name in ("prompt.npz", "decode.npz")]
     feed = model.with_suffix(".npz")
-    return [["--feed", str(feed)]] if feed.exists() else []
+    return [stored(feed)] if feed.exists() else []
 
 
 failures = runs = 0
@@ -26,7 +31,7 @@ for model in sorted(models.glob("*/*.onnx")):
         continue
     for feed in feeds(model):
         runs += 1
-        done = subprocess.run(["ssm-evaluate", str(model), f"--passes={passes}", *feed],
+        done = subprocess.run(["ssm-eval", str(model), f"--passes={passes}", *feed],
                               capture_output=True, text=True)
         if done.returncode:
             failures += 1

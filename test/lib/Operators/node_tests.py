@@ -131,6 +131,7 @@ def deviation(case, got, want):
     if got.shape != want.shape:
         return f"shape {got.shape}, expected {want.shape}"
     if want.dtype.kind == "f":
+        got = got.astype(want.dtype)
         least = 5e-3 if want.dtype == np.float16 else 1e-5
         rtol, atol = max(case.rtol or 0, least), max(case.atol or 0, least)
         if not np.allclose(got.astype(np.float64), want.astype(np.float64),
@@ -165,7 +166,7 @@ def evaluate(model, feeds, folder, passes):
                 capture_output=True, text=True)
     else:
         run = subprocess.run(
-            ["onnx-eval", path, "--passes=" + passes, "--input=" + source,
+            ["ssm-eval", path, "--passes=" + passes, "--input=" + source,
              "--output=@" + out], capture_output=True, text=True)
     reasons = dict(re.findall(r"output '([^']*)': (.*)", run.stderr))
     if not os.path.exists(out):

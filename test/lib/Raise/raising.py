@@ -43,7 +43,7 @@ def raised(path, option="", passes=PASSES):
 
 def evaluate(path, *arguments):
     """Compares the raised graph, in double precision, with stored outputs."""
-    done = subprocess.run(["ssm-evaluate", str(path), f"--passes={PASSES}", *arguments],
+    done = subprocess.run(["ssm-eval", str(path), f"--passes={PASSES}", *arguments],
                           capture_output=True, text=True)
     check(done.returncode == 0, path, done.stdout, done.stderr)
 
@@ -56,7 +56,7 @@ def evaluate_random(path, folder):
     (logits,) = session.run(None, {info.name: ids})
     feed = folder / "feed.npz"
     np.savez(feed, **{"in:" + info.name: ids, "out:" + session.get_outputs()[0].name: logits})
-    evaluate(path, "--feed", str(feed))
+    evaluate(path, "--input", f"@{feed}", "--expect", f"@{feed}")
 
 
 MAMBA = ["ssm.short_conv", "ssm.selective_scan"] * 2
@@ -90,7 +90,7 @@ def models(folder):
             if "gemma/generation" in name:
                 continue  # no outputs are stored
             if "generation" in name:
-                evaluate(path, "--feed", str(path.with_suffix(".npz")))
+                evaluate(path, *(f"{flag}=@{path.with_suffix('.npz')}" for flag in ("--input", "--expect")))
             else:
                 evaluate(path, "--input", f"input_ids=@{feed}:input_ids", "--expect", f"logits=@{feed}:logits")
 

@@ -143,10 +143,8 @@ class Evaluated:
             for i, array in enumerate([*ins, *outs]):
                 inputs[f"{c}.{function.name}.{i}"] = np.asarray(array, order="C")
         np.savez(self.base + ".in.npz", **inputs)
-        message = run("ssm-eval", self.base + ".mlir", self.base + ".in.npz",
-                      self.base + ".out.npz")
-        if message:
-            raise SystemExit(message)
+        run("ssm-eval", self.base + ".mlir", f"--calls=@{self.base}.in.npz",
+            f"--output=@{self.base}.out.npz")
         found = np.load(self.base + ".out.npz")
         return [[found[f"{c}.{f.name}.{i}"] for i in range(len(outs))]
                 for c, (f, ins, outs) in enumerate(calls)]

@@ -1,6 +1,8 @@
 //===- Compare.cpp - results against what is expected ---------------------===//
 
-#include "tools/ssm-run/Run.h"
+#include "lib/Support/Compare.h"
+
+#include "lib/Support/Arrays.h"
 
 #include "llvm/ADT/APFloat.h"
 #include "llvm/ADT/StringExtras.h"
