@@ -21,6 +21,9 @@ def Ssm_LinearOp : Ssm_Op<"linear", [SingleBlock]> {
     Shapes: `x` is M x K, `w` is P x K x R, `out` is M x N, every extra operand
     M x N or N. What `out` holds before the op is not used. The loop is M.
 
+    Source: a matrix product; the panels are those of Goto and van de Geijn,
+    Anatomy of High-Performance Matrix Multiplication (2008).
+
     Constraints:
 
     * (C1) All operands are tensors or all are buffers.

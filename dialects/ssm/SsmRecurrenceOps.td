@@ -22,6 +22,8 @@ def Ssm_RecurrenceOp : Ssm_Op<"recurrence", [AttrSizedOperandSegments, SingleBlo
     slices of the outputs. The region may use values from outside. What outputs
     hold before the op is not used. L = 0 leaves the states as they are.
 
+    Source: the operator `Scan` of ONNX, with states and outputs as destinations.
+
     On buffers this op does not exist: decomposed on tensors it is a loop whose
     body bufferises in place.
 

@@ -23,6 +23,9 @@ def Ssm_ScanOp : Ssm_Op<"scan"> {
     It covers RG-LRU, LRU and S5 (complex), exponential moving averages and,
     with `a` = 1, cumulative sums.
 
+    Source: RG-LRU is equation 4 of De et al., Griffin (arXiv:2402.19427), LRU
+    is Orvieto et al. (arXiv:2303.06349), S5 is Smith et al. (arXiv:2208.04933).
+
     Constraints:
 
     * (C1) All operands are tensors or all are buffers.
@@ -72,6 +75,9 @@ def Ssm_SelectiveScanOp : Ssm_Op<"selective_scan", [AttrSizedOperandSegments]> {
     B x L x N; `D` is D; `state` is B x D x N. `delta` is the step after bias
     and softplus. What `y` holds before the op is not used. L = 0 leaves the
     state as it is.
+
+    Source: Gu and Dao, Mamba (arXiv:2312.00752), section 3.2, with B discretised
+    to delta * B as in `selective_scan_ref` of their implementation.
 
     Constraints:
 

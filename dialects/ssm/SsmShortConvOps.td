@@ -23,6 +23,9 @@ def Ssm_ShortConvOp : Ssm_Op<"short_conv"> {
     B x S x C. What `y` holds before the op is not used. L = 0 leaves the state
     as it is.
 
+    Source: `causal_conv1d_ref` and `causal_conv1d_update_ref` of the
+    causal-conv1d package, with dilation.
+
     Constraints:
 
     * (C1) All operands are tensors or all are buffers.
