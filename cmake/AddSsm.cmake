@@ -8,9 +8,6 @@ function(ssmc_target_options target)
     -ffunction-sections -fdata-sections)
   target_compile_options(${target} PRIVATE
     $<$<COMPILE_LANGUAGE:CXX>:-fno-exceptions>)
-  if(SSMC_FUZZ)
-    target_compile_options(${target} PRIVATE -fsanitize=fuzzer-no-link)
-  endif()
   if(SSMC_SANITIZE)
     target_compile_options(${target} PRIVATE
       -fsanitize=${SSMC_SANITIZE} -fno-omit-frame-pointer)

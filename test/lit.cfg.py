@@ -24,6 +24,7 @@ config.substitutions += [
     ("%models", os.path.join(config.source_dir, "test", "models")),
     ("%build", config.build_dir),
     ("%cc", config.cc),
+    ("%cxx", config.cxx),
     ("%include", os.path.join(config.source_dir, "include")),
     ("%source", config.source_dir),
     ("%llvm", os.path.dirname(config.llvm_tools_dir)),

@@ -8,8 +8,8 @@ cd "$root"
 debian_packages=(
   libmlir-22-dev mlir-22-tools llvm-22-dev llvm-22-tools clang-22
   libclang-rt-22-dev lld-22 cmake ninja-build ccache zlib1g-dev
-  protobuf-compiler libprotobuf-dev python3-venv python3-dev valgrind)
-python_packages=(numpy onnx onnxruntime pytest)
+  protobuf-compiler libprotobuf-dev python3-venv)
+python_packages=(numpy onnx onnxruntime)
 
 say() { printf '\n== %s\n' "$*"; }
 
@@ -26,10 +26,15 @@ install_missing() {
   if [ ${#missing[@]} -gt 0 ]; then
     say "Installing ${missing[*]}"
     as_root env DEBIAN_FRONTEND=noninteractive apt-get update -qq
+    for package in "${missing[@]}"; do
+      apt-cache show "$package" >/dev/null 2>&1 ||
+        { echo "This machine's package sources have no $package: Debian 12 has it" \
+            "with its security updates" >&2; exit 1; }
+    done
     as_root env DEBIAN_FRONTEND=noninteractive \
       apt-get install -qq -y --no-install-recommends "${missing[@]}" >/dev/null
   fi
-  if ! .venv/bin/python -c 'import numpy, onnx, onnxruntime, pytest' 2>/dev/null; then
+  if ! .venv/bin/python -c 'import numpy, onnx, onnxruntime' 2>/dev/null; then
     say "Installing ${python_packages[*]} into .venv"
     python3 -m venv .venv
     .venv/bin/pip install --quiet --disable-pip-version-check "${python_packages[@]}"

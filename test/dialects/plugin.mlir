@@ -1,4 +1,6 @@
 // RUN: mlir-opt %s --load-dialect-plugin=%build/lib/SsmDialects.so --load-pass-plugin=%build/lib/SsmDialects.so --pass-pipeline="builtin.module(ssm-decompose)" | FileCheck %s
+// The stock mlir-opt is not built with a sanitizer, whose runtime must be loaded
+// before all else: it cannot load a plug-in that is.
 // UNSUPPORTED: sanitizer
 
 // The dialects need nothing of the compiler: the stock mlir-opt loads them.

@@ -1,7 +1,7 @@
 //===- fuzz-import.cpp - feeds the importer with damaged models -----------===//
 //
-// With SSMC_FUZZ a libFuzzer target. Otherwise a program that damages one model
-// in a fixed sequence of ways: `fuzz-import MODEL.onnx COUNT [FIRST]`. What it
+// As libfuzzer-import (SSMC_FUZZ) a libFuzzer target. Otherwise a program that
+// damages one model in a fixed sequence of ways: `fuzz-import MODEL.onnx COUNT [FIRST]`. What it
 // looks for is a crash; a sanitizer build finds more.
 //
 //===----------------------------------------------------------------------===//
@@ -48,7 +48,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   return 0;
 }
 
-#ifndef SSMC_FUZZ
+#ifndef SSMC_LIBFUZZER
 static void damage(std::vector<char> &bytes, std::mt19937 &random) {
   auto pick = [&](size_t below) { return below ? random() % below : 0; };
   for (unsigned i = 0, count = 1 + pick(3); i < count && !bytes.empty(); ++i) {
