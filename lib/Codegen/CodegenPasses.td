@@ -53,6 +53,30 @@ def SsmDecomposeConcat : Pass<"ssm-decompose-concat", "::mlir::ModuleOp"> {
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::affine::AffineDialect"];
 }
 
+def SsmMergeInsertions : Pass<"ssm-merge-insertions", "::mlir::ModuleOp"> {
+  let summary = "insert slices where they end up";
+  let description = [{
+    Exporters write the update of part of a tensor as an update of a copy: of the
+    transposed tensor, for a scatter along an inner axis, or of a slice, which is
+    then inserted in turn. Where nothing else happens to the copy, the new part is
+    inserted into the tensor itself.
+  }];
+  let dependentDialects = ["::mlir::affine::AffineDialect",
+                           "::mlir::linalg::LinalgDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
+def SsmBreakChains : Pass<"ssm-break-chains", "::mlir::ModuleOp"> {
+  let summary = "bound how many insertions share a buffer";
+  let description = [{
+    One-shot bufferization compares every read with every write of the values that
+    may share a buffer, for every operand: along a chain of n insertions with reads
+    in between, as an unrolled loop over rows makes, that is n cubed. A copy after
+    every few insertions keeps the sets small.
+  }];
+  let dependentDialects = ["::mlir::bufferization::BufferizationDialect"];
+}
+
 def SsmFuseElementwise : Pass<"ssm-fuse-elementwise", "::mlir::ModuleOp"> {
   let summary = "fuse elementwise ops into the ops that use them";
   let description = [{

@@ -54,6 +54,7 @@ void addFusion(OpPassManager &pm, const CodegenOptions &options) {
 void addBufferization(OpPassManager &pm) {
   cleanUp(pm);
   pm.addPass(createSsmCarryInPlace());
+  pm.addPass(createSsmBreakChains());
   pm.addPass(createSsmCloneFills());
   pm.addPass(bufferization::createEmptyTensorEliminationPass());
   // Sizes in terms of the symbols: a buffer has no memory of the reshapes that
@@ -124,6 +125,7 @@ void ssmc::buildTilingPipeline(OpPassManager &pm,
   if (optimized)
     decompose.only = {"ssm.recurrence"};
   pm.addPass(ssm::createSsmDecompose(decompose));
+  pm.addPass(createSsmMergeInsertions());
   if (optimized)
     addFusion(pm, options);
   pm.addPass(createSsmDecomposeConcat());
