@@ -153,6 +153,17 @@ def SsmOutlineKernels : Pass<"ssm-outline-kernels", "::mlir::ModuleOp"> {
                            "::mlir::LLVM::LLVMDialect"];
 }
 
+def SsmLowerAsserts : Pass<"ssm-lower-asserts", "::mlir::ModuleOp"> {
+  let summary = "report what does not hold to the runtime";
+  let description = [{
+    `cf.assert` in an entry or kernel becomes a call of `ssmrt_report` where its
+    condition is false. The run goes on: whoever asserts has seen to it that what
+    follows is harmless.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::LLVM::LLVMDialect",
+                           "::mlir::scf::SCFDialect"];
+}
+
 def SsmParallelToRuntime : Pass<"ssm-parallel-to-runtime", "::mlir::ModuleOp"> {
   let summary = "run outermost parallel loops on the runtime's threads";
   let description = [{

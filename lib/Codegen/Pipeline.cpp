@@ -137,6 +137,7 @@ void ssmc::buildTilingPipeline(OpPassManager &pm,
   pm.addPass(createSsmAllocateLate());
   cleanUp(pm);
   pm.addPass(createSsmOutlineKernels());
+  pm.addPass(createSsmLowerAsserts());
   if (optimized) {
     addKernels(pm, options);
     pm.addPass(createConvertLinalgToParallelLoopsPass());

@@ -4,6 +4,7 @@
 
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
@@ -87,6 +88,8 @@ LogicalResult Machine::run(Operation *op) {
     return runConstant(op, constant);
   if (auto linalgOp = dyn_cast<linalg::LinalgOp>(op))
     return runLinalg(linalgOp);
+  if (auto check = dyn_cast<cf::AssertOp>(op))
+    return peekInteger(check.getArg()) ? success() : fail(op, check.getMsg());
   if (isa<scf::ForOp>(op))
     return runFor(op);
   if (isa<scf::IfOp>(op))

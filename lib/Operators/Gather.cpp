@@ -1,8 +1,8 @@
 //===- Gather.cpp - Gather, GatherElements, GatherND ----------------------===//
 //
 // Indices count from the end where they are negative. What is still outside of
-// the data is an error in the evaluator; compiled code reads the nearest valid
-// element instead, never outside of the tensor.
+// the data is an error in the evaluator; compiled code reports it, and reads the
+// nearest valid element, never outside of the tensor.
 //
 //===----------------------------------------------------------------------===//
 
@@ -144,6 +144,7 @@ static LogicalResult lowerGather(LowerContext &ctx) {
     exprs.push_back(b.getAffineDimExpr(*axis + d));
   auto map = AffineMap::get(type.getRank(), 0, exprs, b.getContext());
   OpFoldResult extent = tensor::getMixedSize(b, loc, data, *axis);
+  checkIndices(ctx, 1, *axis, extent);
   ctx.setResult(0, buildElements(b, loc, ctx.emptyResult(0), indices, map,
                                  [&](OpBuilder &b, Location loc,
                                      ValueRange index, ValueRange in) {
@@ -209,6 +210,7 @@ static LogicalResult lowerGatherElements(LowerContext &ctx) {
   if (!axis)
     return ctx.error("has an axis beyond the rank of its data");
   SmallVector<OpFoldResult> sizes = tensor::getMixedSizes(b, ctx.loc(), data);
+  checkIndices(ctx, 1, *axis, sizes[*axis]);
   ctx.setResult(
       0, buildElements(b, ctx.loc(), ctx.emptyResult(0), ctx.input(1),
                        b.getMultiDimIdentityMap(type.getRank()),
@@ -282,6 +284,7 @@ static LogicalResult lowerGatherND(LowerContext &ctx) {
   if (batch < 0 || ShapedType::isDynamic(depth) ||
       batch + depth > static_cast<int64_t>(sizes.size()))
     return ctx.error("has indices that do not fit its data");
+  checkIndices(ctx, 1, batch, ArrayRef(sizes).slice(batch, depth));
   ctx.setResult(
       0, buildElements(
              b, ctx.loc(), ctx.emptyResult(0), {}, {},

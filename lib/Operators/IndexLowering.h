@@ -40,6 +40,14 @@ materializeExtent(mlir::OpBuilder &builder, mlir::Location loc,
 mlir::Value wrapAndClamp(mlir::OpBuilder &b, mlir::Location loc,
                          mlir::Value index, mlir::Value extent);
 
+/// Asserts at run time that every index in input `input` of the node is within
+/// its extent, counted from the front or, if `fromEnd`, the end. With several extents the last
+/// dimension of the input has an index of each, for `axis` and the axes after
+/// it. Says nothing where the compiler sees that it holds.
+void checkIndices(LowerContext &ctx, unsigned input, int64_t axis,
+                  llvm::ArrayRef<mlir::OpFoldResult> extents,
+                  bool fromEnd = true);
+
 /// The element of `tensor` at indices that are valid unless an extent is zero
 /// at run time; then a zero.
 mlir::Value readElement(mlir::OpBuilder &b, mlir::Location loc,

@@ -9,6 +9,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "lib/Operators/Families.h"
+#include "lib/Operators/IndexLowering.h"
 #include "lib/Operators/Formula.h"
 #include "lib/Operators/ShapeArithmetic.h"
 
@@ -179,8 +180,12 @@ static LogicalResult lowerRotary(LowerContext &ctx) {
   if (!head || !rotatedSize(ctx.node, *head))
     return ctx.error("attributes that do not fit the input");
   std::optional<Value> positions;
-  if (ctx.node.hasInput(3))
+  if (ctx.node.hasInput(3)) {
     positions = ctx.input(3);
+    checkIndices(ctx, 3, 0,
+                 tensor::getMixedSize(ctx.builder, ctx.loc(), ctx.input(1), 0),
+                 /*fromEnd=*/false);
+  }
   setResult(ctx, 0,
             rotate<Emitter>(emitter, ctx.node, ctx.input(0), ctx.input(1),
                             ctx.input(2), positions, *head));

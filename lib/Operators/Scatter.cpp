@@ -269,6 +269,7 @@ static LogicalResult lowerScatterElements(LowerContext &ctx) {
   }
   Value indices = ctx.input(1);
   SmallVector<OpFoldResult> sizes = tensor::getMixedSizes(b, ctx.loc(), data);
+  checkIndices(ctx, 1, *axis, sizes[*axis]);
   ctx.setResult(
       0, buildScatter(ctx, *reduction,
                       [&](OpBuilder &b, Location loc, ValueRange index) {
@@ -432,6 +433,7 @@ static LogicalResult lowerScatterND(LowerContext &ctx) {
     return success();
   }
   SmallVector<OpFoldResult> sizes = tensor::getMixedSizes(b, loc, data);
+  checkIndices(ctx, 1, 0, ArrayRef(sizes).take_front(depth));
   ctx.setResult(
       0, buildScatter(
              ctx, *reduction,
