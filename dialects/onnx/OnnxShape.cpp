@@ -4,8 +4,31 @@
 
 #include "mlir/IR/AffineMap.h"
 #include "mlir/IR/TensorEncoding.h"
+#include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
+
+std::optional<std::string>
+mlir::onnx::checkLimits(Type elementType, ArrayRef<int64_t> shape) {
+  if (static_cast<int64_t>(shape.size()) > kMaxRank)
+    return "has " + std::to_string(shape.size()) + " dimensions; at most " +
+           std::to_string(kMaxRank) + " are supported";
+  int64_t bytes =
+      elementType.isIntOrFloat()
+          ? static_cast<int64_t>(
+                llvm::divideCeil(elementType.getIntOrFloatBitWidth(), 8))
+          : 8;
+  for (int64_t extent : shape) {
+    if (!ShapedType::isDynamic(extent) && extent < 0)
+      return "has the negative extent " + std::to_string(extent);
+    if (extent <= 0) // or dynamic
+      continue;
+    if (llvm::MulOverflow(bytes, extent, bytes) || bytes > kMaxTensorBytes)
+      return std::string("has more elements than any machine holds (2^48 "
+                         "bytes)");
+  }
+  return std::nullopt;
+}
 
 RankedTensorType mlir::onnx::getTensorType(Type elementType,
                                            ArrayRef<AffineExpr> dims,

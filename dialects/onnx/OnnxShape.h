@@ -13,6 +13,17 @@
 
 namespace mlir::onnx {
 
+/// Limits on what a file may ask for: with them products of a tensor's extents
+/// and positions within it are far from the end of 64 bits. An extent of 0
+/// counts as 1, as do those that are dynamic.
+inline constexpr int64_t kMaxRank = 32;
+inline constexpr int64_t kMaxTensorBytes = int64_t(1) << 48;
+
+/// What is wrong with a tensor of this shape, as the end of a sentence ("has
+/// ..."); nothing where it keeps to the limits.
+std::optional<std::string> checkLimits(Type elementType,
+                                       ArrayRef<int64_t> shape);
+
 /// The type of a tensor of these extents. `symbols` are the module's, in order.
 RankedTensorType getTensorType(Type elementType, ArrayRef<AffineExpr> dims,
                                ArrayRef<Attribute> symbols);

@@ -2,9 +2,9 @@
 
 #include "lib/Fold/ShapeInference.h"
 
+#include "dialects/onnx/OnnxShape.h"
 #include "dialects/ssm/SsmOps.h"
 #include "lib/Fold/MixerShapes.h"
-#include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
 using namespace ssmc;
@@ -84,6 +84,8 @@ public:
     return yielded;
   }
 
+  llvm::DenseSet<int64_t> &notes() override { return driver.notes[node]; }
+
   static constexpr size_t kMaxElements = 64;
   SmallVector<ValueShape> results;
 
@@ -149,20 +151,25 @@ void ShapeInference::define(const ValueShape &shape) {
     });
 }
 
-LogicalResult ShapeInference::setShape(Value value, ValueShape shape) {
-  int64_t count = 1;
-  for (AffineExpr &dim : shape.dims) {
-    dim = simplifyExtent(dim);
+LogicalResult ShapeInference::checkLimits(Value value, const ValueShape &shape) {
+  SmallVector<int64_t> extents;
+  for (AffineExpr dim : shape.dims) {
     std::optional<int64_t> extent = constantExtent(dim);
-    if (!extent)
-      continue;
-    if (*extent < 0)
-      return mlir::emitError(value.getLoc())
-             << "has a value with the negative extent " << *extent;
-    if (llvm::MulOverflow(count, *extent, count))
-      return mlir::emitError(value.getLoc())
-             << "has a value of more elements than can be counted";
+    extents.push_back(extent.value_or(ShapedType::kDynamic));
+    if (extent == ShapedType::kDynamic)
+      extents.back() = -1;
   }
+  auto message = onnx::checkLimits(shape.elementType, extents);
+  if (!message)
+    return success();
+  return mlir::emitError(value.getLoc()) << "a value " << *message;
+}
+
+LogicalResult ShapeInference::setShape(Value value, ValueShape shape) {
+  for (AffineExpr &dim : shape.dims)
+    dim = simplifyExtent(dim);
+  if (failed(checkLimits(value, shape)))
+    return failure();
   define(shape);
   value.setType(symbols.typeOf(shape));
   shapes[value] = std::move(shape);
@@ -170,13 +177,16 @@ LogicalResult ShapeInference::setShape(Value value, ValueShape shape) {
 }
 
 // The shape that the type of `value` states.
-void ShapeInference::adoptType(Value value, StringRef hint) {
-  if (std::optional<ValueShape> shape =
-          symbols.shapeOf(value.getType(), hint)) {
-    define(*shape);
-    value.setType(symbols.typeOf(*shape));
-    shapes[value] = std::move(*shape);
-  }
+LogicalResult ShapeInference::adoptType(Value value, StringRef hint) {
+  std::optional<ValueShape> shape = symbols.shapeOf(value.getType(), hint);
+  if (!shape)
+    return success();
+  if (failed(checkLimits(value, *shape)))
+    return failure();
+  define(*shape);
+  value.setType(symbols.typeOf(*shape));
+  shapes[value] = std::move(*shape);
+  return success();
 }
 
 LogicalResult ShapeInference::visitNode(onnx::NodeOp node) {
@@ -228,7 +238,8 @@ LogicalResult ShapeInference::visit(Operation &op) {
   if (auto node = dyn_cast<onnx::NodeOp>(op))
     return visitNode(node);
   if (auto constant = dyn_cast<onnx::ConstantOp>(op)) {
-    adoptType(constant, "");
+    if (failed(adoptType(constant, "")))
+      return failure();
     ElementsAttr value = constant.getValue();
     if (value.getShapedType().getRank() > 1 ||
         !isa<IntegerType>(value.getElementType()) ||
@@ -245,8 +256,14 @@ LogicalResult ShapeInference::visit(Operation &op) {
       op.getDialect()->getNamespace() ==
           ssm::SsmDialect::getDialectNamespace())
     return visitMixer(op);
+  return adoptResults(op);
+}
+
+// What an op that is no node gives has the type it says.
+LogicalResult ShapeInference::adoptResults(Operation &op) {
   for (Value result : op.getResults())
-    adoptType(result, "dim");
+    if (failed(adoptType(result, "dim")))
+      return failure();
   return success();
 }
 
@@ -265,18 +282,16 @@ LogicalResult ShapeInference::visitMixer(Operation &op) {
         return shape ? ArrayRef<AffineExpr>(shape->dims)
                      : ArrayRef<AffineExpr>();
       });
-  if (failed(extents)) {
-    for (Value result : op.getResults())
-      adoptType(result, "dim");
-    return success();
-  }
+  if (failed(extents))
+    return adoptResults(op);
   MutableOperandRange inits =
       cast<DestinationStyleOpInterface>(op).getDpsInitsMutable();
   for (auto [i, dims] : llvm::enumerate(*extents)) {
     Type element = getElementTypeOrSelf(inits[i].get().getType());
     if (failed(retypeDestination(inits[i], {element, dims}, symbols)))
       return failure();
-    adoptType(inits[i].get(), "dim");
+    if (failed(adoptType(inits[i].get(), "dim")))
+      return failure();
     if (i < op.getNumResults() &&
         failed(setShape(op.getResult(i), {element, dims})))
       return failure();
@@ -291,7 +306,8 @@ LogicalResult ShapeInference::run(func::FuncOp function) {
     return function.emitError("expected one block");
   Block &body = function.getBody().front();
   for (BlockArgument argument : body.getArguments()) {
-    adoptType(argument, "dim");
+    if (failed(adoptType(argument, "dim")))
+      return failure();
     if (!shapeOf(argument))
       return function.emitError()
              << "input " << argument.getArgNumber() << " has no known shape";

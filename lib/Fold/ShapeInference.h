@@ -38,15 +38,18 @@ private:
   mlir::LogicalResult visitBlock(mlir::Block &block);
   mlir::LogicalResult visit(mlir::Operation &op);
   mlir::LogicalResult visitNode(mlir::onnx::NodeOp node);
+  mlir::LogicalResult adoptResults(mlir::Operation &op);
   mlir::LogicalResult visitMixer(mlir::Operation &op);
   mlir::LogicalResult setShape(mlir::Value value, ValueShape shape);
-  void adoptType(mlir::Value value, llvm::StringRef hint);
+  mlir::LogicalResult checkLimits(mlir::Value value, const ValueShape &shape);
+  mlir::LogicalResult adoptType(mlir::Value value, llvm::StringRef hint);
   void define(const ValueShape &shape);
   void wrapElements(mlir::Value value);
 
   ModuleSymbols symbols;
   llvm::DenseMap<mlir::Value, ValueShape> shapes;
   llvm::DenseMap<mlir::Value, llvm::SmallVector<mlir::AffineExpr>> elements;
+  llvm::DenseMap<mlir::Operation *, llvm::DenseSet<int64_t>> notes;
   /// Symbols of arguments and of nodes visited so far.
   llvm::DenseSet<unsigned> defined;
 };

@@ -73,8 +73,6 @@ bool Simplifier::spell(onnx::NodeOp node) {
     std::optional<double> exponent = scalarConstant(node.getInputs()[1]);
     if (exponent == 2.0)
       replacement = makeNode(b, node, "Mul", {x, x}, type)->getResult(0);
-    else if (exponent == 0.5 && isa<FloatType>(getElementTypeOrSelf(type)))
-      replacement = makeNode(b, node, "Sqrt", x, type)->getResult(0);
   } else if (node.getOpType() == "Div" &&
              node.getInputs()[1].getType() == type &&
              isa<FloatType>(getElementTypeOrSelf(type)) &&

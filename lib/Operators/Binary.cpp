@@ -165,11 +165,13 @@ static LogicalResult inferBinary(InferContext &ctx) {
   return success();
 }
 
-/// Quotient, remainder and right shift of unsigned 64-bit integers are the only
-/// results that differ from those of signed ones of 64 bits.
+/// Quotient, remainder, right shift and PRelu of unsigned 64-bit integers are
+/// the only results that differ from those of signed ones of 64 bits.
 static int64_t applyInteger(const BinaryFunction &function, Type type,
                             int64_t a, int64_t b) {
   if (type.isUnsignedInteger(64)) {
+    if (function.name == "PRelu")
+      return a;
     if (function.name == "Div")
       return b == 0 ? 0 : int64_t(uint64_t(a) / uint64_t(b));
     if (function.name == "Mod")
@@ -300,10 +302,12 @@ static Scalar emitIntegerPower(Scalar x, Scalar y) {
 static Scalar emitPower(Scalar x, Scalar y, std::optional<double> e) {
   using namespace scalar;
   if (e && x.isFloat()) {
-    if (*e == 0.5)
-      return scalar::sqrt(x);
-    if (*e == -0.5)
-      return x.constant(1) / scalar::sqrt(x);
+    if (*e == 0.5 || *e == -0.5) {
+      // Where they differ: a power of -0 is 0, one of -infinity is infinite.
+      Scalar root = select(equal(x, x.constant(-INFINITY)),
+                           x.constant(INFINITY), scalar::sqrt(x) + x.constant(0));
+      return *e == 0.5 ? root : x.constant(1) / root;
+    }
     if (*e == 1 || *e == -1)
       return *e == 1 ? x : x.constant(1) / x;
     if (*e == 2 || *e == -2)

@@ -3,6 +3,7 @@
 #include "lib/Operators/Broadcast.h"
 
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "llvm/ADT/DenseSet.h"
 #include "llvm/Support/raw_ostream.h"
 
 using namespace mlir;
@@ -142,14 +143,14 @@ Value ssmc::elementwise(LowerContext &ctx, unsigned result,
                         ArrayRef<Value> inputs, ScalarBody body) {
   RankedTensorType type = ctx.resultType(result);
   SmallVector<AffineMap> maps;
+  llvm::SmallDenseSet<Value> unsignedInputs;
+  for (unsigned i = 0, e = ctx.node.getInputs().size(); i < e; ++i)
+    if (ctx.node.hasInput(i) && isUnsignedInput(ctx, i))
+      unsignedInputs.insert(ctx.input(i));
   SmallVector<bool> isUnsigned;
   for (Value input : inputs) {
     maps.push_back(broadcastMap(cast<RankedTensorType>(input.getType()), type));
-    bool flag = false;
-    for (unsigned i = 0, e = ctx.node.getInputs().size(); i < e; ++i)
-      if (ctx.node.hasInput(i) && ctx.input(i) == input)
-        flag = isUnsignedInput(ctx, i);
-    isUnsigned.push_back(flag);
+    isUnsigned.push_back(unsignedInputs.contains(input));
   }
   maps.push_back(
       AffineMap::getMultiDimIdentityMap(type.getRank(), type.getContext()));

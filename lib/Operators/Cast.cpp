@@ -1,7 +1,7 @@
 //===- Cast.cpp - conversions between element types -----------------------===//
 //
-// To an integer, towards zero. Saturation, which ONNX defines for the 8-bit
-// floats alone, is what the conversion to them does anyway here.
+// To an integer, towards zero. Floats of 8 bits are not supported, and so
+// attribute `saturate`, which ONNX defines for them alone, means nothing here.
 //
 //===----------------------------------------------------------------------===//
 
@@ -42,14 +42,6 @@ Type ssmc::elementTypeFromOnnx(MLIRContext *context, int64_t dataType) {
     return b.getIntegerType(64, /*isSigned=*/false);
   case 16:
     return b.getBF16Type();
-  case 17:
-    return Float8E4M3FNType::get(context);
-  case 18:
-    return Float8E4M3FNUZType::get(context);
-  case 19:
-    return Float8E5M2Type::get(context);
-  case 20:
-    return Float8E5M2FNUZType::get(context);
   }
   return {};
 }

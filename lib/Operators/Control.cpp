@@ -6,6 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "dialects/onnx/OnnxShape.h"
 #include "lib/Eval/Evaluator.h"
 #include "lib/Operators/Extents.h"
 #include "lib/Operators/IndexLowering.h"
@@ -175,10 +176,14 @@ static LogicalResult inferLoop(InferContext &ctx) {
       return ctx.error("leaves out input " + Twine(i + 2));
     arguments.push_back(ctx.input(i + 2));
   }
-  // Extents that the body changes become symbols, until none does.
-  SmallVector<SmallVector<bool>> varies(carried);
+  // Extents that the body changes become symbols, until none does. Those that
+  // it has changed at an earlier visit are symbols from the start.
+  llvm::DenseSet<int64_t> &varying = ctx.notes();
+  auto place = [](int64_t i, size_t d) { return i * onnx::kMaxRank + int64_t(d); };
   for (int64_t i = 0; i < carried; ++i)
-    varies[i].assign(arguments[i + 2].dims.size(), false);
+    for (size_t d = 0; d < arguments[i + 2].dims.size(); ++d)
+      if (varying.contains(place(i, d)))
+        arguments[i + 2].dims[d] = ctx.freshSymbol("loop");
   FailureOr<SmallVector<ValueShape>> yielded = failure();
   for (bool changed = true; changed;) {
     changed = false;
@@ -193,10 +198,11 @@ static LogicalResult inferLoop(InferContext &ctx) {
         return ctx.error("has a body that changes the rank or type of value " +
                          Twine(i));
       for (size_t d = 0; d < before.dims.size(); ++d) {
-        if (before.dims[d] == after.dims[d] || varies[i][d])
+        if (before.dims[d] == after.dims[d] ||
+            !varying.insert(place(i, d)).second)
           continue;
         before.dims[d] = ctx.freshSymbol("loop");
-        varies[i][d] = changed = true;
+        changed = true;
       }
     }
   }
@@ -211,7 +217,7 @@ static LogicalResult inferLoop(InferContext &ctx) {
   for (int64_t i = 0; i < carried; ++i) {
     ValueShape shape = arguments[i + 2];
     for (size_t d = 0; d < shape.dims.size(); ++d)
-      if (varies[i][d])
+      if (varying.contains(place(i, d)))
         shape.dims[d] = ctx.freshSymbol("loop_result");
     ctx.setResult(i, shape.elementType, shape.dims);
   }

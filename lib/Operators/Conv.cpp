@@ -77,6 +77,12 @@ static std::pair<int64_t, int64_t> samePadding(const Geometry &geometry,
                             : std::make_pair(less, more);
 }
 
+// Whether there are `groups` times `perGroup` channels.
+static bool haveChannels(int64_t channels, int64_t perGroup, int64_t groups) {
+  int64_t product;
+  return !llvm::MulOverflow(perGroup, groups, product) && product == channels;
+}
+
 static LogicalResult inferConv(InferContext &ctx) {
   const ValueShape &x = ctx.input(0), &w = ctx.input(1);
   size_t rank = x.dims.size();
@@ -100,10 +106,10 @@ static LogicalResult inferConv(InferContext &ctx) {
        outputs = asConstant(w.dims[0]);
   if (!perGroup || !outputs || *outputs % geometry.groups != 0)
     return ctx.error("the weight's first extent must be a multiple of group");
-  if (channels && *channels != *perGroup * geometry.groups)
+  if (channels && !haveChannels(*channels, *perGroup, geometry.groups))
     return ctx.error("the input has " + Twine(*channels) +
-                     " channels, the weight is for " +
-                     Twine(*perGroup * geometry.groups));
+                     " channels, the weight is for " + Twine(geometry.groups) +
+                     " groups of " + Twine(*perGroup));
   if (ctx.node.hasInput(2)) {
     const ValueShape &bias = ctx.input(2);
     auto size = bias.dims.size() == 1 ? asConstant(bias.dims[0]) : std::nullopt;
@@ -223,7 +229,7 @@ static LogicalResult evaluateConv(EvalContext &ctx) {
   std::optional<Tensor> bias;
   if (ctx.has(2))
     bias = ctx.inputs[2];
-  if (xs[1] != ws[1] * geometry.groups || ws[0] % geometry.groups != 0 ||
+  if (!haveChannels(xs[1], ws[1], geometry.groups) || ws[0] % geometry.groups != 0 ||
       (bias && (bias->getShape() != ws.take_front(1) || !bias->isFloat())))
     return ctx.error("operands that do not fit");
   SmallVector<int64_t> sizes{xs[0], ws[0]};

@@ -7,8 +7,8 @@
 namespace ssmc {
 
 /// The type that the enumeration TensorProto.DataType numbers `dataType`; null
-/// where it is none that the compiler knows (strings, complex numbers, types
-/// of less than a byte).
+/// where it is none that the compiler knows (strings, complex numbers, floats
+/// of 8 bits, types of less than a byte).
 mlir::Type elementTypeFromOnnx(mlir::MLIRContext *context, int64_t dataType);
 
 } // namespace ssmc

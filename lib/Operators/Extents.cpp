@@ -25,9 +25,12 @@ AffineExpr ModuleSymbols::get(StringRef name) {
 }
 
 AffineExpr ModuleSymbols::fresh(StringRef hint) {
-  std::string name = hint.empty() ? "dim" : hint.str();
-  for (unsigned i = 0; positions.count(name); ++i)
-    name = (hint + "_" + Twine(i)).str();
+  if (hint.empty())
+    hint = "dim";
+  std::string name = hint.str();
+  // Numbers go on where they ended: a scan from 0 is quadratic.
+  for (unsigned &next = numbers[hint]; positions.count(name); ++next)
+    name = (hint + "_" + Twine(next)).str();
   return get(name);
 }
 
@@ -212,7 +215,7 @@ void LinearForm::add(AffineExpr expr, int64_t factor) {
     if (modulo && inner && lhs.terms[0].second == -1 && lhs.constant % c == 0 &&
         inner.getKind() == AffineExprKind::Mod && constantExtent(inner.getRHS()) == c) {
       add(inner.getLHS().ceilDiv(c), addProduct(0, factor, c));
-      add(inner.getLHS(), -factor);
+      add(inner.getLHS(), addProduct(0, factor, -1));
       return;
     }
   }

@@ -40,6 +40,7 @@ private:
   mlir::MLIRContext *context;
   llvm::SmallVector<std::string> names;
   llvm::StringMap<unsigned> positions;
+  llvm::StringMap<unsigned> numbers; // by hint: the next that may be free
 };
 
 /// The expressions of the extents of a ranked tensor type, by its encoding.

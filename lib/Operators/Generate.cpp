@@ -121,10 +121,27 @@ static LogicalResult lowerConstantOfShape(LowerContext &ctx) {
 // Range
 //===----------------------------------------------------------------------===//
 
+// How many of from, from + step, ... lie before `to`; of more than there can be
+// elements, about how many.
+static int64_t countSteps(int64_t from, int64_t to, int64_t step) {
+  if (step > 0 ? to <= from : to >= from)
+    return 0;
+  // Distances fit unsigned numbers, whatever the signs are.
+  uint64_t span = step > 0 ? uint64_t(to) - uint64_t(from)
+                           : uint64_t(from) - uint64_t(to);
+  uint64_t stride = step > 0 ? uint64_t(step) : -uint64_t(step);
+  uint64_t count = span / stride + (span % stride != 0);
+  return std::min<uint64_t>(count, std::numeric_limits<int64_t>::max());
+}
+
 static LogicalResult inferRange(InferContext &ctx) {
   auto start = ctx.knownElements(0), limit = ctx.knownElements(1),
        delta = ctx.knownElements(2);
   Type element = ctx.input(0).elementType;
+  for (unsigned i : {0, 1, 2})
+    if (ctx.input(i).elementType != element || !element.isIntOrFloat() ||
+        element.isInteger(1))
+      return ctx.error("start, limit and delta must be of one type of numbers");
   AffineExpr count;
   bool known = start && limit && delta && start->size() == 1 &&
                limit->size() == 1 && delta->size() == 1;
@@ -133,19 +150,18 @@ static LogicalResult inferRange(InferContext &ctx) {
     return ctx.error("has a step of zero");
   if (known && step) {
     AffineExpr span = simplifyExtent((*limit)[0] - (*start)[0]);
-    if (auto width = constantExtent(span)) {
-      int64_t steps = *step > 0 ? llvm::divideCeil(std::max<int64_t>(*width, 0), *step)
-                                : llvm::divideCeil(std::max<int64_t>(-*width, 0), -*step);
-      count = ctx.constantDim(steps);
-    } else if (*step > 0 && provablyAtLeast(span, ctx.constantDim(0))) {
+    auto from = constantExtent((*start)[0]), to = constantExtent((*limit)[0]);
+    if (from && to)
+      count = ctx.constantDim(countSteps(*from, *to, *step));
+    else if (*step > 0 && provablyAtLeast(span, ctx.constantDim(0)))
       count = simplifyExtent(span.ceilDiv(*step));
-    }
   }
   ctx.setResult(0, element, {count ? count : ctx.freshSymbol("range")});
   if (count && constantExtent(count) && *constantExtent(count) <= 64) {
     SmallVector<AffineExpr> elements;
     for (int64_t i = 0; i < *constantExtent(count); ++i)
-      elements.push_back(simplifyExtent((*start)[0] + i * *step));
+      elements.push_back(simplifyExtent(
+          (*start)[0] + ctx.constantDim(*step) * ctx.constantDim(i)));
     ctx.setElements(0, elements);
   }
   return success();
@@ -156,6 +172,9 @@ static LogicalResult evaluateRange(EvalContext &ctx) {
     if (ctx.inputs[i].getNumElements() != 1)
       return ctx.error("needs scalars");
   const Tensor &start = ctx.inputs[0];
+  for (const Tensor &input : ctx.inputs)
+    if (input.isFloat() != start.isFloat())
+      return ctx.error("needs scalars of one type");
   double from = start.at(0), step = ctx.inputs[2].at(0);
   double steps = std::ceil((ctx.inputs[1].at(0) - from) / step);
   if (step == 0 || !(steps < static_cast<double>(Tensor::kMaxElements)))
@@ -171,7 +190,9 @@ static LogicalResult evaluateRange(EvalContext &ctx) {
   }
   int64_t first = start.ints()[0], delta = ctx.inputs[2].ints()[0];
   for (auto [i, value] : llvm::enumerate(result->mutableInts()))
-    value = first + delta * static_cast<int64_t>(i);
+    value = wrapInteger(
+        static_cast<int64_t>(uint64_t(first) + uint64_t(delta) * i),
+        start.getElementType());
   return success();
 }
 
@@ -254,7 +275,10 @@ static LogicalResult evaluateOneHot(EvalContext &ctx) {
   if (!axis || ctx.inputs[1].getNumElements() != 1 ||
       values.getNumElements() != 2)
     return ctx.error("needs an axis of its result, one depth and two values");
-  int64_t depth = static_cast<int64_t>(ctx.inputs[1].at(0));
+  double given = ctx.inputs[1].at(0);
+  if (!(given >= 0 && given < static_cast<double>(Tensor::kMaxElements)))
+    return ctx.error("has a depth out of range");
+  int64_t depth = static_cast<int64_t>(given);
   SmallVector<int64_t> shape(indices.getShape());
   shape.insert(shape.begin() + *axis, depth);
   SmallVector<int64_t> strides = rowMajorStrides(indices.getShape());
@@ -328,8 +352,8 @@ static LogicalResult evaluateEyeLike(EvalContext &ctx) {
     return failure();
   int64_t k = ctx.node.getInt("k", 0), columns = in.getShape()[1];
   for (int64_t row = 0; row < in.getShape()[0]; ++row) {
-    int64_t column = row + k;
-    if (column < 0 || column >= columns)
+    int64_t column;
+    if (llvm::AddOverflow(row, k, column) || column < 0 || column >= columns)
       continue;
     if (result->isFloat())
       result->mutableFloats()[row * columns + column] = 1;

@@ -13,6 +13,7 @@
 #include "lib/Eval/Tensor.h"
 #include "mlir/IR/AffineExpr.h"
 #include "mlir/IR/Builders.h"
+#include "llvm/ADT/DenseSet.h"
 #include "llvm/ADT/StringMap.h"
 
 namespace ssmc {
@@ -55,6 +56,10 @@ public:
   /// returns the shapes of what it yields.
   virtual mlir::FailureOr<llvm::SmallVector<ValueShape>>
   inferRegion(unsigned region, llvm::ArrayRef<ValueShape> arguments) = 0;
+  /// What the rule of this node found out when it visited the node before. A
+  /// node in the body of a loop is visited again and again: a rule that starts
+  /// from scratch each time takes time exponential in the depth of loops.
+  virtual llvm::DenseSet<int64_t> &notes() = 0;
 
   mlir::AffineExpr constantDim(int64_t value) const;
   /// Emits "<op>: message" at the node, and fails.

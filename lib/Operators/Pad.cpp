@@ -5,6 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "dialects/onnx/OnnxShape.h"
 #include "lib/Operators/Extents.h"
 #include "lib/Operators/IndexLowering.h"
 #include "lib/Operators/Indexing.h"
@@ -29,9 +30,17 @@ spread(ArrayRef<T> pads, std::optional<SmallVector<int64_t>> axes, int64_t rank,
   return result;
 }
 
+// More than any tensor is long: sums with it are far from the end of 64 bits.
+static bool outOfRange(int64_t amount) {
+  constexpr int64_t most = onnx::kMaxTensorBytes;
+  return amount < -most || amount > most;
+}
+
 static LogicalResult inferPad(InferContext &ctx) {
   const ValueShape &in = ctx.input(0);
   int64_t rank = in.dims.size();
+  if (ctx.node.hasInput(2) && ctx.input(2).elementType != in.elementType)
+    return ctx.error("has a value of another type than its data");
   std::optional<SmallVector<AffineExpr>> pads;
   if (auto attr = ctx.node.getInts("pads"))
     pads = getAffineConstantExprs(*attr, ctx.getContext());
@@ -56,6 +65,10 @@ static LogicalResult inferPad(InferContext &ctx) {
   if (failed(amounts))
     return ctx.error("has pads or axes that do not fit its input of rank " +
                      Twine(rank));
+  for (AffineExpr amount : *pads)
+    if (auto constant = constantExtent(amount);
+        constant && outOfRange(*constant))
+      return ctx.error("has an amount out of range: " + Twine(*constant));
   for (auto [extent, amount] : llvm::zip(in.dims, *amounts)) {
     dims.push_back(simplifyExtent(extent + amount.first + amount.second));
     if (constantExtent(dims.back()) && *constantExtent(dims.back()) < 0)
@@ -97,20 +110,22 @@ static LogicalResult evaluatePad(EvalContext &ctx) {
   if (!*pads || !knownMode(mode))
     return ctx.error("needs pads and a known mode");
   auto amounts = spread<int64_t>(**pads, *axes, in.getRank(), 0);
-  if (failed(amounts))
+  if (failed(amounts) || llvm::any_of(**pads, outOfRange))
     return ctx.error("has pads or axes that do not fit its input");
   SmallVector<int64_t> shape;
   for (auto [extent, amount] : llvm::zip(in.getShape(), *amounts)) {
-    int64_t sum = extent;
-    if (llvm::AddOverflow(sum, amount.first, sum) ||
-        llvm::AddOverflow(sum, amount.second, sum) || sum < 0)
+    int64_t sum = extent + amount.first + amount.second;
+    if (sum < 0)
       return ctx.error("has a result of an impossible size");
     if (extent == 0 && sum > 0 && mode != "constant")
       return ctx.error("repeats an element of an empty input");
     shape.push_back(sum);
   }
   double fill = ctx.node.getFloat("value", 0);
-  if (ctx.has(2) && ctx.inputs[2].getNumElements() == 1)
+  bool given = ctx.has(2) && ctx.inputs[2].getNumElements() == 1;
+  if (given && ctx.inputs[2].isFloat() != in.isFloat())
+    return ctx.error("has a value of another type than its data");
+  if (given)
     fill = ctx.inputs[2].at(0);
   SmallVector<int64_t> strides = rowMajorStrides(in.getShape());
   SmallVector<int64_t> filled;
@@ -128,13 +143,13 @@ static LogicalResult evaluatePad(EvalContext &ctx) {
   });
   if (failed(result))
     return failure();
-  if (fill != 0)
-    for (int64_t at : filled) {
-      if (result->isFloat())
-        result->mutableFloats()[at] = fill;
-      else
-        result->mutableInts()[at] = toInteger(fill, result->getElementType());
-    }
+  if (result->isFloat())
+    for (int64_t at : filled)
+      result->mutableFloats()[at] = fill;
+  else if (int64_t exact = given ? ctx.inputs[2].ints()[0]
+                                 : toInteger(fill, result->getElementType()))
+    for (int64_t at : filled)
+      result->mutableInts()[at] = exact;
   ctx.results[0] = std::move(*result);
   return success();
 }

@@ -67,6 +67,24 @@ static LogicalResult inferRotary(InferContext &ctx) {
   if (ctx.node.hasInput(3) && (ctx.input(3).dims.size() != 2 ||
                                !isa<IntegerType>(ctx.input(3).elementType)))
     return ctx.error("position_ids must be a matrix of integers");
+  auto differ = [](AffineExpr a, AffineExpr b) {
+    auto x = asConstant(a), y = asConstant(b);
+    return x && y && *x != *y;
+  };
+  AffineExpr batch = x.dims[0], length = x.dims[rank == 4 ? 2 : 1];
+  for (unsigned i : {1, 2, 3}) {
+    if (!ctx.node.hasInput(i) || (i < 3 && cacheRank == 2))
+      continue;
+    // One row serves all.
+    const ValueShape &table = ctx.input(i);
+    bool one = i < 3;
+    if ((differ(table.dims[0], batch) && !(one && asConstant(table.dims[0]) == 1)) ||
+        (differ(table.dims[1], length) && !(one && asConstant(table.dims[1]) == 1)))
+      return ctx.error("input " + Twine(i) + " of shape " +
+                       describeDims(table.dims) +
+                       " does not fit the batch and length of " +
+                       describeDims(x.dims));
+  }
   ctx.setResult(0, x.elementType, x.dims);
   return success();
 }

@@ -30,10 +30,11 @@ static FailureOr<ScanSpec> scanSpec(onnx::NodeOp node) {
   ScanSpec spec;
   int64_t inputs = node.getInputs().size(), outputs = node->getNumResults();
   spec.reads = node.getInt("num_scan_inputs", 0);
+  if (spec.reads < 1 || spec.reads > inputs)
+    return failure();
   spec.states = inputs - spec.reads;
   spec.writes = outputs - spec.states;
-  if (spec.reads < 1 || spec.states < 0 || spec.writes < 0 ||
-      node->getNumRegions() != 1 || !node->getRegion(0).hasOneBlock())
+  if (spec.writes < 0 || node->getNumRegions() != 1 || !node->getRegion(0).hasOneBlock())
     return failure();
   Block &body = node->getRegion(0).front();
   if (static_cast<int64_t>(body.getNumArguments()) != inputs ||

@@ -176,6 +176,16 @@ static LogicalResult inferScatterElements(InferContext &ctx) {
   for (auto [a, b] : llvm::zip(indices.dims, updates.dims))
     if (constantExtent(a) && constantExtent(b) && a != b)
       return ctx.error("has indices and updates of different shapes");
+  int64_t axis = *normalizeAxis(ctx.node.getInt("axis", 0), data.dims.size());
+  for (size_t d = 0; d < data.dims.size(); ++d) {
+    auto own = constantExtent(data.dims[d]),
+         other = constantExtent(updates.dims[d]);
+    if (!other)
+      other = constantExtent(indices.dims[d]);
+    if (own && other && *other > *own && int64_t(d) != axis)
+      return ctx.error("has indices that are larger than its data in dimension " +
+                       Twine(d));
+  }
   if (!reductionOf(ctx.node))
     return ctx.error("has an unknown reduction");
   ctx.setResult(0, data.elementType, data.dims);

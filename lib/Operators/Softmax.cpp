@@ -136,7 +136,10 @@ static typename B::Value position(B &b, onnx::NodeOp node, typename B::Value x,
       [&](auto x, auto index) {
         auto here = toElement(x[2], index(axis));
         auto better = last ? max(x[2], here) : min(x[2], here);
-        return select(equal(x[0], x[1]), better, x[2]);
+        // What is not a number wins, and is not equal to itself.
+        auto wins = select(equal(x[0], x[0]), equal(x[0], x[1]),
+                           notEqual(x[0], x[0]));
+        return select(wins, better, x[2]);
       });
 }
 

@@ -176,6 +176,11 @@ static LogicalResult inferUnary(InferContext &ctx) {
   return success();
 }
 
+// The functions of integers, where none is negative: the sign bit is a digit.
+static int64_t applyUnsigned(StringRef name, int64_t x) {
+  return name == "Neg" ? scalar::negative(x) : name == "Sign" ? x != 0 : x;
+}
+
 static LogicalResult evaluateUnary(EvalContext &ctx) {
   const UnaryFunction *function = findFunction(ctx.node);
   const Tensor &x = ctx.inputs[0];
@@ -191,8 +196,11 @@ static LogicalResult evaluateUnary(EvalContext &ctx) {
   }
   if (!function->integer)
     return ctx.error("no such function of integers");
+  bool isUnsigned = x.getElementType().isUnsignedInteger();
   for (auto [to, from] : llvm::zip(y->mutableInts(), x.ints()))
-    to = wrapInteger(function->integer(from, a, b), x.getElementType());
+    to = wrapInteger(isUnsigned ? applyUnsigned(function->name, from)
+                                : function->integer(from, a, b),
+                     x.getElementType());
   return success();
 }
 

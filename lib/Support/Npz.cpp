@@ -182,6 +182,9 @@ static const DtypeRow *findDescr(StringRef descr) {
 /// Copies column-major `source` to row-major `target`.
 static void reorderFortran(StringRef source, ArrayRef<int64_t> shape,
                            int64_t elementBytes, char *target) {
+  // Of nothing, the strides may be more than 64 bits hold.
+  if (source.empty())
+    return;
   SmallVector<int64_t> index(shape.size()), strides(shape.size());
   int64_t stride = elementBytes;
   for (auto [extent, result] : zip(shape, strides)) {

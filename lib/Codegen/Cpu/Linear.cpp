@@ -54,7 +54,7 @@ public:
     // Beside the accumulators: one panel row and one broadcast.
     int64_t fit = (b.target.registers - vectors - 1) / vectors;
     maxRows = std::clamp<int64_t>(fit, 1, 12);
-    tilesPerTask = std::max<int64_t>(1, taskBytes / (4 * depth) / maxRows);
+    tilesPerTask = std::max<int64_t>(1, taskBytes / (4 * std::max<int64_t>(1, depth)) / maxRows);
     columns = cast<MemRefType>(op.getOut().getType()).getDimSize(1);
   }
 

@@ -33,13 +33,8 @@ RankedTensorType ssmc::importValueType(ImportState &state, const Twine &what,
                           << "the number of its dimensions";
     return {};
   }
-  if (tensor.shape().dim_size() > limits::kRank) {
-    emitError(state.file) << name << " has " << tensor.shape().dim_size()
-                          << " dimensions; at most " << limits::kRank
-                          << " are supported";
-    return {};
-  }
   SmallVector<AffineExpr> dims;
+  SmallVector<int64_t> extents;
   for (auto [i, dim] : llvm::enumerate(tensor.shape().dim())) {
     AffineExpr extent;
     if (dim.has_dim_value())
@@ -56,16 +51,13 @@ RankedTensorType ssmc::importValueType(ImportState &state, const Twine &what,
       return {};
     }
     dims.push_back(extent);
+    auto constant = dyn_cast<AffineConstantExpr>(extent);
+    extents.push_back(constant ? constant.getValue() : ShapedType::kDynamic);
   }
-  int64_t elements = 1;
-  for (AffineExpr dim : dims)
-    if (auto constant = dyn_cast<AffineConstantExpr>(dim))
-      if (llvm::MulOverflow(elements, std::max<int64_t>(1, constant.getValue()),
-                            elements)) {
-        emitError(state.file) << name
-                              << " has more elements than fit into 64 bits";
-        return {};
-      }
+  if (auto message = mlir::onnx::checkLimits(element, extents)) {
+    emitError(state.file) << name << " " << *message;
+    return {};
+  }
   return mlir::onnx::getTensorType(element, dims, state.symbols.getNames());
 }
 
@@ -286,6 +278,13 @@ LogicalResult BodyImporter::importSubgraph(const proto::GraphProto &graph,
 }
 
 LogicalResult BodyImporter::importNodes(const Nodes &nodes, Scope &scope) {
+  // What is defined already no node may define: sorting would take its users
+  // for those of the node.
+  for (auto [i, node] : llvm::enumerate(nodes))
+    for (const std::string &output : node.output())
+      if (scope.values.contains(output))
+        return define(getLocation(state, opsets, node, i), output, "output",
+                      Value(), scope);
   FailureOr<std::vector<unsigned>> order = sortNodes(state, opsets, nodes);
   if (failed(order))
     return failure();
@@ -304,7 +303,7 @@ static TypeAttr getDeclaredType(ImportState &state,
   if (!info.type().has_tensor_type())
     return {};
   const auto &tensor = info.type().tensor_type();
-  if (!tensor.has_shape() || tensor.shape().dim_size() > limits::kRank)
+  if (!tensor.has_shape())
     return {};
   Type element = importElementType(
       state, state.file, "output '" + info.name() + "'", tensor.elem_type());
@@ -315,6 +314,8 @@ static TypeAttr getDeclaredType(ImportState &state,
     shape.push_back(dim.has_dim_value() && dim.dim_value() >= 0
                         ? dim.dim_value()
                         : ShapedType::kDynamic);
+  if (mlir::onnx::checkLimits(element, shape))
+    return {};
   return TypeAttr::get(RankedTensorType::get(shape, element));
 }
 

@@ -39,6 +39,7 @@ private:
   /// Size of a function and of all that it calls, and how deep calls nest.
   struct Extent {
     uint64_t nodes = 0;
+    uint64_t nameBytes = 0;
     unsigned depth = 0;
     bool open = true; // its measurement is not finished
   };
@@ -71,7 +72,9 @@ OnnxInlineFunctions::measure(func::FuncOp function, unsigned depth) {
   }
   Extent extent;
   WalkResult result = function.walk([&](NodeOp node) {
+    uint64_t name = mlir::onnx::describeLocation(node.getLoc()).node.size();
     ++extent.nodes;
+    extent.nameBytes += name;
     if (!getCallee(node))
       return WalkResult::advance();
     func::FuncOp callee = lookup(node);
@@ -90,11 +93,15 @@ OnnxInlineFunctions::measure(func::FuncOp function, unsigned depth) {
     if (failed(inner))
       return WalkResult::interrupt();
     extent.nodes += inner->nodes;
+    extent.nameBytes += inner->nameBytes + (name + 1) * inner->nodes;
     extent.depth = std::max(extent.depth, inner->depth + 1);
-    if (extent.nodes > limits::kInlinedNodes || extent.depth > limits::kCallDepth) {
+    if (extent.nodes > limits::kInlinedNodes ||
+        extent.nameBytes > limits::kInlinedNames ||
+        extent.depth > limits::kCallDepth) {
       emitError(node.getLoc())
           << "with all model-local functions inlined the model has more than "
-          << limits::kInlinedNodes << " nodes, or calls nested deeper than "
+          << limits::kInlinedNodes << " nodes, names of more than "
+          << limits::kInlinedNames << " bytes, or calls nested deeper than "
           << limits::kCallDepth << " levels";
       return WalkResult::interrupt();
     }

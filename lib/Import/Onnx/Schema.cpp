@@ -2,6 +2,7 @@
 
 #include "lib/Import/Onnx/Schema.h"
 
+#include "llvm/ADT/DenseSet.h"
 #include "llvm/ADT/STLExtras.h"
 
 using namespace mlir;
@@ -34,7 +35,7 @@ struct AttributeRow {
 };
 
 struct Signature {
-  llvm::StringLiteral name;
+  llvm::StringLiteral domain, name;
   int64_t since;
   bool deprecated;
   unsigned minInputs, maxInputs, minOutputs, maxOutputs;
@@ -49,7 +50,7 @@ const AttributeRow attributeRows[] = {
 #undef ATTRIBUTES
 };
 
-/// Sorted by name, then version.
+/// Sorted by domain, name, version.
 const Signature signatures[] = {
 #define SIGNATURES
 #include "lib/Import/Onnx/Schemas.inc"
@@ -63,14 +64,14 @@ ArrayRef<AttributeRow> Signature::attributes() const {
 /// The newest row of the operator that is not newer than `version`, or null.
 const Signature *findSignature(StringRef domain, StringRef name,
                                int64_t version) {
-  if (!domain.empty())
-    return nullptr;
+  using Key = std::tuple<StringRef, StringRef, int64_t>;
   const Signature *after = llvm::upper_bound(
-      signatures, std::pair(name, version),
-      [](std::pair<StringRef, int64_t> key, const Signature &row) {
-        return key < std::pair<StringRef, int64_t>(row.name, row.since);
+      signatures, Key(domain, name, version),
+      [](const Key &key, const Signature &row) {
+        return key < Key(row.domain, row.name, row.since);
       });
-  if (after == std::begin(signatures) || std::prev(after)->name != name)
+  if (after == std::begin(signatures) || std::prev(after)->name != name ||
+      std::prev(after)->domain != domain)
     return nullptr;
   return std::prev(after);
 }
@@ -161,7 +162,7 @@ LogicalResult ssmc::checkNode(NodeOp node) {
       failed(checkCount("outputs", node.getOutputs().size(),
                         signature->minOutputs, signature->maxOutputs)))
     return failure();
-  unsigned graphs = 0;
+  llvm::SmallDenseSet<uint64_t> graphs;
   for (NamedAttribute attr : node.getAttrs()) {
     const AttributeRow *row = llvm::find_if(
         signature->attributes(),
@@ -176,13 +177,15 @@ LogicalResult ssmc::checkNode(NodeOp node) {
     }
     bool isGraph =
         row->kind == Kind::GRAPH && isRegionNumber(node, attr.getValue());
-    graphs += isGraph;
+    // Two attributes never share a graph: a file that says so gives a number.
+    if (isGraph)
+      isGraph = graphs.insert(cast<IntegerAttr>(attr.getValue()).getInt()).second;
     if (!hasKind(node, attr.getValue(), isGraph, row->kind))
       return emitError(node.getLoc())
              << "attribute '" << attr.getName().getValue() << "' must be "
              << getKindName(row->kind);
   }
-  if (graphs != node.getSubgraphs().size())
+  if (graphs.size() != node.getSubgraphs().size())
     return emitError(node.getLoc())
            << "a subgraph is given for an attribute that is not a graph";
   for (const AttributeRow &row : signature->attributes())

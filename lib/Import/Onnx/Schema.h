@@ -2,7 +2,8 @@
 //
 // The signature of every operator of ai.onnx in every version: numbers of
 // inputs and outputs, names and types of attributes. The table is generated at
-// build time from the `onnx` package (schemas.py). Shape rules, evaluation and
+// build time from the `onnx` package (schemas.py), which also has what is
+// supported of com.microsoft. Shape rules, evaluation and
 // lowering rely on what is checked here.
 //
 //===----------------------------------------------------------------------===//

@@ -8,7 +8,8 @@
 //===----------------------------------------------------------------------===//
 
 #include "lib/Import/Onnx/Importer.h"
-#include "lib/Import/Onnx/Limits.h"
+
+#include "dialects/onnx/OnnxShape.h"
 
 #include "mlir/IR/DialectResourceBlobManager.h"
 #include "llvm/Support/Endian.h"
@@ -211,37 +212,36 @@ static ElementsAttr getDense(RankedTensorType type, ArrayRef<char> bytes) {
   return DenseElementsAttr::getFromRawBuffer(type, aligned);
 }
 
+/// Every byte but 0 is true; code reads the lowest bit.
+static TensorBytes normalizeBools(const TensorBytes &data) {
+  if (llvm::all_of(data.bytes, [](char c) { return c == 0 || c == 1; }))
+    return data;
+  auto bools = std::make_shared<std::vector<char>>();
+  for (char c : data.bytes)
+    bools->push_back(c != 0);
+  return TensorBytes{*bools, bools};
+}
+
 ElementsAttr ssmc::importTensor(ImportState &state, Location loc,
                                 const Twine &what, StringRef key,
                                 const proto::TensorProto &tensor) {
   Type element = importElementType(state, loc, what, tensor.data_type());
   if (!element)
     return {};
-  if (tensor.dims_size() > limits::kRank) {
-    emitError(loc) << what << " has " << tensor.dims_size()
-                   << " dimensions; at most " << limits::kRank
-                   << " are supported";
+  SmallVector<int64_t> shape(tensor.dims().begin(), tensor.dims().end());
+  // A file's extents are numbers: the one that stands for dynamic is negative.
+  llvm::replace(shape, ShapedType::kDynamic, int64_t(-1));
+  if (auto message = mlir::onnx::checkLimits(element, shape)) {
+    emitError(loc) << what << " " << *message;
     return {};
   }
-  int64_t size = getElementBytes(element);
-  bool empty = llvm::is_contained(tensor.dims(), 0);
-  for (int64_t dim : tensor.dims()) {
-    if (dim < 0) {
-      emitError(loc) << what << " has the negative extent " << dim;
-      return {};
-    }
-    if (!empty && llvm::MulOverflow(size, dim, size)) {
-      emitError(loc) << what << " claims more bytes than fit into 64 bits";
-      return {};
-    }
-  }
-  if (empty)
-    size = 0;
-  SmallVector<int64_t> shape(tensor.dims().begin(), tensor.dims().end());
+  int64_t size = getElementBytes(element) * ShapedType::getNumElements(shape);
   auto type = RankedTensorType::get(shape, element);
   FailureOr<TensorBytes> data = readBytes(state, loc, what, type, size, tensor);
   if (failed(data))
     return {};
+  if (element.isInteger(1))
+    data = normalizeBools(*data);
   if (size <= mlir::onnx::kInlineBytes)
     return getDense(type, data->bytes);
   unsigned &uses = state.resourceKeys[key];

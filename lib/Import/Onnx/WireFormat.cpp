@@ -99,6 +99,10 @@ private:
   void writeVarint(uint64_t value);
   Error writeMessage(Rule rule, uint64_t tag, size_t begin, size_t end,
                      unsigned depth);
+  Error tooLarge() {
+    return createStringError("the model without its weights is larger than " +
+                             Twine(ssmc::limits::kGraphBytes) + " bytes");
+  }
   Error broken(size_t at, const Twine &what) {
     return createStringError("not an ONNX model, or damaged: at byte " +
                              Twine(at) + " " + what);
@@ -143,10 +147,9 @@ Error SkeletonWriter::writeMessage(Rule rule, uint64_t tag, size_t begin,
   for (unsigned i = 0; i < kLengthBytes; ++i, length >>= 7)
     skeleton.bytes[lengthAt + i] =
         char((length & 0x7f) | (i + 1 < kLengthBytes ? 0x80 : 0));
-  // Five bytes hold 35 bits; protobuf reads messages of up to 2 GB only.
-  if (skeleton.bytes.size() > size_t(INT32_MAX))
-    return createStringError(
-        "the graph without its weights is larger than 2 GB");
+  // Five bytes hold 35 bits.
+  if (skeleton.bytes.size() > ssmc::limits::kGraphBytes)
+    return tooLarge();
   return Error::success();
 }
 
@@ -192,6 +195,10 @@ Error SkeletonWriter::write(Message kind, size_t begin, size_t end,
     Rule rule = (tag & 7) == 2 ? getRule(kind, tag >> 3) : copyField;
     switch (rule.action) {
     case Rule::Copy:
+      // Asked before the copy: a hole in a file may be larger than memory.
+      if (skeleton.bytes.size() + (at - fieldBegin) >
+          ssmc::limits::kGraphBytes)
+        return tooLarge();
       skeleton.bytes.append(file.data() + fieldBegin, at - fieldBegin);
       break;
     case Rule::Drop:
@@ -220,8 +227,5 @@ Expected<ssmc::Skeleton> ssmc::readSkeleton(ArrayRef<char> file) {
   SkeletonWriter writer(file);
   if (Error error = writer.write(Message::Model, 0, file.size(), 0))
     return std::move(error);
-  if (writer.skeleton.bytes.size() > ssmc::limits::kGraphBytes)
-    return createStringError("the model without its weights is larger than " +
-                             Twine(ssmc::limits::kGraphBytes) + " bytes");
   return std::move(writer.skeleton);
 }

@@ -8,25 +8,36 @@ import onnx.defs
 
 UNBOUNDED = 0x7FFFFFFF
 
+# Operators of com.microsoft, whose definitions are not in a package that builds
+# need: name, least and most inputs and outputs, attributes.
+MICROSOFT = [
+    ("SkipLayerNormalization", (3, 5), (1, 4), {"epsilon": "FLOAT"}),
+    ("SkipSimplifiedLayerNormalization", (3, 4), (1, 4), {"epsilon": "FLOAT"}),
+]
+
 
 def main(output):
     attributes, rows = [], []
+
+    def add(domain, name, since, deprecated, limits, kinds):
+        begin = len(attributes)
+        for attribute, (kind, required) in sorted(kinds.items()):
+            attributes.append(
+                f'{{"{attribute}", Kind::{kind}, {int(required)}}},')
+        limits = ", ".join(str(min(n, UNBOUNDED)) for n in limits)
+        rows.append(f'{{"{domain}", "{name}", {since}, {int(deprecated)}, '
+                    f'{limits}, {begin}, {len(attributes) - begin}}},')
+
     schemas = [s for s in onnx.defs.get_all_schemas_with_history()
                if s.domain in ("", "ai.onnx")]
-    for schema in sorted(schemas, key=lambda s: (s.name, s.since_version)):
-        begin = len(attributes)
-        for name in sorted(schema.attributes):
-            attribute = schema.attributes[name]
-            kind = str(attribute.type).split(".")[-1]
-            attributes.append(f'{{"{name}", Kind::{kind}, '
-                              f'{int(attribute.required)}}},')
-        limits = [min(n, UNBOUNDED) for n in
-                  (schema.min_input, schema.max_input,
-                   schema.min_output, schema.max_output)]
-        rows.append(f'{{"{schema.name}", {schema.since_version}, '
-                    f'{int(schema.deprecated)}, '
-                    + ", ".join(map(str, limits))
-                    + f", {begin}, {len(attributes) - begin}}},")
+    for s in sorted(schemas, key=lambda s: (s.name, s.since_version)):
+        add("", s.name, s.since_version, s.deprecated,
+            (s.min_input, s.max_input, s.min_output, s.max_output),
+            {name: (str(a.type).split(".")[-1], a.required)
+             for name, a in s.attributes.items()})
+    for name, inputs, outputs, kinds in sorted(MICROSOFT):
+        add("com.microsoft", name, 1, False, inputs + outputs,
+            {name: (kind, False) for name, kind in kinds.items()})
     with open(output, "w") as file:
         file.write("#ifdef ATTRIBUTES\n" + "\n".join(attributes) + "\n#endif\n")
         file.write("#ifdef SIGNATURES\n" + "\n".join(rows) + "\n#endif\n")

@@ -59,6 +59,24 @@ CASES = [
         <int64[2, 1] i = {0, 1}, bool[2] u = {1, 0}> {
         y = ScatterND <reduction = "min"> (x, i, u) }""",
      {"x": np.array([True, True])}, [True, False]),
+    # Unsigned numbers beyond the signed ones.
+    ("large unsigned numbers", """() => (uint64[3] y) <uint64[1] x = {9223372036854775811}> {
+        a = Abs (x) s = Sign (x) r = Relu (x) y = Concat <axis = 0> (a, s, r) }""",
+     {}, np.array([2 ** 63 + 3, 1, 2 ** 63 + 3], np.uint64)),
+    ("a large filling", """() => (int64[3] y) <int64[1] x = {1}, int64[2] pads = {1, 1},
+        int64 v = {9007199254740993}> { y = Pad (x, pads, v) }""",
+     {}, [9007199254740993, 1, 9007199254740993]),
+    # What is not a number, and what is infinite.
+    ("the greatest of what is no number", """(float[2, 3] x) => (int64[2] y) {
+        y = ArgMax <axis = 1, keepdims = 0> (x) }""",
+     {"x": np.array([[np.nan] * 3, [1, np.nan, 3]], np.float32)}, [0, 1]),
+    ("roots by powers", """(float[3] x) => (float[3] y) <float e = {0.5}> {
+        y = Pow (x, e) }""",
+     {"x": np.array([-np.inf, 4, 9], np.float32)}, [np.inf, 2, 3]),
+    ("a product of nothing", """(float[2, 0] x) => (float[2, 4] y)
+        <float[1] zero = {0}, int64[2] shape = {0, 4}> {
+        w = ConstantOfShape (shape) y = MatMul (x, w) }""",
+     {"x": np.zeros((2, 0), np.float32)}, np.zeros((2, 4))),
 ]
 
 

@@ -90,6 +90,12 @@ def main(folder):
                 values = make_values(dtype, count, random)
                 tensors.append(store(name, values, way, data))
                 wanted[name] = (mlir_type, values)
+    # Whatever byte is not 0 is true.
+    for name, count in (("careless_small", 5), ("careless_large", 2000)):
+        careless = np.arange(count, dtype=np.uint8)
+        tensors.append(TensorProto(name=name, data_type=TensorProto.BOOL,
+                                   dims=[count], raw_data=careless.tobytes()))
+        wanted[name] = ("i1", careless != 0)
     with open(folder + "/elsewhere/sub/data.bin", "wb") as file:
         file.write(data)
     graph = helper.make_graph(
