@@ -168,9 +168,10 @@ LogicalResult LengthFreeing::resolve(ArrayRef<LengthRequest> requests) {
       return failure();
   for (BlockArgument argument : graph.getArguments())
     expect(analysis, argument);
-  for (Operation &op : graph.getBody().front())
-    for (Value result : op.getResults())
+  graph.walk([&](Operation *op) {
+    for (Value result : op->getResults())
       expect(analysis, result);
+  });
   // The types of the arguments as they are to be.
   for (BlockArgument argument : graph.getArguments()) {
     ValueShape shape = *before.shapeOf(argument);
@@ -233,7 +234,10 @@ LogicalResult LengthFreeing::run(ArrayRef<LengthRequest> requests,
   asked = text.str();
   if (failed(resolve(requests)))
     return failure();
-  SmallVector<onnx::NodeOp> nodes(graph.getBody().front().getOps<onnx::NodeOp>());
+  // Bodies of loops hold the traced size too.
+  SmallVector<onnx::NodeOp> nodes;
+  graph.walk<WalkOrder::PreOrder>(
+      [&](onnx::NodeOp node) { nodes.push_back(node); });
   for (onnx::NodeOp node : nodes)
     if (failed(rewrite(node)))
       return failure();

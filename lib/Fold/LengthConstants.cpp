@@ -96,9 +96,9 @@ Value LengthFreeing::continueTable(onnx::NodeOp at, const PositionTable &table,
 }
 
 LogicalResult LengthFreeing::adaptConstant(onnx::NodeOp node,
-                                           OpOperand &operand,
+                                           OpOperand &operand, Value like,
                                            bool broadcasts) {
-  const Expected *out = expected(node->getResult(0));
+  const Expected *out = expected(like);
   auto source = operand.get().getDefiningOp<onnx::ConstantOp>();
   auto type = dyn_cast<RankedTensorType>(operand.get().getType());
   if (!out || !source || !type ||
@@ -112,7 +112,7 @@ LogicalResult LengthFreeing::adaptConstant(onnx::NodeOp node,
   int64_t end = type.getRank() - (node.getOpType() == "MatMul" ? 2 : 0);
   SmallVector<int64_t> axes;
   for (int64_t d = 0; d < end; ++d)
-    if (type.getDimSize(d) > 1 && changes(node->getResult(0), lead + d) &&
+    if (type.getDimSize(d) > 1 && changes(like, lead + d) &&
         joined != d)
       axes.push_back(d);
   if (axes.empty())
@@ -176,11 +176,23 @@ LogicalResult LengthFreeing::adaptConstants(onnx::NodeOp node) {
   // What is scattered into has the extents of the result.
   bool scatters = type == "ScatterElements" || type == "ScatterND";
   bool broadcasts = broadcasting.contains(type);
+  if (type == "Scan") {
+    // A state keeps its extents.
+    int64_t reads = node.getInt("num_scan_inputs", 0);
+    for (OpOperand &operand : node->getOpOperands().drop_back(
+             std::min<int64_t>(reads, node->getNumOperands())))
+      if (operand.getOperandNumber() < node->getNumResults() &&
+          failed(adaptConstant(node, operand,
+                               node->getResult(operand.getOperandNumber()),
+                               /*broadcasts=*/false)))
+        return failure();
+    return success();
+  }
   if (!broadcasts && !scatters && type != "Concat")
     return success();
   for (OpOperand &operand : node->getOpOperands().take_front(
            scatters ? 1 : node->getNumOperands()))
-    if (failed(adaptConstant(node, operand, broadcasts)))
+    if (failed(adaptConstant(node, operand, node->getResult(0), broadcasts)))
       return failure();
   return success();
 }

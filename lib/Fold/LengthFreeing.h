@@ -56,8 +56,10 @@ private:
 
   // LengthConstants.cpp: constants of the traced size.
   mlir::LogicalResult adaptConstants(mlir::onnx::NodeOp node);
+  /// `like` is the result whose extents the operand has.
   mlir::LogicalResult adaptConstant(mlir::onnx::NodeOp node,
-                                    mlir::OpOperand &operand, bool broadcasts);
+                                    mlir::OpOperand &operand, mlir::Value like,
+                                    bool broadcasts);
   mlir::Value continueTable(mlir::onnx::NodeOp node, const PositionTable &table,
                             int64_t rank, int64_t axis);
   mlir::Value positions(mlir::onnx::NodeOp at);

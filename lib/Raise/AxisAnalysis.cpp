@@ -168,6 +168,9 @@ void AxisAnalysis::visit(Operation *op) {
         if (auto it = fillings.find(op->getOperand(0)); it != fillings.end())
           fillings[op->getResult(0)] = Filling(it->second);
     }
+  } else if (node && visitScan(node)) {
+    understood = true;
+    mixing.insert(op);
   } else if (!node) {
     understood = setMixerAxes(
         op, [&](Value v) { return getAxes(v); },

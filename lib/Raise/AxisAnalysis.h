@@ -69,6 +69,9 @@ private:
 
   void run();
   void visit(mlir::Operation *op);
+  /// Labels a loop's body and results; false where it is no loop over a
+  /// sequence.
+  bool visitScan(mlir::onnx::NodeOp node);
 
   const Graph &graph;
   llvm::SmallVector<AxisSeed> seeds;

@@ -56,6 +56,23 @@ Graph::Graph(func::FuncOp func, int64_t stretch) : func(func) {
           return dependent.contains(v);
         }))
       dependent.insert_range(op.getResults());
+    // What a body computes depends on how often it has run.
+    for (Region &region : op.getRegions())
+      region.walk<WalkOrder::PreOrder>([&](Block *block) {
+        for (BlockArgument argument : block->getArguments()) {
+          note(argument);
+          dependent.insert(argument);
+        }
+        for (Operation &inner : *block) {
+          for (Value result : inner.getResults())
+            note(result);
+          if (inner.getNumRegions() ||
+              llvm::any_of(inner.getOperands(), [&](Value v) {
+                return dependent.contains(v);
+              }))
+            dependent.insert_range(inner.getResults());
+        }
+      });
   }
 }
 

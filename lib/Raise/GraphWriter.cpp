@@ -152,17 +152,11 @@ FailureOr<Value> GraphWriter::reshape(Value value, ArrayRef<AffineExpr> from,
     return next == shorter.size();
   };
   SmallVector<int64_t> axes;
-  auto resize = [&](StringRef op) {
-    if (version >= 13)
-      return node(op, {value, ints(axes)}, result);
-    return node(op, value, result,
-                builder.getNamedAttr("axes", builder.getDenseI64ArrayAttr(axes)));
-  };
   if (axesBeyond(from, to, axes))
-    return resize("Squeeze");
+    return resize("Squeeze", value, axes, result);
   axes.clear();
   if (axesBeyond(to, from, axes))
-    return resize("Unsqueeze");
+    return resize("Unsqueeze", value, axes, result);
   SmallVector<int64_t> target;
   bool open = false;
   for (auto [i, extent] : llvm::enumerate(to)) {
@@ -178,6 +172,14 @@ FailureOr<Value> GraphWriter::reshape(Value value, ArrayRef<AffineExpr> from,
     }
   }
   return node("Reshape", {value, ints(target)}, result);
+}
+
+Value GraphWriter::resize(StringRef op, Value value, ArrayRef<int64_t> axes,
+                          Type type) {
+  if (version >= 13)
+    return node(op, {value, ints(axes)}, type);
+  return node(op, value, type,
+              builder.getNamedAttr("axes", builder.getDenseI64ArrayAttr(axes)));
 }
 
 SmallVector<AffineExpr> GraphWriter::extents(const View &view) const {

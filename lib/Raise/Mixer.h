@@ -51,6 +51,8 @@ using MixerList = llvm::SmallVector<std::unique_ptr<Mixer>>;
 void proposeScans(const Problem &problem, MixerList &mixers);
 void proposeReadoutScans(const Problem &problem, MixerList &mixers);
 void proposeShortConvs(const Problem &problem, MixerList &mixers);
+/// An unrolled loop as it stands: for what no entry of the catalogue matches.
+void proposeRecurrences(const Problem &problem, MixerList &mixers);
 /// Every entry of the catalogue, in the order in which they are tried.
 void proposeMixers(const Problem &problem, MixerList &mixers);
 

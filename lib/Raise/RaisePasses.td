@@ -23,7 +23,8 @@ def SsmRaise : Pass<"ssm-raise", "::mlir::ModuleOp"> {
     precision and on random inputs, with the entries of a catalogue: an
     elementwise scan, Mamba's selective scan, a short convolution. One that
     agrees is replaced by the op, with the discretisation, skip, gate, bias or
-    activation around it taken in. Every replacement is checked against the
+    activation around it taken in. Any other unrolled loop becomes a Scan, which
+    is lowered to a recurrence. Every replacement is checked against the
     nodes it replaces before it is kept; one that deviates is dropped with a
     warning that names the nodes.
 

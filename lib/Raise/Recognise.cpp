@@ -35,8 +35,9 @@ void Recogniser::run() {
 }
 
 /// Regions are what is left of a group when 0, 1, 2, ... of its first
-/// components are peeled off; the largest that matches wins. What was peeled
-/// off is solved next; if none matches, the last component is given up.
+/// components are peeled off; the largest that matches an entry of the catalogue
+/// wins. Where none does, the smallest that is an unrolled loop. What was peeled
+/// off is solved next; if there is none either, the last component is given up.
 void Recogniser::solve(ArrayRef<Component> group) {
   Leftover leftover;
   auto finish = [&] {
@@ -47,16 +48,19 @@ void Recogniser::solve(ArrayRef<Component> group) {
   };
   finish();
   while (!group.empty()) {
-    bool found = false;
-    for (unsigned peeled = 0; peeled < group.size() && peeled < kMostPeels;
-         ++peeled) {
+    unsigned tries = std::min<size_t>(group.size(), kMostPeels);
+    auto matches = [&](unsigned peeled, Proposer propose) {
       std::optional<Region> region = finder.close(group.drop_front(peeled));
-      if (!region || !recognise(*region))
-        continue;
+      if (!region || !recognise(*region, propose))
+        return false;
       group = group.take_front(peeled);
-      found = true;
-      break;
-    }
+      return true;
+    };
+    bool found = false;
+    for (unsigned peeled = 0; peeled < tries && !found; ++peeled)
+      found = matches(peeled, proposeMixers);
+    for (unsigned peeled = tries; peeled > 0 && !found; --peeled)
+      found = matches(peeled - 1, proposeRecurrences);
     if (found) {
       finish();
       continue;
@@ -96,34 +100,37 @@ void Recogniser::note(const Miss &miss) {
     closest = miss;
 }
 
-bool Recogniser::recognise(const Region &region) {
+bool Recogniser::recognise(const Region &region, Proposer propose) {
   Region merged = region;
   finder.mergeViews(merged.frontier);
   finder.absorbDominated(merged.frontier);
   finder.mergeViews(merged.frontier);
-  if (tryFrontier(merged))
+  if (tryFrontier(merged, propose))
     return true;
-  return merged.frontier != region.frontier && tryFrontier(region);
+  return merged.frontier != region.frontier && tryFrontier(region, propose);
 }
 
-bool Recogniser::tryFrontier(Region region) {
+bool Recogniser::tryFrontier(Region region, Proposer propose) {
   for (Value value : region.frontier)
     if (!graph.getShape(value) || !analysis.getAxes(value))
       return false;
-  size_t structure = hashRegion(graph, region, /*weights=*/false);
+  bool rerolled = propose == proposeRecurrences;
+  size_t structure = llvm::hash_combine(
+      hashRegion(graph, region, /*weights=*/false), rerolled);
   if (auto it = hopeless.find(structure); it != hopeless.end()) {
     note(it->second);
     return false;
   }
   Problem problem(finder, analysis, region);
   MixerList mixers;
-  proposeMixers(problem, mixers);
+  propose(problem, mixers);
   if (mixers.empty())
     return false;
 
   // Equal layers become equal proposals. With the same constants there is
   // nothing left to compare, with others once is enough.
-  size_t identity = hashRegion(graph, region, /*weights=*/true);
+  size_t identity = llvm::hash_combine(
+      hashRegion(graph, region, /*weights=*/true), rerolled);
   int64_t chosen = -1, likely = -1;
   double error = 0;
   if (auto it = known.find(structure); it != known.end())

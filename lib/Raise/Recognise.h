@@ -39,8 +39,9 @@ public:
 
 private:
   void solve(llvm::ArrayRef<Component> group);
-  bool recognise(const Region &region);
-  bool tryFrontier(Region region);
+  using Proposer = void (*)(const Problem &, MixerList &);
+  bool recognise(const Region &region, Proposer propose);
+  bool tryFrontier(Region region, Proposer propose);
   void give(const Component &component, Leftover &leftover) const;
 
   const AxisAnalysis &analysis;

@@ -63,6 +63,9 @@ public:
   mlir::OpBuilder &builder;
   mlir::Location loc;
 
+  /// Squeeze or Unsqueeze.
+  mlir::Value resize(llvm::StringRef op, mlir::Value value,
+                     llvm::ArrayRef<int64_t> axes, mlir::Type type);
   mlir::Value node(llvm::StringRef op, mlir::ValueRange inputs, mlir::Type type,
                    llvm::ArrayRef<mlir::NamedAttribute> attrs = {});
   mlir::Value ints(llvm::ArrayRef<int64_t> values);
@@ -73,6 +76,8 @@ public:
   mlir::AffineExpr extentOf(const Digit &digit) const;
   mlir::AffineExpr fixed(int64_t extent) const;
   mlir::AffineExpr batch, time;
+  /// The version of operators that the graph uses.
+  int64_t version = 17;
   /// Constants that were written, before rounding to their type.
   llvm::DenseMap<mlir::Value, Tensor> exact;
   /// An uninitialised or zero destination.
@@ -95,7 +100,6 @@ private:
                                        llvm::ArrayRef<mlir::AffineExpr> to);
   const AxisAnalysis &analysis;
   mlir::ArrayAttr symbols;
-  int64_t version = 17;
 };
 
 } // namespace ssmc

@@ -1,0 +1,193 @@
+"""Graphs of unrolled recurrences, as an exporter writes them, with random weights.
+
+Each is a function of x [batch, time, width] (and of a second input where named)
+and is built from one step function.
+"""
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+
+class Writer:
+    def __init__(self, batch, time, width, seed):
+        self.batch, self.time, self.width = batch, time, width
+        self.random = np.random.default_rng(seed)
+        self.nodes, self.weights, self.count = [], [], 0
+
+    def constant(self, array):
+        name = f"c{len(self.weights)}"
+        self.weights.append(numpy_helper.from_array(np.asarray(array), name))
+        return name
+
+    def weight(self, *shape, scale=0.4):
+        return self.constant(self.random.normal(0, scale, shape).astype(np.float32))
+
+    def __call__(self, op, *inputs, outputs=1, **attributes):
+        names = [f"{op.lower()}_{self.count}_{i}" for i in range(outputs)]
+        self.count += 1
+        self.nodes.append(helper.make_node(op, list(inputs), names, name=f"node_{names[0]}", **attributes))
+        return names[0] if outputs == 1 else names
+
+    def token(self, value, t):
+        """Either way of cutting a token out of a sequence."""
+        return self("Gather", value, self.constant(np.int64(t)), axis=1)
+
+    def join(self, tokens):
+        axis = self.constant(np.array([1], np.int64))
+        return self("Concat", *[self("Unsqueeze", token, axis) for token in tokens], axis=1)
+
+    def zeros(self, *shape):
+        return self.constant(np.zeros(shape, np.float32))
+
+    def finish(self, y, inputs):
+        infos = [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in inputs]
+        self.nodes.append(helper.make_node("Identity", [y], ["y"]))
+        out = helper.make_tensor_value_info("y", TensorProto.FLOAT, None)
+        graph = helper.make_graph(self.nodes, "loop", infos, [out], self.weights)
+        return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+
+
+def elman(w):
+    """h = tanh(x W + h U + b)"""
+    wx, wh, b = w.weight(w.width, w.width), w.weight(w.width, w.width), w.weight(w.width)
+    h, hs = w.zeros(w.batch, w.width), []
+    for t in range(w.time):
+        inner = w("Add", w("MatMul", w.token("x", t), wx), w("MatMul", h, wh))
+        h = w("Tanh", w("Add", inner, b))
+        hs.append(h)
+    return w.join(hs), []
+
+
+def lstm(w):
+    """Two states, gates from one product."""
+    wx, wh, b = w.weight(w.width, 4 * w.width), w.weight(w.width, 4 * w.width), w.weight(4 * w.width)
+    xs = w("Add", w("MatMul", "x", wx), b)
+    h, c, hs = w.zeros(w.batch, w.width), w.zeros(w.batch, w.width), []
+    for t in range(w.time):
+        gates = w("Add", w.token(xs, t), w("MatMul", h, wh))
+        i, f, g, o = w("Split", gates, outputs=4, axis=1)
+        c = w("Add", w("Mul", w("Sigmoid", f), c), w("Mul", w("Sigmoid", i), w("Tanh", g)))
+        h = w("Mul", w("Sigmoid", o), w("Tanh", c))
+        hs.append(h)
+    return w.join(hs), []
+
+
+def backward(w):
+    """From the last token to the first."""
+    wx, wh = w.weight(w.width, w.width), w.weight(w.width, w.width)
+    h, hs = w.zeros(w.batch, w.width), []
+    for t in reversed(range(w.time)):
+        h = w("Tanh", w("Add", w("MatMul", w.token("x", t), wx), w("MatMul", h, wh)))
+        hs.append(h)
+    return w.join(hs[::-1]), []
+
+
+def average(w):
+    """h = a h + x with constant decays: no token decides them."""
+    a = w.constant(w.random.uniform(0.3, 0.95, w.width).astype(np.float32))
+    h, hs = w.zeros(w.batch, w.width), []
+    for t in range(w.time):
+        h = w("Add", w("Mul", h, a), w.token("x", t))
+        hs.append(h)
+    return w.join(hs), []
+
+
+def sums(w):
+    """h = h + x"""
+    h, hs = w.zeros(w.batch, w.width), []
+    for t in range(w.time):
+        h = w("Add", h, w.token("x", t))
+        hs.append(h)
+    return w.join(hs), []
+
+
+def states(w, decay, read=True, count=4, inside=False):
+    """h = decay(dt) h + dt B x, y = sum C h, of `count` states for each channel."""
+    dt = w("Softplus", w("MatMul", "x", w.weight(w.width, w.width)))
+    b, c = (w("MatMul", "x", w.weight(w.width, count)) for _ in range(2))
+    last, before = w.constant(np.array([-1], np.int64)), w.constant(np.array([-2], np.int64))
+    drive = w("Mul", w("Mul", w("Unsqueeze", dt, last), w("Unsqueeze", b, before)), w("Unsqueeze", "x", last))
+    a = None if inside else decay(w, dt)
+    h, ys = w.zeros(w.batch, w.width, count), []
+    for t in range(w.time):
+        at = decay(w, w.token(dt, t)) if inside else w.token(a, t)
+        if inside:
+            u = w("Mul", w("Unsqueeze", w("Mul", w.token(dt, t), w.token("x", t)), last),
+                  w("Unsqueeze", w.token(b, t), before))
+        else:
+            u = w.token(drive, t)
+        h = w("Add", w("Mul", h, at), u)
+        y = h
+        if read:
+            y = w("Squeeze", w("MatMul", h, w("Unsqueeze", w.token(c, t), last)), last)
+        ys.append(y)
+    return w.join(ys), []
+
+
+def each(w, dt, count=4):
+    """exp(dt A) with A for each channel and state."""
+    rate = w.constant(-np.abs(w.random.normal(1, 0.5, (w.width, count))).astype(np.float32))
+    return w("Exp", w("Mul", w("Unsqueeze", dt, w.constant(np.array([-1], np.int64))), rate))
+
+
+def shared(w, dt):
+    """exp(dt A) with one A for all states of a channel."""
+    rate = w.constant(-np.abs(w.random.normal(1, 0.5, w.width)).astype(np.float32))
+    return w("Unsqueeze", w("Exp", w("Mul", dt, rate)), w.constant(np.array([-1], np.int64)))
+
+
+class Once:
+    """A decay whose weights are made once, for all steps."""
+
+    def __init__(self, decay):
+        self.decay, self.rate = decay, None
+
+    def __call__(self, w, dt):
+        if self.rate is None:
+            state = w.random.bit_generator.state
+            self.rate = state
+        w.random.bit_generator.state = self.rate
+        return self.decay(w, dt)
+
+
+def selective(w):
+    return states(w, each)
+
+
+def scalar(w):
+    return states(w, shared)
+
+
+def unread(w):
+    return states(w, each, read=False)
+
+
+def inside(w):
+    return states(w, Once(each), inside=True)
+
+
+def odd(w):
+    """A near miss: step 5 has another weight."""
+    wx, wh, other = (w.weight(w.width, w.width) for _ in range(3))
+    h, hs = w.zeros(w.batch, w.width), []
+    for t in range(w.time):
+        h = w("Tanh", w("Add", w("MatMul", w.token("x", t), wx), w("MatMul", h, other if t == 5 else wh)))
+        hs.append(h)
+    return w.join(hs), []
+
+
+def skipping(w):
+    """A near miss: a step reads the state of two steps before."""
+    wh = w.weight(w.width, w.width)
+    before, h, hs = w.zeros(w.batch, w.width), w.zeros(w.batch, w.width), []
+    for t in range(w.time):
+        state = before if t == 6 else h
+        before, h = h, w("Tanh", w("Add", w.token("x", t), w("MatMul", state, wh)))
+        hs.append(h)
+    return w.join(hs), []
+
+
+def build(name, batch=2, time=12, width=8, seed=0):
+    w = Writer(batch, time, width, seed)
+    y, inputs = globals()[name](w)
+    return w.finish(y, [("x", [batch, time, width])] + inputs)
