@@ -88,11 +88,9 @@ struct ExpandSine : OpRewritePattern<Op> {
 struct ExpandMath : ssmc::impl::SsmExpandMathBase<ExpandMath> {
   using SsmExpandMathBase::SsmExpandMathBase;
   void runOnOperation() override {
-    FailureOr<CpuTarget> target = CpuTarget::get(cpu);
-    if (failed(target)) {
-      getOperation()->emitError("unknown CPU '") << cpu << "'";
+    FailureOr<CpuTarget> target = findTarget(getOperation(), cpu);
+    if (failed(target))
       return signalPassFailure();
-    }
     RewritePatternSet patterns(&getContext());
     patterns.add<ExpandExp2, ExpandSine<math::SinOp>, ExpandSine<math::CosOp>>(
         &getContext(), *target);

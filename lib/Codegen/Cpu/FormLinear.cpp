@@ -17,7 +17,7 @@
 
 #include "dialects/ssm/SsmOps.h"
 #include "lib/Codegen/Cpu/CpuPasses.h"
-#include "lib/Codegen/CpuTarget.h"
+#include "lib/Codegen/Cpu/KernelBuilder.h"
 
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Linalg/IR/LinalgInterfaces.h"
@@ -347,11 +347,9 @@ bool absorbUser(ssm::LinearOp linear) {
 struct FormLinear : ssmc::impl::SsmFormLinearBase<FormLinear> {
   using SsmFormLinearBase::SsmFormLinearBase;
   void runOnOperation() override {
-    FailureOr<CpuTarget> target = CpuTarget::get(cpu);
-    if (failed(target)) {
-      getOperation().emitError("unknown CPU '") << cpu << "'";
+    FailureOr<CpuTarget> target = findTarget(getOperation(), cpu);
+    if (failed(target))
       return signalPassFailure();
-    }
     SmallVector<linalg::LinalgOp> products;
     getOperation().walk([&](linalg::LinalgOp op) { products.push_back(op); });
     for (linalg::LinalgOp op : products)

@@ -186,3 +186,10 @@ bool ssmc::isUnitStrideF32(Value memref) {
   return isF32MemRef(memref) &&
          cast<MemRefType>(memref.getType()).isLastDimUnitStride();
 }
+
+FailureOr<CpuTarget> ssmc::findTarget(Operation *op, StringRef cpu) {
+  FailureOr<CpuTarget> target = CpuTarget::get(cpu);
+  if (failed(target))
+    return op->emitError("unknown CPU '") << cpu << "'";
+  return target;
+}

@@ -1,7 +1,8 @@
 //===- KernelBuilder.h - vector code for one CPU ----------------*- C++ -*-===//
 //
 // Short names for what kernels are made of: index arithmetic that folds, vector
-// loads and stores that may be masked, fused multiply-adds, and 2^x.
+// loads and stores that may be masked, fused multiply-adds, and 2^x; and the
+// walk that every kernel's pass is.
 //
 //===----------------------------------------------------------------------===//
 
@@ -121,5 +122,28 @@ public:
 /// True for a memref of f32 whose innermost stride is one.
 bool isUnitStrideF32(mlir::Value memref);
 bool isF32MemRef(mlir::Value memref);
+
+/// The target of that name; where there is none, an error at `op`.
+mlir::FailureOr<CpuTarget> findTarget(mlir::Operation *op, llvm::StringRef cpu);
+
+/// Replaces the ops of a kind under `root`, as far as they are supported, by
+/// what `Kernel(builder, op).emit()` makes.
+template <typename Op, typename Kernel>
+mlir::LogicalResult
+lowerEach(mlir::Operation *root, llvm::StringRef cpu,
+          llvm::function_ref<bool(Op, const CpuTarget &)> isSupported) {
+  mlir::FailureOr<CpuTarget> target = findTarget(root, cpu);
+  if (failed(target))
+    return mlir::failure();
+  root->walk([&](Op op) {
+    if (!isSupported(op, *target))
+      return;
+    mlir::OpBuilder builder(op);
+    KernelBuilder b(op.getLoc(), builder, *target);
+    Kernel(b, op).emit();
+    op.erase();
+  });
+  return mlir::success();
+}
 
 } // namespace ssmc

@@ -277,19 +277,8 @@ bool isSupported(ssm::LinearOp op, const CpuTarget &target) {
 struct LowerLinear : ssmc::impl::SsmLowerLinearBase<LowerLinear> {
   using SsmLowerLinearBase::SsmLowerLinearBase;
   void runOnOperation() override {
-    FailureOr<CpuTarget> target = CpuTarget::get(cpu);
-    if (failed(target)) {
-      getOperation().emitError("unknown CPU '") << cpu << "'";
-      return signalPassFailure();
-    }
-    getOperation().walk([&](ssm::LinearOp op) {
-      if (!isSupported(op, *target))
-        return;
-      OpBuilder builder(op);
-      KernelBuilder b(op.getLoc(), builder, *target);
-      Kernel(b, op).emit();
-      op.erase();
-    });
+    if (failed(lowerEach<ssm::LinearOp, Kernel>(getOperation(), cpu, isSupported)))
+      signalPassFailure();
   }
 };
 

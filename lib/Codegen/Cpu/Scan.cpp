@@ -123,26 +123,15 @@ private:
   }
 };
 
-bool isSupported(ssm::ScanOp op) {
+bool isSupported(ssm::ScanOp op, const CpuTarget &) {
   return llvm::all_of(op->getOperands(), isUnitStrideF32);
 }
 
 struct LowerScan : ssmc::impl::SsmLowerScanBase<LowerScan> {
   using SsmLowerScanBase::SsmLowerScanBase;
   void runOnOperation() override {
-    FailureOr<CpuTarget> target = CpuTarget::get(cpu);
-    if (failed(target)) {
-      getOperation().emitError("unknown CPU '") << cpu << "'";
-      return signalPassFailure();
-    }
-    getOperation().walk([&](ssm::ScanOp op) {
-      if (!isSupported(op))
-        return;
-      OpBuilder builder(op);
-      KernelBuilder b(op.getLoc(), builder, *target);
-      Kernel(b, op).emit();
-      op.erase();
-    });
+    if (failed(lowerEach<ssm::ScanOp, Kernel>(getOperation(), cpu, isSupported)))
+      signalPassFailure();
   }
 };
 

@@ -188,7 +188,7 @@ private:
   }
 };
 
-bool isSupported(ssm::SelectiveScanOp op) {
+bool isSupported(ssm::SelectiveScanOp op, const CpuTarget &) {
   for (Value v : {op.getU(), op.getDelta(), op.getD(), op.getZ(), op.getY()})
     if (v && !isUnitStrideF32(v))
       return false;
@@ -202,19 +202,8 @@ struct LowerSelectiveScan
     : ssmc::impl::SsmLowerSelectiveScanBase<LowerSelectiveScan> {
   using SsmLowerSelectiveScanBase::SsmLowerSelectiveScanBase;
   void runOnOperation() override {
-    FailureOr<CpuTarget> target = CpuTarget::get(cpu);
-    if (failed(target)) {
-      getOperation().emitError("unknown CPU '") << cpu << "'";
-      return signalPassFailure();
-    }
-    getOperation().walk([&](ssm::SelectiveScanOp op) {
-      if (!isSupported(op))
-        return;
-      OpBuilder builder(op);
-      KernelBuilder b(op.getLoc(), builder, *target);
-      Kernel(b, op).emit();
-      op.erase();
-    });
+    if (failed(lowerEach<ssm::SelectiveScanOp, Kernel>(getOperation(), cpu, isSupported)))
+      signalPassFailure();
   }
 };
 

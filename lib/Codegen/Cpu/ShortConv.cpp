@@ -167,7 +167,7 @@ private:
   }
 };
 
-bool isSupported(ssm::ShortConvOp op) {
+bool isSupported(ssm::ShortConvOp op, const CpuTarget &) {
   for (Value v : {op.getX(), op.getBias(), op.getY(), op.getState()})
     if (v && !isUnitStrideF32(v))
       return false;
@@ -178,19 +178,8 @@ bool isSupported(ssm::ShortConvOp op) {
 struct LowerShortConv : ssmc::impl::SsmLowerShortConvBase<LowerShortConv> {
   using SsmLowerShortConvBase::SsmLowerShortConvBase;
   void runOnOperation() override {
-    FailureOr<CpuTarget> target = CpuTarget::get(cpu);
-    if (failed(target)) {
-      getOperation().emitError("unknown CPU '") << cpu << "'";
-      return signalPassFailure();
-    }
-    getOperation().walk([&](ssm::ShortConvOp op) {
-      if (!isSupported(op))
-        return;
-      OpBuilder builder(op);
-      KernelBuilder b(op.getLoc(), builder, *target);
-      Kernel(b, op).emit();
-      op.erase();
-    });
+    if (failed(lowerEach<ssm::ShortConvOp, Kernel>(getOperation(), cpu, isSupported)))
+      signalPassFailure();
   }
 };
 
