@@ -39,6 +39,9 @@ constexpr int64_t accumulatorsInFlight = 8;
 constexpr int64_t fewRows = 3;
 // The rows of x that a parallel iteration owns stay in the second-level cache.
 constexpr int64_t taskBytes = 384 * 1024;
+// Products summed in one register before they are added to the total: rounding
+// errors grow with the length of a sum. A multiple of the unrolling.
+constexpr int64_t sumLength = 256;
 // A weight larger than this is read from memory: once, not per task of rows.
 constexpr int64_t largeWeightBytes = 16 * 1024 * 1024;
 
@@ -187,7 +190,7 @@ private:
   void emitTile(int64_t count, Value row, Value panel, int64_t panels) {
     VectorType type = b.vec(lanes);
     int64_t accumulators = count * panels * vectors;
-    SmallVector<Value> sums(accumulators, b.splat(type, 0.0));
+    SmallVector<Value> zeros(accumulators, b.splat(type, 0.0));
     auto step = [&](Value k, SmallVectorImpl<Value> &sums) {
       SmallVector<Value> weights;
       for (int64_t p = 0; p < panels; ++p)
@@ -203,23 +206,41 @@ private:
         }
       }
     };
+    auto put = [&](ValueRange sums, bool accumulate) {
+      for (auto [i, sum] : llvm::enumerate(sums)) {
+        Value at[] = {b.idx(i / (panels * vectors)),
+                      b.idx(i % (panels * vectors) * lanes)};
+        Value total = sum;
+        if (accumulate)
+          total = b.fadd(b.load({type, {}}, scratch, at), sum);
+        b.store({type, {}}, total, scratch, at);
+      }
+    };
     int64_t spare = b.target.registers - accumulators;
     int64_t unroll = spare > 3 ? 4 : 1;
     int64_t whole = depth / unroll * unroll;
-    ValueRange done = b.loop(b.idx(0), b.idx(whole), unroll, sums,
-                             [&](Value k, ValueRange carried) {
-                               SmallVector<Value> next(carried);
-                               for (int64_t u = 0; u < unroll; ++u)
-                                 step(b.add(k, u), next);
-                               return next;
-                             });
-    sums.assign(done.begin(), done.end());
+    auto sum = [&](Value from, Value to) {
+      return b.loop(from, to, unroll, zeros, [&](Value k, ValueRange carried) {
+        SmallVector<Value> next(carried);
+        for (int64_t u = 0; u < unroll; ++u)
+          step(b.add(k, u), next);
+        return next;
+      });
+    };
+    if (whole <= sumLength) {
+      put(sum(b.idx(0), b.idx(whole)), /*accumulate=*/false);
+    } else {
+      put(zeros, /*accumulate=*/false);
+      b.loop(b.idx(0), b.idx(whole), sumLength, [&](Value first) {
+        Value last = b.min(b.add(first, sumLength), b.idx(whole));
+        put(sum(first, last), /*accumulate=*/true);
+      });
+    }
+    SmallVector<Value> rest = zeros;
     for (int64_t k = whole; k < depth; ++k)
-      step(b.idx(k), sums);
-    for (auto [i, sum] : llvm::enumerate(sums))
-      b.store({type, {}}, sum, scratch,
-              {b.idx(i / (panels * vectors)),
-               b.idx(i % (panels * vectors) * lanes)});
+      step(b.idx(k), rest);
+    if (whole < depth)
+      put(rest, /*accumulate=*/true);
   }
 
   void emitEpilogue(Value count, Value row, Value panel, int64_t panels) {

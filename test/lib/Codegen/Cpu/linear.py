@@ -45,7 +45,9 @@ variants = [dict(k=19, n=3 * panel, width=panel),
             dict(k=8, n=4 * panel + 5, width=panel, epilogue=True),
             dict(k=1, n=11, width=panel, epilogue=True),
             dict(k=5, n=24, width=8),
-            dict(k=6, n=40, width=panel, m=30, epilogue=True)]
+            dict(k=523, n=24, width=panel, epilogue=True),
+            dict(k=6, n=40, width=panel, m=30, epilogue=True),
+            dict(k=2048, n=panel, width=panel, m=16)]
 lib = build("\n".join(function(f"f{i}", **v) for i, v in enumerate(variants)),
             ["ssm-lower-linear"], cpu)
 first_row = {}
@@ -70,4 +72,10 @@ for i, v in enumerate(variants):
         if m:
             same = first_row.setdefault(i, y[0].copy())
             assert np.array_equal(same, y[0]), f"{v}: row 0 depends on the number of rows ({m})"
+# Long sums are made in pieces: less rounding than one after the other.
+single = np.zeros((m, n), np.float32)
+for j in range(k):
+    single += x[:, j:j + 1] * w[j]
+error = lambda got: np.sqrt(((got - want) ** 2).mean())
+assert error(y) < 0.5 * error(single), f"rounding: {error(y)}, in one piece {error(single)}"
 print("ok")
