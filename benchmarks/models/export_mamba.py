@@ -33,37 +33,45 @@ class Logits(torch.nn.Module):
         return self.model(input_ids=input_ids, use_cache=False, return_dict=False)[0]
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("output")
+def add_model_arguments(parser):
     parser.add_argument("--layers", type=int, default=24)
     parser.add_argument("--hidden", type=int, default=768)
     parser.add_argument("--state", type=int, default=16)
     parser.add_argument("--vocabulary", type=int, default=50280)
     parser.add_argument("--length", type=int, default=128)
     parser.add_argument("--batch", type=int, default=1)
-    parser.add_argument("--check", type=int, nargs="*", default=[100, 512],
-                        help="other lengths to store PyTorch's logits of")
-    args = parser.parse_args()
 
+
+def make_model(args):
     torch.manual_seed(0)
     config = MambaConfig(hidden_size=args.hidden, num_hidden_layers=args.layers,
                          state_size=args.state, vocab_size=args.vocabulary, use_cache=False)
-    module = Logits(MambaForCausalLM(config).eval())
+    return Logits(MambaForCausalLM(config).eval())
 
-    def tokens(length):
-        generator = torch.Generator().manual_seed(length)
-        return torch.randint(0, args.vocabulary, (args.batch, length), generator=generator)
+
+def make_tokens(args, length):
+    generator = torch.Generator().manual_seed(length)
+    return torch.randint(0, args.vocabulary, (args.batch, length), generator=generator)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("output")
+    add_model_arguments(parser)
+    parser.add_argument("--check", type=int, nargs="*", default=[100, 512],
+                        help="other lengths to store PyTorch's logits of")
+    args = parser.parse_args()
+    module = make_model(args)
 
     start = time.time()
     with torch.no_grad():
-        ids = tokens(args.length)
+        ids = make_tokens(args, args.length)
         torch.onnx.export(module, (ids,), args.output, input_names=["input_ids"],
                           output_names=["logits"], opset_version=17, dynamo=False)
         print(f"exported in {time.time() - start:.0f} s, {os.path.getsize(args.output) / 1e6:.0f} MB")
         stored = {"input_ids": ids.numpy(), "logits": module(ids).numpy()}
         for length in args.check:
-            ids = tokens(length)
+            ids = make_tokens(args, length)
             stored[f"input_ids_L{length}"] = ids.numpy()
             stored[f"logits_L{length}"] = module(ids).numpy()
     np.savez(os.path.splitext(args.output)[0] + ".npz", **stored)
