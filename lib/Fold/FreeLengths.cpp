@@ -226,6 +226,12 @@ LogicalResult LengthFreeing::compare(ShapeInference &after) {
                       findOrigin(&op, after, rank - d, found));
       }
     }
+  // Merged axes have no label, but as many elements as before.
+  for (const auto &[a, b, node] : after.getEqualities())
+    if (auto fixed = constantExtent(a) ? constantExtent(a) : constantExtent(b))
+      return forbid(node, "of the extents that must be equal for it, one is "
+                          "fixed to " +
+                              Twine(*fixed));
   return success();
 }
 
@@ -243,7 +249,7 @@ LogicalResult LengthFreeing::run(ArrayRef<LengthRequest> requests,
       return failure();
   symbols.store();
   ShapeInference after(graph->getParentOfType<ModuleOp>());
-  if (failed(after.run(graph)))
+  if (failed(after.run(graph, /*merge=*/false)))
     return graph.emitError() << asked << " cannot be met, see above";
   return compare(after);
 }

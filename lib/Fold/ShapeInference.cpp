@@ -58,6 +58,13 @@ public:
     return driver.symbols.fresh(hint);
   }
 
+  void requireEqual(AffineExpr a, AffineExpr b) override {
+    a = simplifyExtent(a);
+    b = simplifyExtent(b);
+    if (a != b)
+      driver.equalities.push_back({a, b, node});
+  }
+
   FailureOr<SmallVector<ValueShape>>
   inferRegion(unsigned region, ArrayRef<ValueShape> arguments) override {
     if (region >= node->getNumRegions() ||
@@ -299,21 +306,81 @@ LogicalResult ShapeInference::visitMixer(Operation &op) {
   return success();
 }
 
-LogicalResult ShapeInference::run(func::FuncOp function) {
+static void collectSymbols(AffineExpr expr, DenseSet<unsigned> &symbols) {
+  expr.walk([&](AffineExpr part) {
+    if (auto symbol = dyn_cast<AffineSymbolExpr>(part))
+      symbols.insert(symbol.getPosition());
+  });
+}
+
+// The symbol and what it must be, where a = b can be solved for one of them by
+// looking at `a`: as a symbol, or as a multiple of one.
+static std::pair<AffineSymbolExpr, AffineExpr> solve(AffineExpr a,
+                                                     AffineExpr b) {
+  auto product = dyn_cast<AffineBinaryOpExpr>(a);
+  if (product && a.getKind() == AffineExprKind::Mul) {
+    auto factor = constantExtent(product.getRHS()), value = constantExtent(b);
+    if (!factor || !value || *factor < 1 || *value % *factor != 0)
+      return {AffineSymbolExpr(nullptr), AffineExpr()};
+    a = product.getLHS();
+    b = getAffineConstantExpr(*value / *factor, b.getContext());
+  }
+  return {dyn_cast<AffineSymbolExpr>(a), b};
+}
+
+// Writes a symbol of the inputs as what it must be equal to, in the types of
+// the inputs. The later of two symbols goes, so that the names of the first
+// input stay. False where nothing is left that can be replaced: extents that
+// the data decides, and equations of two sums.
+bool ShapeInference::replaceEqual(Block &body) {
+  DenseSet<unsigned> given;
+  for (BlockArgument argument : body.getArguments())
+    for (AffineExpr dim : shapes[argument].dims)
+      collectSymbols(dim, given);
+  for (const Equality &equality : equalities) {
+    auto [symbol, value] = solve(equality.a, equality.b);
+    auto [other, otherValue] = solve(equality.b, equality.a);
+    if (!symbol || (other && other.getPosition() > symbol.getPosition())) {
+      symbol = other;
+      value = otherValue;
+    }
+    if (!symbol || !given.contains(symbol.getPosition()))
+      continue;
+    DenseSet<unsigned> needed;
+    collectSymbols(value, needed);
+    if (needed.contains(symbol.getPosition()) ||
+        !llvm::all_of(needed, [&](unsigned s) { return given.contains(s); }))
+      continue;
+    for (BlockArgument argument : body.getArguments()) {
+      ValueShape shape = shapes[argument];
+      for (AffineExpr &dim : shape.dims)
+        dim = simplifyExtent(dim.replace(symbol, value));
+      argument.setType(symbols.typeOf(shape));
+    }
+    return true;
+  }
+  return false;
+}
+
+LogicalResult ShapeInference::run(func::FuncOp function, bool merge) {
   if (function.isExternal())
     return success();
   if (!function.getBody().hasOneBlock())
     return function.emitError("expected one block");
   Block &body = function.getBody().front();
-  for (BlockArgument argument : body.getArguments()) {
-    if (failed(adoptType(argument, "dim")))
+  do {
+    equalities.clear();
+    elements.clear();
+    for (BlockArgument argument : body.getArguments()) {
+      if (failed(adoptType(argument, "dim")))
+        return failure();
+      if (!shapeOf(argument))
+        return function.emitError()
+               << "input " << argument.getArgNumber() << " has no known shape";
+    }
+    if (failed(visitBlock(body)))
       return failure();
-    if (!shapeOf(argument))
-      return function.emitError()
-             << "input " << argument.getArgNumber() << " has no known shape";
-  }
-  if (failed(visitBlock(body)))
-    return failure();
+  } while (merge && replaceEqual(body));
   function.setFunctionType(
       FunctionType::get(function.getContext(), body.getArgumentTypes(),
                         body.getTerminator()->getOperandTypes()));

@@ -23,8 +23,17 @@ public:
 
   /// Infers the shapes of `function` and sets the types of its values and its
   /// results. Types that are there already are checked by nobody: arguments
-  /// say what the graph is used for, everything else follows.
-  mlir::LogicalResult run(mlir::func::FuncOp function);
+  /// say what the graph is used for, everything else follows. With `merge`,
+  /// symbols of the arguments that must be equal become one.
+  mlir::LogicalResult run(mlir::func::FuncOp function, bool merge = true);
+
+  /// Two extents that must be equal for the node to be valid.
+  struct Equality {
+    mlir::AffineExpr a, b;
+    mlir::onnx::NodeOp node;
+  };
+  /// Those of the last run that do not hold by themselves.
+  llvm::ArrayRef<Equality> getEqualities() const { return equalities; }
 
   const ValueShape *shapeOf(mlir::Value value) const;
   std::optional<llvm::ArrayRef<mlir::AffineExpr>>
@@ -45,6 +54,7 @@ private:
   mlir::LogicalResult adoptType(mlir::Value value, llvm::StringRef hint);
   void define(const ValueShape &shape);
   void wrapElements(mlir::Value value);
+  bool replaceEqual(mlir::Block &body);
 
   ModuleSymbols symbols;
   llvm::DenseMap<mlir::Value, ValueShape> shapes;
@@ -52,6 +62,7 @@ private:
   llvm::DenseMap<mlir::Operation *, llvm::DenseSet<int64_t>> notes;
   /// Symbols of arguments and of nodes visited so far.
   llvm::DenseSet<unsigned> defined;
+  llvm::SmallVector<Equality> equalities;
 };
 
 } // namespace ssmc

@@ -138,6 +138,12 @@ static LogicalResult inferAttention(InferContext &ctx) {
 
   const ValueShape &q = ctx.input(Q), &k = ctx.input(K);
   unsigned time = heads.flat ? 1 : 2;
+  for (unsigned i : {K, V, PastKey, PastValue})
+    if (in[i])
+      ctx.requireEqual(q.dims[0], ctx.input(i).dims[0]);
+  ctx.requireEqual(k.dims[time], ctx.input(V).dims[time]);
+  if (in[PastKey])
+    ctx.requireEqual(ctx.input(PastKey).dims[2], ctx.input(PastValue).dims[2]);
   AffineExpr batch = q.dims[0], rows = q.dims[time], total = k.dims[time];
   if (in[PastKey])
     total = ctx.input(PastKey).dims[2] + total;

@@ -49,13 +49,16 @@ ssmc::broadcastDims(InferContext &ctx,
         continue;
       if (isOne(known)) {
         known = dim;
-      } else if (isa<AffineConstantExpr>(dim)) {
-        if (isa<AffineConstantExpr>(known))
-          return ctx.error("shapes do not broadcast: " +
-                           describeDims(shapes.front()) + " and " +
-                           describeDims(shape));
-        known = dim;
+        continue;
       }
+      if (isa<AffineConstantExpr>(dim) && isa<AffineConstantExpr>(known))
+        return ctx.error("shapes do not broadcast: " +
+                         describeDims(shapes.front()) + " and " +
+                         describeDims(shape));
+      // That one of them may be 1 is not considered: it would take other code.
+      ctx.requireEqual(known, dim);
+      if (isa<AffineConstantExpr>(dim))
+        known = dim;
     }
   }
   return result;

@@ -2,8 +2,8 @@
 //
 // Numpy's broadcasting, in the three forms in which rules need it: on symbolic
 // shapes, on values, and as indexing maps. An extent is broadcast if and only
-// if it is the constant 1: an extent that is symbolic is taken to be equal to
-// that of the other operands.
+// if it is the constant 1: an extent that is symbolic must be equal to that of
+// the other operands.
 //
 //===----------------------------------------------------------------------===//
 

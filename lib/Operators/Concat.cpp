@@ -31,14 +31,16 @@ static LogicalResult inferConcat(InferContext &ctx) {
         result.dims[d] = simplifyExtent(result.dims[d] + extent);
         continue;
       }
-      if (extent == result.dims[d] || !constantExtent(extent))
+      if (extent == result.dims[d])
         continue;
-      if (constantExtent(result.dims[d]))
+      if (constantExtent(result.dims[d]) && constantExtent(extent))
         return ctx.error("has inputs of different extents " +
                          Twine(*constantExtent(result.dims[d])) + " and " +
                          Twine(*constantExtent(extent)) + " in axis " +
                          Twine(d));
-      result.dims[d] = extent;
+      ctx.requireEqual(result.dims[d], extent);
+      if (constantExtent(extent))
+        result.dims[d] = extent;
     }
     auto more = elements ? ctx.knownElements(i) : std::nullopt;
     if (more && elements)

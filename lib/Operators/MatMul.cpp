@@ -33,6 +33,7 @@ static LogicalResult checkProduct(InferContext &ctx, AffineExpr left,
     return ctx.error("the extents to sum over differ: " +
                      describeDims(ctx.input(0).dims) + " and " +
                      describeDims(ctx.input(1).dims));
+  ctx.requireEqual(left, right);
   return success();
 }
 

@@ -52,6 +52,10 @@ public:
                            llvm::ArrayRef<mlir::AffineExpr> elements) = 0;
   /// An extent that only the data decides, as a new symbol.
   virtual mlir::AffineExpr freshSymbol(llvm::StringRef hint) = 0;
+  /// States that two extents must be equal for the node to be valid, where
+  /// they are not both constant. Symbols of the inputs that must be equal
+  /// become one symbol, so that it is checked when inputs are bound.
+  virtual void requireEqual(mlir::AffineExpr a, mlir::AffineExpr b) = 0;
   /// Infers region `region` of the node with its arguments' shapes given;
   /// returns the shapes of what it yields.
   virtual mlir::FailureOr<llvm::SmallVector<ValueShape>>

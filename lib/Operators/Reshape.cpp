@@ -83,6 +83,9 @@ static LogicalResult inferReshape(InferContext &ctx) {
     if (from && to && *from != *to)
       return ctx.error("has an input of " + Twine(*from) +
                        " elements and a target of " + Twine(*to));
+    if (!equalProducts(in.dims, dims))
+      ctx.requireEqual(multiplyExtents(in.dims, ctx.getContext()),
+                       multiplyExtents(dims, ctx.getContext()));
   }
   ctx.setResult(0, in.elementType, dims);
   keepElements(ctx, dims.size());

@@ -79,11 +79,13 @@ static LogicalResult inferScan(InferContext &ctx) {
     if (!axis)
       return ctx.error("has an axis beyond the rank of its input");
     AffineExpr extent = slice.dims[*axis];
-    if (!length || (constantExtent(extent) && !constantExtent(length)))
-      length = extent;
-    else if (constantExtent(length) && constantExtent(extent) &&
-             extent != length)
+    if (constantExtent(extent) && length && constantExtent(length) &&
+        extent != length)
       return ctx.error("has sequences of different lengths");
+    if (length)
+      ctx.requireEqual(length, extent);
+    if (!length || constantExtent(extent))
+      length = extent;
     slice.dims.erase(slice.dims.begin() + *axis);
     arguments.push_back(slice);
   }
@@ -95,10 +97,12 @@ static LogicalResult inferScan(InferContext &ctx) {
     if (before.elementType != after.elementType ||
         before.dims.size() != after.dims.size())
       return ctx.error("has a body that changes the type of state " + Twine(i));
-    for (auto [a, b] : llvm::zip(before.dims, after.dims))
+    for (auto [a, b] : llvm::zip(before.dims, after.dims)) {
       if (constantExtent(a) && constantExtent(b) && a != b)
         return ctx.error("has a body that changes the shape of state " +
                          Twine(i));
+      ctx.requireEqual(a, b);
+    }
     ctx.setResult(i, before.elementType, before.dims);
   }
   for (int64_t i = 0; i < spec->writes; ++i) {

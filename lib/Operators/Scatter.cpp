@@ -173,9 +173,11 @@ static LogicalResult inferScatterElements(InferContext &ctx) {
     return ctx.error("needs integer indices and updates of the rank of its data");
   if (updates.elementType != data.elementType)
     return ctx.error("has updates of another type than its data");
-  for (auto [a, b] : llvm::zip(indices.dims, updates.dims))
+  for (auto [a, b] : llvm::zip(indices.dims, updates.dims)) {
     if (constantExtent(a) && constantExtent(b) && a != b)
       return ctx.error("has indices and updates of different shapes");
+    ctx.requireEqual(a, b);
+  }
   int64_t axis = *normalizeAxis(ctx.node.getInt("axis", 0), data.dims.size());
   for (size_t d = 0; d < data.dims.size(); ++d) {
     auto own = constantExtent(data.dims[d]),
@@ -312,9 +314,11 @@ static LogicalResult inferScatterND(InferContext &ctx) {
   if (updates.dims.size() != wanted.size())
     return ctx.error("has updates of rank " + Twine(updates.dims.size()) +
                      " where " + Twine(wanted.size()) + " is needed");
-  for (auto [a, b] : llvm::zip(wanted, updates.dims))
+  for (auto [a, b] : llvm::zip(wanted, updates.dims)) {
     if (constantExtent(a) && constantExtent(b) && a != b)
       return ctx.error("has updates of a shape that its indices do not give");
+    ctx.requireEqual(a, b);
+  }
   if (updates.elementType != data.elementType)
     return ctx.error("has updates of another type than its data");
   if (!reductionOf(ctx.node))
