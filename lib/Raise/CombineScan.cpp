@@ -137,6 +137,18 @@ private:
   int64_t states;
 };
 
+/// `narrow` with every element repeated for all states, in the shape of `wide`.
+static Tensor repeat(const Tensor &narrow, const Tensor &wide) {
+  int64_t times = wide.getNumElements() / narrow.getNumElements();
+  if (times == 1)
+    return narrow;
+  Tensor result(narrow.getElementType(), wide.getShape());
+  int64_t i = 0;
+  for (double &value : result.mutableFloats())
+    value = narrow.floats()[i++ / times];
+  return result;
+}
+
 /// A at one token: the exponent where delta is one. Taken from in front of the
 /// exponential where that is the last node, else as a logarithm.
 Answer Discretisation::readA(int64_t time) {
@@ -158,8 +170,13 @@ Answer Discretisation::readA(int64_t time) {
   const Tensor &exponent = result->front();
   A = Tensor(exponent.getElementType(), {pieces.channels, states});
   auto values = A.mutableFloats();
-  for (int64_t i = 0, e = A.getNumElements(); i < e; ++i)
-    values[i] = isLog ? std::log(exponent.floats()[i]) : exponent.floats()[i];
+  // One for all states where the decay has no axis of them.
+  int64_t times =
+      A.getNumElements() / product(source.view.getShape().drop_front(2));
+  for (int64_t i = 0, e = A.getNumElements(); i < e; ++i) {
+    double value = exponent.floats()[i / times];
+    values[i] = isLog ? std::log(value) : value;
+  }
   bool finite =
       llvm::all_of(A.floats(), [](double v) { return std::isfinite(v); });
   return finite ? Answer::Right : Answer::Wrong;
@@ -183,7 +200,7 @@ Answer Discretisation::check(int64_t time) {
         {&a, &u}, {{&*delta, steps}, {&*x, xs}, {&*B, bs}}, time);
     if (failed(result))
       return Answer::Unknown;
-    Tensor decay(steps.getElementType(), (*result)[0].getShape());
+    Tensor decay(steps.getElementType(), (*result)[1].getShape());
     Tensor drive(steps.getElementType(), (*result)[1].getShape());
     auto decays = decay.mutableFloats(), drives = drive.mutableFloats();
     auto ds = steps.floats(), vs = xs.floats(), ws = bs.floats();
@@ -195,7 +212,7 @@ Answer Discretisation::check(int64_t time) {
           decays[at] = std::exp(dt * A.floats()[d * states + n]);
           drives[at] = dt * ws[r * states + n] * vs[r * pieces.channels + d];
         }
-    if (!(deviation((*result)[0], decay) <= kTolerance) ||
+    if (!(deviation(repeat((*result)[0], decay), decay) <= kTolerance) ||
         !(deviation((*result)[1], drive) <= kTolerance))
       return Answer::Wrong;
   }
@@ -246,6 +263,25 @@ bool Discretisation::find(SmallVector<Value> frontier) {
       break;
     if (!problem.finder.expand(frontier, Value(*wide)))
       return false;
+  }
+  // A decay without the axis of states is a function of delta somewhere in
+  // front of it.
+  SmallVector<Value> narrow = frontier;
+  Value value = a.value;
+  for (unsigned i = 0; i < 8 && llvm::is_contained(narrow, value); ++i) {
+    SmallVector<Value> next = narrow;
+    problem.finder.mergeViews(next);
+    if (tryFrontier(next))
+      return true;
+    Value source;
+    for (Value operand : value.getDefiningOp()
+                             ? value.getDefiningOp()->getOperands()
+                             : ValueRange())
+      if (problem.graph.dependsOnInput(operand))
+        source = operand;
+    if (!source || !problem.finder.expand(narrow, value))
+      break;
+    value = source;
   }
   // delta x may have been multiplied out in front: take in more, one value at
   // a time, the nearest first.
@@ -384,7 +420,7 @@ bool Epilogue::findGate(ArrayRef<Value> others) {
 
 std::unique_ptr<Mixer> ScanMixer::combine(const Problem &problem,
                                           Region &region) {
-  if (!c || c->view.getShape().size() != 3)
+  if (!a || !c || c->view.getShape().size() != 3)
     return nullptr;
   int64_t channels = u->view.getShape()[2], count = u->view.getShape()[3];
   Pieces pieces(problem, channels);

@@ -52,6 +52,9 @@ void proposeMixers(const Problem &problem, MixerList &mixers) {
   proposeScans(problem, mixers);
   proposeReadoutScans(problem, mixers);
   proposeShortConvs(problem, mixers);
+  // What answers an impulse for ever.
+  if (mixers.empty())
+    proposeConstantScans(problem, mixers);
 }
 
 } // namespace ssmc

@@ -49,6 +49,7 @@ public:
 
 using MixerList = llvm::SmallVector<std::unique_ptr<Mixer>>;
 void proposeScans(const Problem &problem, MixerList &mixers);
+void proposeConstantScans(const Problem &problem, MixerList &mixers);
 void proposeReadoutScans(const Problem &problem, MixerList &mixers);
 void proposeShortConvs(const Problem &problem, MixerList &mixers);
 /// An unrolled loop as it stands: for what no entry of the catalogue matches.

@@ -72,11 +72,24 @@ static SmallVector<Role, 1> roles(const Problem &problem, Value value,
   return found;
 }
 
+/// ... and every way to see a decay, which may be the same for all states.
+static SmallVector<Role, 1> decayRoles(const Problem &problem, Value value,
+                                       ArrayRef<int64_t> target,
+                                       unsigned states) {
+  SmallVector<Role, 1> found = roles(problem, value, target, states, true);
+  if (found.empty() && states)
+    found = roles(problem, value, target.drop_back(states), 0, true);
+  return found;
+}
+
 static void propose(const Problem &problem, const Shapes &shapes, Value a,
                     Value u, Value c, ArrayRef<int64_t> target,
                     unsigned states, MixerList &mixers) {
   const ValueAxes &exitAxes = *problem.analysis.getAxes(problem.region.exit);
-  auto exit = View::make(exitAxes, true, {}, {unsigned(shapes.exit.size())});
+  SmallVector<unsigned> groups{unsigned(shapes.exit.size())};
+  if (!c && states)
+    groups = {unsigned(shapes.exit.size()) - states, states};
+  auto exit = View::make(exitAxes, true, {}, groups);
   if (!exit)
     return;
   SmallVector<std::optional<Role>, 1> reads, starts;
@@ -107,7 +120,7 @@ static void propose(const Problem &problem, const Shapes &shapes, Value a,
       return;
     finals.push_back(ways.front().view);
   }
-  for (const Role &roleA : roles(problem, a, target, states, true))
+  for (const Role &roleA : decayRoles(problem, a, target, states))
     for (const Role &roleU : roles(problem, u, target, states, true))
       for (const auto &read : reads)
         for (const auto &start : starts)
@@ -142,8 +155,10 @@ static void readStart(const Problem &problem, ScanMixer &mixer) {
     return;
   Tensor h = mixer.exit->apply(still->front());
   int64_t batch = h.getShape()[0], time = h.getShape()[1];
-  int64_t width = h.getShape()[2];
-  Tensor start(h.getElementType(), {batch, width});
+  int64_t width = llvm::product_of(h.getShape().drop_front(2));
+  SmallVector<int64_t> shape(h.getShape());
+  shape.erase(shape.begin() + 1);
+  Tensor start(h.getElementType(), shape);
   bool any = false;
   for (int64_t b = 0; b < batch; ++b)
     for (int64_t c = 0; c < width; ++c) {
@@ -161,11 +176,63 @@ void proposeScans(const Problem &problem, MixerList &mixers) {
   if (!shapes)
     return;
   size_t first = mixers.size();
-  for (unsigned i : {0u, 1u})
-    propose(problem, *shapes, shapes->tokens[i], shapes->tokens[1 - i], Value(),
-            shapes->exit, 0, mixers);
+  for (unsigned i : {0u, 1u}) {
+    Value a = shapes->tokens[i], u = shapes->tokens[1 - i];
+    // Digits that only the drive has are states.
+    unsigned own = restExtents(*problem.analysis.getAxes(a)).size();
+    unsigned states =
+        own && own < shapes->exit.size() ? shapes->exit.size() - own : 0;
+    propose(problem, *shapes, a, u, Value(), shapes->exit, states, mixers);
+  }
   for (size_t i = first; i < mixers.size() && !shapes->initial; ++i)
     readStart(problem, static_cast<ScanMixer &>(*mixers[i]));
+}
+
+/// The decay is what is left of an impulse one token later.
+void proposeConstantScans(const Problem &problem, MixerList &mixers) {
+  auto shapes = readShapes(problem, 1);
+  int64_t length = problem.analysis.getLength();
+  if (!shapes || shapes->initial || !problem.region.states.empty() ||
+      length < 3)
+    return;
+  Value u = shapes->tokens.front();
+  const ValueAxes &exitAxes = *problem.analysis.getAxes(problem.region.exit);
+  auto exit = View::make(exitAxes, true, {}, {unsigned(shapes->exit.size())});
+  if (!exit)
+    return;
+  for (const Role &role : roles(problem, u, shapes->exit, 0, true))
+    for (bool reverse : {false, true}) {
+      ArrayRef<int64_t> layout = role.view.getShape();
+      int64_t width = layout[2];
+      Tensor impulse(problem.elementType(u), layout);
+      int64_t at = reverse ? length - 1 : 0, after = reverse ? at - 1 : 1;
+      for (int64_t c = 0; c < width; ++c)
+        impulse.mutableFloats()[at * width + c] = 1;
+      Assignment assignment;
+      assignment[u] = role.view.invert(impulse);
+      FailureOr<SmallVector<Tensor>> response = problem.evaluate(assignment);
+      if (failed(response) || !response->front().isFloat() ||
+          response->front().getShape() !=
+              ArrayRef<int64_t>(exit->valueShape()))
+        return;
+      Tensor h = exit->apply(response->front());
+      Tensor decay(problem.elementType(u), {width});
+      bool any = false;
+      for (int64_t c = 0; c < width; ++c) {
+        double value = h.floats()[after * width + c];
+        decay.mutableFloats()[c] = value;
+        any |= value != 0;
+      }
+      if (!any)
+        continue;
+      auto mixer = std::make_unique<ScanMixer>();
+      mixer->analysis = &problem.analysis;
+      mixer->u = role;
+      mixer->decay = decay;
+      mixer->exit = exit;
+      mixer->reverse = reverse;
+      mixers.push_back(std::move(mixer));
+    }
 }
 
 void proposeReadoutScans(const Problem &problem, MixerList &mixers) {
@@ -193,18 +260,45 @@ void proposeReadoutScans(const Problem &problem, MixerList &mixers) {
 }
 
 SmallVector<Role *> ScanMixer::getRoles() {
-  SmallVector<Role *> all{&*a, &*u};
-  for (auto *role : {&c, &initial})
+  SmallVector<Role *> all{&*u};
+  for (auto *role : {&a, &c, &initial})
     if (*role)
       all.push_back(&**role);
   return all;
 }
 
+/// The decays in the layout of the drive, which they may have to be repeated
+/// to. That is a Where that never takes the drive: a node whose extents are
+/// those of the drive at every length.
+FailureOr<Value> ScanMixer::emitDecay(GraphWriter &writer, Value drive) const {
+  auto type = cast<RankedTensorType>(drive.getType());
+  Value value;
+  if (a) {
+    FailureOr<Value> own = writer.apply(a->view, a->value);
+    if (failed(own) ||
+        a->view.getShape().size() == u->view.getShape().size())
+      return own;
+    SmallVector<AffineExpr> extents = writer.extents(a->view);
+    extents.push_back(writer.fixed(1));
+    value = writer.resize("Unsqueeze", *own, extents.size() - 1,
+                          writer.type(extents, type.getElementType()));
+  } else {
+    value = writer.constant(decay, type.getElementType());
+  }
+  OpBuilder &builder = writer.builder;
+  auto flag = RankedTensorType::get({1}, builder.getI1Type());
+  Value never = onnx::ConstantOp::create(builder, writer.loc,
+                                         DenseElementsAttr::get(flag, false));
+  return writer.node("Where", {never, drive, value}, type);
+}
+
 FailureOr<SmallVector<Value>>
 ScanMixer::emit(GraphWriter &writer) const {
-  FailureOr<Value> decay = writer.apply(a->view, a->value);
   FailureOr<Value> drive = writer.apply(u->view, u->value);
-  if (failed(decay) || failed(drive))
+  if (failed(drive))
+    return failure();
+  FailureOr<Value> decay = emitDecay(writer, *drive);
+  if (failed(decay))
     return failure();
   OpBuilder &builder = writer.builder;
   Type element = cast<ShapedType>(drive->getType()).getElementType();

@@ -6,7 +6,8 @@
 
 namespace ssmc {
 
-/// h = a h + u, all of one shape: ssm.scan.
+/// h = a h + u: ssm.scan. The decay may be a constant, or the same for all
+/// states of a channel.
 class ScanMixer : public Mixer {
 public:
   llvm::StringRef getName() const override { return "ssm.scan"; }
@@ -17,8 +18,11 @@ public:
   llvm::SmallVector<Role *> getRoles() override;
 
   const AxisAnalysis *analysis = nullptr;
-  /// Layout [batch, time, channel], or with a last axis of states if `c`.
+  /// Layout [batch, time, channel], or with a last axis of states. `a` may lack
+  /// that axis.
   std::optional<Role> a, u;
+  /// The decay where no token decides it: [channel].
+  Tensor decay;
   /// Reads the states: [batch, time, state] or [batch, time, channel, state].
   std::optional<Role> c;
   std::optional<Role> initial; // [batch, channel (, state)]
@@ -27,6 +31,10 @@ public:
   std::optional<View> exit;
   llvm::SmallVector<View, 1> states;
   bool reverse = false;
+
+private:
+  mlir::FailureOr<mlir::Value> emitDecay(GraphWriter &writer,
+                                         mlir::Value drive) const;
 };
 
 /// Mamba's scan with discretisation, read-out and, where they are there, skip

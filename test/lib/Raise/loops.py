@@ -17,8 +17,8 @@ from raising import check, failures, raised
 
 EXPECTED = {
     "elman": "ssm.recurrence", "lstm": "ssm.recurrence", "backward": "ssm.recurrence",
-    "inside": "ssm.recurrence", "average": "ssm.recurrence", "sums": "ssm.recurrence",
-    "scalar": "ssm.recurrence", "selective": "ssm.selective_scan", "unread": "ssm.scan",
+    "inside": "ssm.recurrence", "average": "ssm.scan", "sums": "ssm.scan",
+    "scalar": "ssm.selective_scan", "selective": "ssm.selective_scan", "unread": "ssm.scan",
     # Near misses are kept.
     "odd": None, "skipping": None,
 }
