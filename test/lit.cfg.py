@@ -25,6 +25,7 @@ config.substitutions += [
     ("%build", config.build_dir),
     ("%cc", config.cc),
     ("%cxx", config.cxx),
+    ("%sanitize", f"-fsanitize={config.sanitize}" if config.sanitize else ""),
     ("%include", os.path.join(config.source_dir, "include")),
     ("%source", config.source_dir),
     ("%llvm", os.path.dirname(config.llvm_tools_dir)),
@@ -32,6 +33,11 @@ config.substitutions += [
 
 if config.sanitize:
     config.available_features.add("sanitizer")
+    # A finding ends the program. Asking for too much memory is none, nor is what
+    # LLVM's allocators poison: libMLIR, which is not instrumented, takes memory
+    # of theirs without saying so.
+    config.environment.setdefault("ASAN_OPTIONS", "allocator_may_return_null=1:allow_user_poisoning=0")
+    config.environment.setdefault("UBSAN_OPTIONS", "halt_on_error=1:print_stacktrace=1")
 
 # tools/check --full passes --param full=1: long samples, and every case of them.
 if lit_config.params.get("full") == "1":

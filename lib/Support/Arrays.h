@@ -10,6 +10,7 @@
 
 #pragma once
 
+#include "lib/Support/Error.h"
 #include "lib/Support/Npz.h"
 
 #include "llvm/ADT/StringMap.h"
@@ -17,12 +18,6 @@
 #include <optional>
 
 namespace ssmc {
-
-/// An error that the user's words are the cause of: exit code 2.
-llvm::Error usageError(const llvm::Twine &message);
-/// Any other error: exit code 1.
-llvm::Error runError(const llvm::Twine &message);
-bool isUsageError(const llvm::Error &error);
 
 /// What stands before and after the sign of equality.
 struct ArrayArgument {

@@ -2,6 +2,7 @@
 
 #include "lib/Support/Npz.h"
 
+#include "lib/Support/Error.h"
 #include "lib/Support/Zip.h"
 
 #include "llvm/ADT/StringExtras.h"
@@ -43,10 +44,6 @@ static const DtypeRow *findDtype(int32_t dtype) {
     if (row.dtype == dtype)
       return &row;
   return nullptr;
-}
-
-static Error fail(const Twine &message) {
-  return createStringError(inconvertibleErrorCode(), message);
 }
 
 int64_t ssmc::getElementBytes(int32_t dtype) {
@@ -206,45 +203,45 @@ static void reorderFortran(StringRef source, ArrayRef<int64_t> shape,
 
 Expected<NpyArray> ssmc::parseNpy(StringRef contents) {
   if (contents.size() < 10 || !contents.starts_with(kMagic))
-    return fail("not a .npy file");
+    return runError("not a .npy file");
   uint8_t version = contents[6];
   if (version < 1 || version > 3)
-    return fail("version " + Twine(unsigned(version)) +
-                " of the .npy format is not supported (1, 2 and 3 are)");
+    return runError("version " + Twine(unsigned(version)) +
+                    " of the .npy format is not supported (1, 2 and 3 are)");
   size_t lengthBytes = version == 1 ? 2 : 4;
   if (contents.size() < 8 + lengthBytes)
-    return fail("truncated .npy header");
+    return runError("truncated .npy header");
   uint64_t headerBytes = version == 1
                              ? support::endian::read16le(contents.data() + 8)
                              : support::endian::read32le(contents.data() + 8);
   StringRef rest = contents.drop_front(8 + lengthBytes);
   if (headerBytes > rest.size())
-    return fail("truncated .npy header");
+    return runError("truncated .npy header");
   Header header;
   if (!HeaderParser(rest.take_front(headerBytes)).parse(header))
-    return fail("malformed .npy header (arrays of numbers are supported, "
-                "structured ones are not)");
+    return runError("malformed .npy header (arrays of numbers are supported, "
+                    "structured ones are not)");
   StringRef data = rest.drop_front(headerBytes);
 
   const DtypeRow *row = findDescr(*header.descr);
   if (!row)
-    return fail("element type '" + *header.descr +
-                "' is not supported: use a little-endian float16, float32, "
-                "float64, integer or bool array");
+    return runError("element type '" + *header.descr +
+                    "' is not supported: use a little-endian float16, float32, "
+                    "float64, integer or bool array");
   if (header.shape->size() > kMaxRank)
-    return fail("rank " + Twine(header.shape->size()) +
-                " is more than the supported " + Twine(kMaxRank));
+    return runError("rank " + Twine(header.shape->size()) +
+                    " is more than the supported " + Twine(kMaxRank));
   uint64_t bytes = row->bytes;
   // An extent of 0 makes the size 0 whatever the others are.
   bool empty = is_contained(*header.shape, 0);
   for (int64_t extent : *header.shape)
     if (!empty && MulOverflow<int64_t>(bytes, extent, (int64_t &)bytes))
-      return fail("the shape in the .npy header is too large");
+      return runError("the shape in the .npy header is too large");
   if (empty)
     bytes = 0;
   if (bytes != data.size())
-    return fail("the .npy header promises " + Twine(bytes) +
-                " bytes of data, the file has " + Twine(data.size()));
+    return runError("the .npy header promises " + Twine(bytes) +
+                    " bytes of data, the file has " + Twine(data.size()));
 
   NpyArray array{row->dtype, *header.shape, std::vector<char>(bytes)};
   if (*header.fortranOrder && header.shape->size() > 1)
@@ -266,11 +263,11 @@ Expected<std::vector<NamedArray>> ssmc::parseNpz(StringRef contents) {
   for (ZipEntry &entry : *entries) {
     StringRef name = entry.name;
     if (!name.consume_back(".npy"))
-      return fail("entry '" + name + "' is not a .npy file");
+      return runError("entry '" + name + "' is not a .npy file");
     Expected<NpyArray> array =
         parseNpy(StringRef(entry.bytes.data(), entry.bytes.size()));
     if (!array)
-      return fail("entry '" + name + "': " + toString(array.takeError()));
+      return runError("entry '" + name + "': " + toString(array.takeError()));
     arrays.push_back({name.str(), std::move(*array)});
     entry.bytes = {};
   }
@@ -286,7 +283,7 @@ static Expected<T> readWith(StringRef path, Expected<T> (*parse)(StringRef)) {
                              path + ": " + buffer.getError().message());
   Expected<T> result = parse((*buffer)->getBuffer());
   if (!result)
-    return fail(path + ": " + toString(result.takeError()));
+    return runError(path + ": " + toString(result.takeError()));
   return result;
 }
 
@@ -305,7 +302,7 @@ Expected<std::vector<NamedArray>> ssmc::readNpz(StringRef path) {
 static Expected<std::vector<char>> formatNpy(const NpyArray &array) {
   const DtypeRow *row = findDtype(array.dtype);
   if (!row || row->descr.empty())
-    return fail("NumPy has no element type " + getDtypeName(array.dtype));
+    return runError("NumPy has no element type " + getDtypeName(array.dtype));
   std::string text;
   raw_string_ostream os(text);
   os << "{'descr': '" << (row->bytes == 1 ? '|' : '<') << row->descr
@@ -330,14 +327,14 @@ static Error writeBytes(StringRef path, StringRef bytes) {
     return Error::success();
   });
   if (error)
-    return fail(path + ": " + toString(std::move(error)));
+    return runError(path + ": " + toString(std::move(error)));
   return Error::success();
 }
 
 Error ssmc::writeNpy(StringRef path, const NpyArray &array) {
   Expected<std::vector<char>> bytes = formatNpy(array);
   if (!bytes)
-    return fail(path + ": " + toString(bytes.takeError()));
+    return runError(path + ": " + toString(bytes.takeError()));
   return writeBytes(path, StringRef(bytes->data(), bytes->size()));
 }
 
@@ -346,12 +343,12 @@ Error ssmc::writeNpz(StringRef path, ArrayRef<NamedArray> arrays) {
   for (const NamedArray &named : arrays) {
     Expected<std::vector<char>> bytes = formatNpy(named.array);
     if (!bytes)
-      return fail(path + ": " + named.name + ": " +
-                  toString(bytes.takeError()));
+      return runError(path + ": " + named.name + ": " +
+                      toString(bytes.takeError()));
     entries.push_back({named.name + ".npy", std::move(*bytes)});
   }
   Expected<std::string> archive = packZip(entries);
   if (!archive)
-    return fail(path + ": " + toString(archive.takeError()));
+    return runError(path + ": " + toString(archive.takeError()));
   return writeBytes(path, *archive);
 }

@@ -33,6 +33,13 @@ struct NamedArray {
   NpyArray array;
 };
 
+bool isFloat(const NpyArray &array);
+/// Element `i` as a number, whatever the type.
+double floatAt(const NpyArray &array, int64_t i);
+/// Element `i` of an array of integers or booleans, which may have more digits
+/// than a double; 0 for others.
+__int128 integerAt(const NpyArray &array, int64_t i);
+
 /// Bytes of one element, or 0 where `dtype` is not one of ssmrt_dtype.
 int64_t getElementBytes(int32_t dtype);
 /// "float32", "int64", ... as NumPy names them.

@@ -2,6 +2,8 @@
 
 #include "lib/Support/Zip.h"
 
+#include "lib/Support/Error.h"
+
 #include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/CRC.h"
@@ -64,14 +66,10 @@ struct Record {
 };
 } // namespace
 
-static Error fail(const Twine &message) {
-  return createStringError(inconvertibleErrorCode(), message);
-}
-
 static Expected<Directory> findDirectory(StringRef contents) {
   // The end record is followed by a comment of at most 64 KiB.
   if (contents.size() < kEndBytes)
-    return fail("not a zip archive: it is too short");
+    return runError("not a zip archive: it is too short");
   size_t last = contents.size() - kEndBytes;
   size_t first = last > 0xffff ? last - 0xffff : 0;
   Reader reader(contents);
@@ -84,12 +82,12 @@ static Expected<Directory> findDirectory(StringRef contents) {
       uint64_t end64 = reader.u64(at - kLocator64Bytes + 8);
       if (reader.slice(end64, kEnd64Bytes).empty() ||
           reader.u32(end64) != kEnd64Magic)
-        return fail("broken zip archive: bad 64-bit end record");
+        return runError("broken zip archive: bad 64-bit end record");
       directory = {reader.u64(end64 + 32), reader.u64(end64 + 48)};
     }
     return directory;
   }
-  return fail("not a zip archive: it has no end record (truncated file?)");
+  return runError("not a zip archive: it has no end record (truncated file?)");
 }
 
 /// Sizes that do not fit 32 bits stand in an extra field, in this order.
@@ -116,7 +114,7 @@ static void readExtra64(StringRef extra, Record &record) {
 static Error inflateRaw(StringRef packed, std::vector<char> &bytes) {
   z_stream stream = {};
   if (inflateInit2(&stream, -MAX_WBITS) != Z_OK)
-    return fail("zlib does not start");
+    return runError("zlib does not start");
   stream.next_in = reinterpret_cast<Bytef *>(const_cast<char *>(packed.data()));
   stream.next_out = reinterpret_cast<Bytef *>(bytes.data());
   uint64_t left = packed.size(), space = bytes.size();
@@ -133,31 +131,31 @@ static Error inflateRaw(StringRef packed, std::vector<char> &bytes) {
   }
   inflateEnd(&stream);
   if (code != Z_STREAM_END || space != 0)
-    return fail("its compressed data is broken");
+    return runError("its compressed data is broken");
   return Error::success();
 }
 
 static Error unpackEntry(Reader &reader, const Record &record,
                          std::vector<char> &bytes) {
   if (record.flags & 1)
-    return fail("it is encrypted");
+    return runError("it is encrypted");
   if (record.method != 0 && record.method != 8)
-    return fail("compression method " + Twine(record.method) +
-                " is not supported (stored and deflated are)");
+    return runError("compression method " + Twine(record.method) +
+                    " is not supported (stored and deflated are)");
   uint64_t local = record.localOffset;
   if (reader.slice(local, kLocalBytes).empty() ||
       reader.u32(local) != kLocalMagic)
-    return fail("its local header is broken");
+    return runError("its local header is broken");
   uint64_t start =
       local + kLocalBytes + reader.u16(local + 26) + reader.u16(local + 28);
   StringRef packed = reader.slice(start, record.packedBytes);
   if (packed.size() != record.packedBytes)
-    return fail("it reaches beyond the end of the file");
+    return runError("it reaches beyond the end of the file");
   bool stored = record.method == 0;
   if (stored ? record.bytes != record.packedBytes
              : record.bytes / kMaxExpansion > record.packedBytes)
-    return fail("it claims " + Twine(record.bytes) + " bytes in " +
-                Twine(record.packedBytes));
+    return runError("it claims " + Twine(record.bytes) + " bytes in " +
+                    Twine(record.packedBytes));
   bytes.resize(record.bytes);
   if (stored)
     llvm::copy(packed, bytes.begin());
@@ -165,7 +163,7 @@ static Error unpackEntry(Reader &reader, const Record &record,
     return error;
   if (crc32(arrayRefFromStringRef(StringRef(bytes.data(), bytes.size()))) !=
       record.crc)
-    return fail("its checksum does not match");
+    return runError("its checksum does not match");
   return Error::success();
 }
 
@@ -179,7 +177,7 @@ Expected<std::vector<ZipEntry>> ssmc::unpackZip(StringRef contents) {
   for (uint64_t i = 0; i != directory->count; ++i) {
     if (reader.u32(at) != kCentralMagic ||
         reader.slice(at, kCentralBytes).empty())
-      return fail("broken zip archive: bad directory entry " + Twine(i));
+      return runError("broken zip archive: bad directory entry " + Twine(i));
     Record record = {reader.u16(at + 8),
                      reader.u16(at + 10),
                      reader.u32(at + 16),
@@ -192,14 +190,16 @@ Expected<std::vector<ZipEntry>> ssmc::unpackZip(StringRef contents) {
     readExtra64(reader.slice(at + kCentralBytes + nameBytes, extraBytes),
                 record);
     if (reader.outOfBounds)
-      return fail("broken zip archive: bad directory entry " + Twine(i));
+      return runError("broken zip archive: bad directory entry " + Twine(i));
     // Entries may share data, so their sum is bounded too.
     if (SaturatingAdd(total, record.bytes) / kMaxExpansion > contents.size())
-      return fail("broken zip archive: it unpacks to more than it can hold");
+      return runError(
+          "broken zip archive: it unpacks to more than it can hold");
     total += record.bytes;
     entries.push_back({record.name.str(), {}});
     if (Error error = unpackEntry(reader, record, entries.back().bytes))
-      return fail("entry '" + record.name + "': " + toString(std::move(error)));
+      return runError("entry '" + record.name +
+                      "': " + toString(std::move(error)));
     at += kCentralBytes + nameBytes + extraBytes + reader.u16(at + 32);
   }
   return entries;
@@ -215,7 +215,7 @@ Expected<std::string> ssmc::packZip(ArrayRef<ZipEntry> entries) {
     StringRef bytes(entry.bytes.data(), entry.bytes.size());
     if (bytes.size() > limit || archive.size() > limit ||
         entry.name.size() > 0xffff || entries.size() > 0xfffe)
-      return fail("archives of more than 4 GiB are not written");
+      return runError("archives of more than 4 GiB are not written");
     uint32_t offset = archive.size();
     record.write<uint32_t>(kCentralMagic);
     record.write<uint16_t>(20); // made by
@@ -238,7 +238,7 @@ Expected<std::string> ssmc::packZip(ArrayRef<ZipEntry> entries) {
   }
   uint64_t start = archive.size();
   if (start > limit || directory.size() > limit)
-    return fail("archives of more than 4 GiB are not written");
+    return runError("archives of more than 4 GiB are not written");
   out << directory;
   local.write<uint32_t>(kEndMagic);
   local.write<uint16_t>({0, 0});

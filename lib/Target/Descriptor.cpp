@@ -7,6 +7,8 @@
 //===----------------------------------------------------------------------===//
 
 #include "lib/Target/Files.h"
+
+#include "lib/Support/Error.h"
 #include "ssmrt/ssmrt.h"
 
 #include "llvm/IR/LLVMContext.h"
@@ -124,10 +126,6 @@ static std::string writeAssembly(ArrayRef<EntrySignature> entries,
   return text;
 }
 
-static Error fail(const Twine &message) {
-  return createStringError(inconvertibleErrorCode(), message);
-}
-
 Expected<SmallString<0>> ssmc::makeDescriptor(ArrayRef<EntrySignature> entries,
                                               const WeightPlace &place,
                                               const PackageOptions &options) {
@@ -138,7 +136,7 @@ Expected<SmallString<0>> ssmc::makeDescriptor(ArrayRef<EntrySignature> entries,
   std::string message;
   const Target *target = TargetRegistry::lookupTarget(triple, message);
   if (!target)
-    return fail(message);
+    return runError(message);
   std::unique_ptr<TargetMachine> machine(target->createTargetMachine(
       triple, "", "", TargetOptions(), Reloc::PIC_));
   LLVMContext context;
@@ -151,7 +149,7 @@ Expected<SmallString<0>> ssmc::makeDescriptor(ArrayRef<EntrySignature> entries,
   legacy::PassManager passes;
   if (machine->addPassesToEmitFile(passes, os, nullptr,
                                    CodeGenFileType::ObjectFile))
-    return fail("LLVM cannot write object files for " + triple.str());
+    return runError("LLVM cannot write object files for " + triple.str());
   passes.run(module);
   return object;
 }

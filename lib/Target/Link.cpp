@@ -2,6 +2,8 @@
 
 #include "lib/Target/Files.h"
 
+#include "lib/Support/Error.h"
+
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/FileUtilities.h"
 #include "llvm/Support/MemoryBuffer.h"
@@ -26,10 +28,6 @@ static constexpr StringLiteral kVersionScript =
 static constexpr StringLiteral kLinkerScript =
     "SECTIONS { .ssm.weights : ALIGN(4096) { *(.ssm.weights) } } "
     "INSERT AFTER .bss;\n";
-
-static Error fail(const Twine &message) {
-  return createStringError(inconvertibleErrorCode(), message);
-}
 
 /// The lld beside this program, or else the one of the LLVM it was built with.
 static std::string findLinker() {
@@ -68,7 +66,7 @@ public:
     int file;
     if (std::error_code error =
             sys::fs::createTemporaryFile("ssmc", suffix, file, path))
-      return fail("cannot create a temporary file: " + error.message());
+      return runError("cannot create a temporary file: " + error.message());
     removers.emplace_back(path);
     sys::RemoveFileOnSignal(path);
     paths.push_back(path.str().str());
@@ -78,7 +76,7 @@ public:
     if (os.has_error()) {
       std::string message = os.error().message();
       os.clear_error();
-      return fail("cannot write a temporary file: " + message);
+      return runError("cannot write a temporary file: " + message);
     }
     return path.str().str();
   }
@@ -145,7 +143,7 @@ Error ssmc::linkModel(ArrayRef<StringRef> objects, StringRef output) {
     return Error::success();
   auto buffer = MemoryBuffer::getFile(*logPath);
   StringRef said = buffer ? (*buffer)->getBuffer().trim() : StringRef();
-  return fail("linking with " + linker + " failed" +
-              (message.empty() ? "" : ": " + message) +
-              (said.empty() ? "" : "\n" + said));
+  return runError("linking with " + linker + " failed" +
+                  (message.empty() ? "" : ": " + message) +
+                  (said.empty() ? "" : "\n" + said));
 }

@@ -9,6 +9,8 @@
 
 #include "lib/Target/Files.h"
 
+#include "lib/Support/Error.h"
+
 #include "llvm/BinaryFormat/ELF.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MathExtras.h"
@@ -18,10 +20,6 @@
 
 using namespace llvm;
 using namespace ssmc;
-
-static Error fail(const Twine &message) {
-  return createStringError(inconvertibleErrorCode(), message);
-}
 
 namespace {
 /// A table of headers inside the file.
@@ -81,13 +79,13 @@ static bool patchHeaders(MutableArrayRef<char> file, uint64_t offset,
 Expected<uint64_t> ssmc::appendWeightSegment(StringRef library, int64_t bytes) {
   uint64_t size = 0;
   if (std::error_code error = sys::fs::file_size(library, size))
-    return fail(error.message());
+    return runError(error.message());
   uint64_t offset = alignTo(size, 4096);
   auto buffer = WriteThroughMemoryBuffer::getFile(library, size);
   if (!buffer)
-    return fail(buffer.getError().message());
+    return runError(buffer.getError().message());
   if (!patchHeaders((*buffer)->getBuffer(), offset, bytes))
-    return fail("the linked library does not have the expected segment of "
-                "weights");
+    return runError("the linked library does not have the expected segment of "
+                    "weights");
   return offset;
 }

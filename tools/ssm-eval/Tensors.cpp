@@ -33,77 +33,26 @@ static mlir::Type elementTypeOf(ssmrt_dtype dtype, mlir::MLIRContext *context) {
   }
 }
 
-template <typename T, typename To>
-static void read(const NpyArray &array, MutableArrayRef<To> to) {
-  for (size_t i = 0; i < to.size(); ++i) {
-    T value;
-    std::memcpy(&value, array.bytes.data() + i * sizeof(T), sizeof(T));
-    to[i] = To(value);
-  }
-}
-
-static void readHalf(const NpyArray &array, const fltSemantics &semantics,
-                     MutableArrayRef<double> to) {
-  std::vector<uint16_t> bits(to.size());
-  read<uint16_t, uint16_t>(array, bits);
-  for (auto [value, half] : zip(to, bits))
-    value = APFloat(semantics, APInt(16, half)).convertToDouble();
-}
-
-static void readFloats(const NpyArray &array, MutableArrayRef<double> to) {
-  switch (array.dtype) {
-  case SSMRT_F16:
-    return readHalf(array, APFloat::IEEEhalf(), to);
-  case SSMRT_BF16:
-    return readHalf(array, APFloat::BFloat(), to);
-  case SSMRT_F64:
-    return read<double>(array, to);
-  default:
-    return read<float>(array, to);
-  }
-}
-
-static void readIntegers(const NpyArray &array, MutableArrayRef<int64_t> to) {
-  switch (array.dtype) {
-  case SSMRT_BOOL:
-  case SSMRT_U8:
-    return read<uint8_t>(array, to);
-  case SSMRT_I8:
-    return read<int8_t>(array, to);
-  case SSMRT_U16:
-    return read<uint16_t>(array, to);
-  case SSMRT_I16:
-    return read<int16_t>(array, to);
-  case SSMRT_U32:
-    return read<uint32_t>(array, to);
-  case SSMRT_I32:
-    return read<int32_t>(array, to);
-  default:
-    return read<int64_t>(array, to);
-  }
-}
-
 Expected<Tensor> ssmc::toTensor(const NpyArray &array, mlir::Type type) {
-  mlir::Type own = elementTypeOf(array.dtype, type.getContext());
-  mlir::Type element =
-      isa<mlir::ShapedType>(type) ? mlir::getElementTypeOrSelf(type) : own;
+  mlir::Type element = isa<mlir::ShapedType>(type)
+                           ? mlir::getElementTypeOrSelf(type)
+                           : elementTypeOf(array.dtype, type.getContext());
   if (!Tensor::fits(array.shape))
     return createStringError("has too many elements to be evaluated");
   if (!isa<mlir::FloatType, mlir::IntegerType>(element) ||
-      isa<mlir::FloatType>(own) != isa<mlir::FloatType>(element)) {
+      isFloat(array) != isa<mlir::FloatType>(element)) {
     std::string text;
     raw_string_ostream(text) << element;
     return createStringError("is of type " + getDtypeName(array.dtype) +
                              ", expected " + text);
   }
   Tensor tensor(element, array.shape);
-  if (tensor.isFloat()) {
-    readFloats(array, tensor.mutableFloats());
-    return tensor;
-  }
-  readIntegers(array, tensor.mutableInts());
-  for (int64_t &value : tensor.mutableInts())
-    value = wrapInteger(value, element);
+  if (tensor.isFloat())
+    for (auto [i, value] : enumerate(tensor.mutableFloats()))
+      value = floatAt(array, i);
+  else
+    for (auto [i, value] : enumerate(tensor.mutableInts()))
+      value = wrapInteger(int64_t(integerAt(array, i)), element);
   return tensor;
 }
 

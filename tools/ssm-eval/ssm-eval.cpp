@@ -74,8 +74,8 @@ struct Flags {
 
 /// The name of an argument or result, or its number.
 std::string nameOf(DictionaryAttr attributes, unsigned number) {
-  auto name = attributes ? attributes.getAs<StringAttr>(onnx::kNameAttr)
-                         : StringAttr();
+  auto name =
+      attributes ? attributes.getAs<StringAttr>(onnx::kNameAttr) : StringAttr();
   return name ? name.str() : std::to_string(number);
 }
 
@@ -83,8 +83,7 @@ std::string nameOf(DictionaryAttr attributes, unsigned number) {
 class Call {
 public:
   explicit Call(func::FuncOp function)
-      : function(function),
-        symbols(function->getParentOfType<ModuleOp>()) {
+      : function(function), symbols(function->getParentOfType<ModuleOp>()) {
     for (unsigned i = 0; i < function.getNumArguments(); ++i)
       inputNames.push_back(nameOf(function.getArgAttrDict(i), i));
     for (unsigned i = 0; i < function.getNumResults(); ++i)
@@ -280,12 +279,14 @@ static Expected<bool> run(Flags &flags) {
   DialectRegistry registry;
   registerAll(registry);
   MLIRContext context(registry, MLIRContext::Threading::DISABLED);
+  // The evaluator makes ops that the module need not have.
+  context.loadAllAvailableDialects();
   ScopedDiagnosticHandler handler(&context, [](Diagnostic &diagnostic) {
     onnx::printDiagnostic(diagnostic, errs());
   });
   StringRef output, calls;
-  for (auto [flag, path] : {std::pair{&flags.output, &output},
-                            std::pair{&flags.calls, &calls}}) {
+  for (auto [flag, path] :
+       {std::pair{&flags.output, &output}, std::pair{&flags.calls, &calls}}) {
     if (flag->getNumOccurrences() == 0)
       continue;
     Expected<StringRef> name = archiveName(*flag);

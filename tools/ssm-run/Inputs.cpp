@@ -18,11 +18,11 @@ Error ssmc::allocate(NpyArray &array, StringRef name) {
     fits &= !__builtin_mul_overflow(bytes, extent, &bytes);
   int64_t memory = int64_t(sysconf(_SC_PHYS_PAGES)) * sysconf(_SC_PAGESIZE);
   if (!fits || bytes > memory)
-    return runError("'" + name + "' of shape [" +
-                    join(map_range(array.shape,
-                                   [](int64_t d) { return itostr(d); }),
-                         ", ") +
-                    "] does not fit this machine's memory");
+    return runError(
+        "'" + name + "' of shape [" +
+        join(map_range(array.shape, [](int64_t d) { return itostr(d); }),
+             ", ") +
+        "] does not fit this machine's memory");
   array.bytes.resize(bytes);
   return Error::success();
 }

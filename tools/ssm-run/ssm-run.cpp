@@ -134,7 +134,8 @@ Error Session::open() {
     return Error::success();
   const ssmrt_model_desc *desc = ssmrt_describe(model);
   std::string names;
-  for (const ssmrt_entry_desc &known : ArrayRef(desc->entries, desc->num_entries))
+  for (const ssmrt_entry_desc &known :
+       ArrayRef(desc->entries, desc->num_entries))
     names += (names.empty() ? "" : ", ") + std::string(known.name);
   return usageError("the model has no entry '" + flags.entry + "': it has " +
                     names);

@@ -52,6 +52,10 @@ run(0, "y: largest deviation", "--input=x=@x.npy", "--input", "mask=@keys.npz:b"
     "--expect", "@keys.npz", "--threads=2")
 run(0, "", "--input", "@in.npz", "--output", "@out.npz")
 assert np.allclose(np.load(path("out.npz"))["y"], y, atol=1e-6)
+# Taken as a whole, an archive may hold inputs and outputs under prefixed names.
+np.savez(path("both.npz"), **{"in:x": x, "in:mask": mask, "in:past": past, "out:y": y, "in:y": wrong, "out:x": wrong})
+run(0, "y: largest deviation", "--input", "@both.npz", "--expect", "@both.npz")
+run(0, "y: largest deviation", "--input", "@in.npz", "--expect", "y=@both.npz:out:y")
 # A later argument wins.
 run(0, "y: largest deviation", "--input", "@long.npz", "--input", "mask=@in.npz", "--expect", "@keys.npz")
 

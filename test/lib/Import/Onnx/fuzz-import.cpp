@@ -1,8 +1,8 @@
 //===- fuzz-import.cpp - feeds the importer with damaged models -----------===//
 //
 // As libfuzzer-import (SSMC_FUZZ) a libFuzzer target. Otherwise a program that
-// damages one model in a fixed sequence of ways: `fuzz-import MODEL.onnx COUNT [FIRST]`. What it
-// looks for is a crash; a sanitizer build finds more.
+// damages one model in a fixed sequence of ways: `fuzz-import MODEL.onnx COUNT
+// [FIRST]`. What it looks for is a crash; a sanitizer build finds more.
 //
 //===----------------------------------------------------------------------===//
 
@@ -25,8 +25,7 @@ using namespace llvm;
 /// Returns whether it was accepted; what is accepted must be valid.
 static bool import(ArrayRef<char> bytes) {
   mlir::MLIRContext context(mlir::MLIRContext::Threading::DISABLED);
-  mlir::ScopedDiagnosticHandler handler(&context,
-                                        [](mlir::Diagnostic &) {});
+  mlir::ScopedDiagnosticHandler handler(&context, [](mlir::Diagnostic &) {});
   mlir::OwningOpRef<mlir::ModuleOp> module =
       ssmc::importOnnx(bytes, "fuzz/model.onnx", &context);
   if (!module)
@@ -70,7 +69,8 @@ static void damage(std::vector<char> &bytes, std::mt19937 &random) {
       break;
     case 4: { // repeat a part elsewhere
       std::vector<char> part(begin, begin + length);
-      bytes.insert(bytes.begin() + pick(bytes.size()), part.begin(), part.end());
+      bytes.insert(bytes.begin() + pick(bytes.size()), part.begin(),
+                   part.end());
       break;
     }
     case 5: // end early
