@@ -151,8 +151,7 @@ bool Recogniser::tryFrontier(Region region, Proposer propose) {
   };
   if (chosen < 0) {
     Random first(1), second(2);
-    Assignment assignment = problem.sample(first);
-    Assignment fresh = problem.sample(second);
+    Assignment assignment = problem.sample(first), fresh;
     FailureOr<SmallVector<Tensor>> expected = problem.evaluate(assignment);
     if (failed(expected)) {
       note({"the region cannot be evaluated", INFINITY});
@@ -172,8 +171,10 @@ bool Recogniser::tryFrontier(Region region, Proposer propose) {
       if (!(seen <= kTolerance))
         return false;
       if (int64_t(i) != likely) {
-        if (failed(again))
+        if (failed(again)) {
+          fresh = problem.sample(second);
           again = problem.evaluate(fresh);
+        }
         if (failed(again) || !(compare(candidate, *again, fresh) <= kTolerance))
           return false;
       }
