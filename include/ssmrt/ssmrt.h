@@ -84,6 +84,9 @@ typedef struct ssmrt_value_desc {
  * went wrong. Generated code sees it as an opaque pointer. */
 typedef struct ssmrt_context ssmrt_context;
 
+/* A value within the entry would have a negative extent. */
+#define SSMRT_WORKSPACE_NEGATIVE (-2)
+
 /* An entry is a function of a model: forward, prefill, step. Its sizes are
  * functions of the symbols (batch, length ...), in the order of `symbols`. */
 typedef struct ssmrt_entry_desc {
@@ -94,7 +97,8 @@ typedef struct ssmrt_entry_desc {
   const ssmrt_value_desc *outputs;
   /* Writes every extent of every input, then of every output. */
   void (*dims)(const int64_t *symbols, int64_t *extents);
-  /* Bytes of workspace that `run` needs, aligned to 64. */
+  /* Bytes of workspace that `run` needs, aligned to 64. Negative where there
+   * is no running it: SSMRT_WORKSPACE_NEGATIVE, or else too many bytes. */
   int64_t (*workspace)(const int64_t *symbols);
   /* Computes; returns an ssmrt_code. */
   int32_t (*run)(const int64_t *symbols, void *const *inputs,
@@ -117,22 +121,26 @@ typedef struct ssmrt_model_desc {
   const char *info;      /* JSON: compiler, flags, target, raise report */
 } ssmrt_model_desc;
 
-/* Instruction sets that a model may use; checked when it is opened. */
-enum {
-  SSMRT_CPU_AVX = 1 << 0,
-  SSMRT_CPU_AVX2 = 1 << 1,
-  SSMRT_CPU_FMA = 1 << 2,
-  SSMRT_CPU_F16C = 1 << 3,
-  SSMRT_CPU_BMI2 = 1 << 4,
-  SSMRT_CPU_AVX512F = 1 << 5,
-  SSMRT_CPU_AVX512BW = 1 << 6,
-  SSMRT_CPU_AVX512DQ = 1 << 7,
-  SSMRT_CPU_AVX512VL = 1 << 8,
-  SSMRT_CPU_AVX512VNNI = 1 << 9,
-  SSMRT_CPU_AVX512BF16 = 1 << 10,
-  SSMRT_CPU_SSE42 = 1 << 11,
-  SSMRT_CPU_END = 1 << 12
-};
+/* Instruction sets that a model may use, by the names of compilers: the
+ * compiler gives the code generator no others, and opening a model checks that
+ * the processor has each of those it was compiled for. */
+#define SSMRT_CPU_FEATURES(X)                                                  \
+  X(AVX, 0, "avx")                                                             \
+  X(AVX2, 1, "avx2")                                                           \
+  X(FMA, 2, "fma")                                                             \
+  X(F16C, 3, "f16c")                                                           \
+  X(BMI2, 4, "bmi2")                                                           \
+  X(AVX512F, 5, "avx512f")                                                     \
+  X(AVX512BW, 6, "avx512bw")                                                   \
+  X(AVX512DQ, 7, "avx512dq")                                                   \
+  X(AVX512VL, 8, "avx512vl")                                                   \
+  X(AVX512VNNI, 9, "avx512vnni")                                               \
+  X(AVX512BF16, 10, "avx512bf16")                                              \
+  X(SSE42, 11, "sse4.2")
+
+#define SSMRT_CPU_BIT(name, bit, text) SSMRT_CPU_##name = 1 << bit,
+enum { SSMRT_CPU_FEATURES(SSMRT_CPU_BIT) SSMRT_CPU_END = 1 << 12 };
+#undef SSMRT_CPU_BIT
 
 /*===- Using a model
  * --------------------------------------------------------===*/

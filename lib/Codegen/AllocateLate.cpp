@@ -23,7 +23,7 @@ static void allocate(memref::AllocOp alloc, Value context) {
       declareRuntime(alloc->getParentOfType<ModuleOp>(), "ssmrt_alloc",
                      builder.getFunctionType({pointer, i64}, {pointer}));
   Value bytes =
-      bytesOf(builder, loc, alloc.getType(), alloc.getDynamicSizes());
+      checkedBytesOf(builder, loc, alloc.getType(), alloc.getDynamicSizes());
   bytes = arith::IndexCastOp::create(builder, loc, i64, bytes);
   auto call = func::CallOp::create(builder, loc, function,
                                    ValueRange{context, bytes});

@@ -2,6 +2,8 @@
 
 #include "lib/Codegen/CpuTarget.h"
 
+#include "ssmrt/ssmrt.h"
+
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringMap.h"
 #include "llvm/TargetParser/Host.h"
@@ -16,9 +18,20 @@ using namespace ssmc;
 static SmallVector<std::string> getHostFeatures() {
   SmallVector<std::string> features;
   for (const auto &feature : llvm::sys::getHostCPUFeatures())
-    features.push_back((feature.second ? "+" : "-") + feature.first().str());
-  llvm::sort(features);
+    if (feature.second)
+      features.push_back("+" + feature.first().str());
   return features;
+}
+
+// Those that a model's descriptor records.
+static SmallVector<std::string> recorded(ArrayRef<std::string> features) {
+  SmallVector<std::string> result;
+#define SSMRT_KEEP(name, bit, text)                                            \
+  if (llvm::is_contained(features, "+" text))                                  \
+    result.push_back("+" text);
+  SSMRT_CPU_FEATURES(SSMRT_KEEP)
+#undef SSMRT_KEEP
+  return result;
 }
 
 FailureOr<CpuTarget> CpuTarget::get(StringRef cpu) {
@@ -39,6 +52,11 @@ FailureOr<CpuTarget> CpuTarget::get(StringRef cpu) {
       for (StringRef feature : known)
         features.push_back(feature.str());
     }
+  }
+  target.baseline = target.name;
+  if (triple.isX86()) {
+    target.baseline = "x86-64";
+    features = recorded(features);
   }
   target.features = llvm::join(features, ",");
   if (!triple.isX86()) {

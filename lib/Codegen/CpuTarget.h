@@ -1,8 +1,11 @@
 //===- CpuTarget.h - the CPU that code is generated for ---------*- C++ -*-===//
 //
 // What kernels need to know of a CPU: how wide its vectors are, how many vector
-// registers it has and whether it multiplies and adds in one instruction. Name
-// and features are what LLVM's target machine takes.
+// registers it has and whether it multiplies and adds in one instruction.
+//
+// LLVM is given a baseline and the features that the model's descriptor can
+// record (SSMRT_CPU_FEATURES), never a processor's name with all it implies:
+// what is not recorded is not checked when the model is opened elsewhere.
 //
 //===----------------------------------------------------------------------===//
 
@@ -15,8 +18,9 @@ namespace ssmc {
 
 struct CpuTarget {
   std::string triple;
-  std::string name;     // as LLVM spells it
-  std::string features; // "+avx2,+fma,...", for LLVM's target machine
+  std::string name;     // as LLVM spells it: what code is tuned for
+  std::string baseline; // a processor that every one of this kind can stand for
+  std::string features; // "+avx2,+fma,...": what `name` has beyond `baseline`
   unsigned lanes = 4;   // f32 lanes of a vector register
   unsigned registers = 16;
   bool fma = false;

@@ -43,7 +43,7 @@ createMachine(const CpuTarget &target, unsigned optLevel, Location loc) {
     return nullptr;
   }
   std::unique_ptr<llvm::TargetMachine> machine(backend->createTargetMachine(
-      triple, target.name, target.features, llvm::TargetOptions(),
+      triple, target.baseline, target.features, llvm::TargetOptions(),
       llvm::Reloc::PIC_, std::nullopt,
       optLevel == 0 ? llvm::CodeGenOptLevel::Less
                     : llvm::CodeGenOptLevel::Aggressive));
@@ -109,7 +109,8 @@ LogicalResult ssmc::emitCode(ModuleOp module, const CodegenOptions &options,
   for (llvm::Function &function : *code) {
     if (function.isDeclaration())
       continue;
-    function.addFnAttr("target-cpu", target->name);
+    function.addFnAttr("target-cpu", target->baseline);
+    function.addFnAttr("tune-cpu", target->name);
     if (!target->features.empty())
       function.addFnAttr("target-features", target->features);
     function.addFnAttr(llvm::Attribute::NoUnwind);

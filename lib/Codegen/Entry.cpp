@@ -5,6 +5,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
 
@@ -64,15 +65,59 @@ int64_t ssmc::elementBytes(Type type) {
   return (type.getIntOrFloatBitWidth() + 7) / 8;
 }
 
+std::optional<int64_t> ssmc::fixedBytes(MemRefType type) {
+  int64_t bytes = elementBytes(type.getElementType());
+  bool empty = false;
+  for (int64_t extent : type.getShape()) {
+    empty |= extent == 0;
+    if (!ShapedType::isDynamic(extent) && extent > 0 &&
+        (llvm::MulOverflow(bytes, extent, bytes) || bytes > kMaxBufferBytes))
+      return std::nullopt;
+  }
+  return empty ? 0 : bytes;
+}
+
 Value ssmc::bytesOf(OpBuilder &builder, Location loc, MemRefType type,
                     ValueRange sizes) {
-  int64_t fixed = elementBytes(type.getElementType());
-  for (int64_t extent : type.getShape())
-    if (!ShapedType::isDynamic(extent))
-      fixed *= extent;
-  Value bytes = arith::ConstantIndexOp::create(builder, loc, fixed);
+  Value bytes =
+      arith::ConstantIndexOp::create(builder, loc, *fixedBytes(type));
   for (Value size : sizes)
     bytes = builder.createOrFold<arith::MulIOp>(loc, bytes, size);
+  return bytes;
+}
+
+// The product is taken in floating point, too: it says whether the integer one
+// can have wrapped around.
+Value ssmc::checkedBytesOf(OpBuilder &builder, Location loc, MemRefType type,
+                           ValueRange sizes) {
+  if (!fixedBytes(type))
+    return arith::ConstantIndexOp::create(builder, loc, kTooLarge);
+  Value bytes = bytesOf(builder, loc, type, sizes);
+  if (sizes.empty())
+    return bytes;
+  Type i64 = builder.getI64Type(), f64 = builder.getF64Type();
+  auto real = [&](double value) -> Value {
+    return arith::ConstantOp::create(builder, loc,
+                                     builder.getF64FloatAttr(value));
+  };
+  Value zero = arith::ConstantIndexOp::create(builder, loc, 0);
+  Value product = real(*fixedBytes(type)), least = zero;
+  for (Value size : sizes) {
+    least = builder.createOrFold<arith::MinSIOp>(loc, least, size);
+    Value wide = arith::IndexCastOp::create(builder, loc, i64, size);
+    wide = arith::SIToFPOp::create(builder, loc, f64, wide);
+    product = arith::MulFOp::create(builder, loc, product, wide);
+  }
+  auto refuse = [&](Value condition, int64_t code) {
+    Value refused = arith::ConstantIndexOp::create(builder, loc, code);
+    bytes = arith::SelectOp::create(builder, loc, condition, refused, bytes);
+  };
+  refuse(arith::CmpFOp::create(builder, loc, arith::CmpFPredicate::OGT, product,
+                               real(kMaxBufferBytes)),
+         kTooLarge);
+  refuse(arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::slt, least,
+                               zero),
+         kNegative);
   return bytes;
 }
 

@@ -54,9 +54,24 @@ mlir::Value viewOf(mlir::OpBuilder &builder, mlir::Location loc,
 /// Bytes of one element: i1 takes one.
 int64_t elementBytes(mlir::Type elementType);
 
-/// Bytes of a buffer with these dynamic extents, at the builder.
+/// Buffers of more bytes than this are refused. With it no sum of their sizes
+/// overflows.
+inline constexpr int64_t kMaxBufferBytes = int64_t(1) << 48;
+
+/// Bytes of a buffer, its dynamic extents taken for 1. Nothing where they are
+/// too many.
+std::optional<int64_t> fixedBytes(mlir::MemRefType type);
+
+/// Bytes of a buffer with these dynamic extents, at the builder. The static
+/// ones must not be too many (see `fixedBytes`).
 mlir::Value bytesOf(mlir::OpBuilder &builder, mlir::Location loc,
                     mlir::MemRefType type, mlir::ValueRange sizes);
+
+/// The same where extents may be too large or negative: `kTooLarge` or
+/// `kNegative` instead.
+enum : int64_t { kTooLarge = -1, kNegative = -2 };
+mlir::Value checkedBytesOf(mlir::OpBuilder &builder, mlir::Location loc,
+                           mlir::MemRefType type, mlir::ValueRange sizes);
 
 /// Declares `name` once as a private function of the module.
 mlir::func::FuncOp declareRuntime(mlir::ModuleOp module, llvm::StringRef name,

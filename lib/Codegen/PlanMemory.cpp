@@ -3,10 +3,13 @@
 // A buffer lives from the op that allocates it to the last op of the entry's
 // block that uses it or an alias of it. Its size must be computable from the
 // symbols alone: the backward slice of the size is then repeated at the start
-// of the entry and in `ssm_E_workspace`, in both places by the same code.
+// of the entry and in `ssm_E_workspace`, in both places by the same code. The
+// latter also says where a buffer would be too large to count or have a negative
+// extent; such an entry is never run.
 //
 //===----------------------------------------------------------------------===//
 
+#include "dialects/onnx/OnnxLocation.h"
 #include "lib/Codegen/CodegenPasses.h"
 #include "lib/Codegen/Entry.h"
 #include "lib/Codegen/SlotAllocator.h"
@@ -16,6 +19,7 @@
 #include "mlir/Dialect/Bufferization/Transforms/BufferViewFlowAnalysis.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/IR/IRMapping.h"
+#include "llvm/Support/MathExtras.h"
 
 namespace ssmc {
 #define GEN_PASS_DEF_SSMPLANMEMORY
@@ -32,12 +36,13 @@ public:
   explicit EntryPlan(func::FuncOp entry)
       : entry(entry), functions(entry.getArgument(kSymbols)) {}
 
-  void run();
+  LogicalResult run();
 
 private:
   Lifetime lifetimeOf(memref::AllocOp alloc,
                       const BufferViewFlowAnalysis::ValueSetT &aliases);
-  SmallVector<Value> emitOffsets(OpBuilder &builder, Value symbols);
+  SmallVector<Value> emitOffsets(OpBuilder &builder, Value symbols,
+                                 Value *refusal);
   void emitWorkspaceFunction();
 
   func::FuncOp entry;
@@ -60,17 +65,17 @@ EntryPlan::lifetimeOf(memref::AllocOp alloc,
   for (Value alias : aliases)
     for (Operation *user : alias.getUsers())
       life.end = std::max(life.end, position(user));
-  life.size = elementBytes(alloc.getType().getElementType());
-  for (int64_t extent : alloc.getType().getShape())
-    if (!ShapedType::isDynamic(extent))
-      life.size *= extent;
+  life.size = *fixedBytes(alloc.getType());
   for (Value size : alloc.getDynamicSizes())
-    life.size *= functions.estimate(size);
+    if (llvm::MulOverflow(life.size, functions.estimate(size), life.size))
+      life.size = kMaxBufferBytes;
   return life;
 }
 
-/// Offset of each slot, then the size of the arena.
-SmallVector<Value> EntryPlan::emitOffsets(OpBuilder &builder, Value symbols) {
+/// Offset of each slot, then the size of the arena. What is wrong with a buffer,
+/// as a negative number, goes to `refusal`.
+SmallVector<Value> EntryPlan::emitOffsets(OpBuilder &builder, Value symbols,
+                                          Value *refusal) {
   Location loc = entry.getLoc();
   IRMapping mapping;
   mapping.map(entry.getArgument(kSymbols), symbols);
@@ -82,7 +87,10 @@ SmallVector<Value> EntryPlan::emitOffsets(OpBuilder &builder, Value symbols) {
     SmallVector<Value> extents;
     for (Value size : alloc.getDynamicSizes())
       extents.push_back(SymbolFunctions::clone(builder, size, mapping));
-    Value bytes = bytesOf(builder, loc, alloc.getType(), extents);
+    Value bytes = refusal ? checkedBytesOf(builder, loc, alloc.getType(), extents)
+                          : bytesOf(builder, loc, alloc.getType(), extents);
+    if (refusal)
+      *refusal = builder.createOrFold<arith::MinSIOp>(loc, *refusal, bytes);
     sizes[slot] = sizes[slot] ? builder.createOrFold<arith::MaxSIOp>(
                                     loc, sizes[slot], bytes)
                               : bytes;
@@ -108,12 +116,27 @@ void EntryPlan::emitWorkspaceFunction() {
       builder.getFunctionType({LLVM::LLVMPointerType::get(entry.getContext())},
                               {i64}));
   builder.setInsertionPointToStart(func.addEntryBlock());
-  Value bytes = emitOffsets(builder, func.getArgument(0)).back();
+  Value zero = arith::ConstantIndexOp::create(builder, entry.getLoc(), 0);
+  Value refusal = zero;
+  Value bytes = emitOffsets(builder, func.getArgument(0), &refusal).back();
+  Value refused = arith::CmpIOp::create(
+      builder, entry.getLoc(), arith::CmpIPredicate::slt, refusal, zero);
+  bytes = arith::SelectOp::create(builder, entry.getLoc(), refused, refusal,
+                                  bytes);
   bytes = arith::IndexCastOp::create(builder, entry.getLoc(), i64, bytes);
   func::ReturnOp::create(builder, entry.getLoc(), bytes);
 }
 
-void EntryPlan::run() {
+LogicalResult EntryPlan::run() {
+  WalkResult fits = entry.walk([](memref::AllocOp alloc) {
+    if (fixedBytes(alloc.getType()))
+      return WalkResult::advance();
+    onnx::emitModelError(alloc.getLoc()) << "a value of type " << alloc.getType()
+                      << " is larger than any memory";
+    return WalkResult::interrupt();
+  });
+  if (fits.wasInterrupted())
+    return failure();
   entry.walk([](memref::DeallocOp op) { op.erase(); });
   unsigned count = 0;
   for (Operation &op : entry.getBody().front())
@@ -131,12 +154,12 @@ void EntryPlan::run() {
   slots = assignSlots(lifetimes);
   emitWorkspaceFunction();
   if (planned.empty())
-    return;
+    return success();
 
   OpBuilder builder = OpBuilder::atBlockBegin(&entry.getBody().front());
   Value arena = bytesAt(builder, entry.getLoc(), entry.getArgument(kWorkspace));
   SmallVector<Value> offsets =
-      emitOffsets(builder, entry.getArgument(kSymbols));
+      emitOffsets(builder, entry.getArgument(kSymbols), /*refusal=*/nullptr);
   for (auto [alloc, slot] : llvm::zip_equal(planned, slots)) {
     builder.setInsertionPoint(alloc);
     alloc.replaceAllUsesWith(viewOf(builder, alloc.getLoc(), arena,
@@ -144,13 +167,15 @@ void EntryPlan::run() {
                                     alloc.getDynamicSizes()));
     alloc.erase();
   }
+  return success();
 }
 
 namespace {
 struct PlanMemory : ssmc::impl::SsmPlanMemoryBase<PlanMemory> {
   void runOnOperation() override {
     for (func::FuncOp entry : entries(getOperation()))
-      EntryPlan(entry).run();
+      if (failed(EntryPlan(entry).run()))
+        return signalPassFailure();
   }
 };
 } // namespace

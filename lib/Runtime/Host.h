@@ -34,4 +34,8 @@ typedef struct ssmrt_sizes {
 ssmrt_status ssmrt_bind(const ssmrt_entry_desc *entry,
                         const ssmrt_tensor *inputs, ssmrt_sizes *sizes);
 
+/* Bytes of workspace for these symbols, which may be more than there can be. */
+ssmrt_status ssmrt_workspace(const ssmrt_entry_desc *entry,
+                             const int64_t *symbols, int64_t *bytes);
+
 #endif /* SSMRT_HOST_H */

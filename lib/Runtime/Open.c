@@ -33,20 +33,10 @@ ssmrt_status ssmrt_fail(ssmrt_code code, const char *format, ...) {
 /* The first instruction set the model needs and this processor lacks. */
 static const char *missing_feature(uint64_t needed) {
 #if defined(__x86_64__)
-#define SSMRT_CHECK(bit, name)                                                 \
-  if ((needed & (bit)) && !__builtin_cpu_supports(name))                       \
-    return name;
-  SSMRT_CHECK(SSMRT_CPU_SSE42, "sse4.2")
-  SSMRT_CHECK(SSMRT_CPU_AVX, "avx")
-  SSMRT_CHECK(SSMRT_CPU_AVX2, "avx2")
-  SSMRT_CHECK(SSMRT_CPU_FMA, "fma")
-  SSMRT_CHECK(SSMRT_CPU_BMI2, "bmi2")
-  SSMRT_CHECK(SSMRT_CPU_AVX512F, "avx512f")
-  SSMRT_CHECK(SSMRT_CPU_AVX512BW, "avx512bw")
-  SSMRT_CHECK(SSMRT_CPU_AVX512DQ, "avx512dq")
-  SSMRT_CHECK(SSMRT_CPU_AVX512VL, "avx512vl")
-  SSMRT_CHECK(SSMRT_CPU_AVX512VNNI, "avx512vnni")
-  SSMRT_CHECK(SSMRT_CPU_AVX512BF16, "avx512bf16")
+#define SSMRT_CHECK(name, bit, text)                                           \
+  if ((needed & SSMRT_CPU_##name) && !__builtin_cpu_supports(text))            \
+    return text;
+  SSMRT_CPU_FEATURES(SSMRT_CHECK)
 #undef SSMRT_CHECK
 #endif
   if (needed >= SSMRT_CPU_END)

@@ -186,10 +186,10 @@ static ssmrt_status run_bound(ssmrt_model *model, const ssmrt_entry_desc *entry,
                               const int64_t *symbols,
                               const ssmrt_tensor *inputs, ssmrt_tensor *outputs,
                               const ssmrt_run_options *options) {
-  int64_t needed = entry->workspace(symbols);
-  if (needed < 0)
-    return ssmrt_fail(SSMRT_OUT_OF_MEMORY,
-                      "these extents need more workspace than can be counted");
+  int64_t needed;
+  ssmrt_status status = ssmrt_workspace(entry, symbols, &needed);
+  if (status.code != SSMRT_OK)
+    return status;
   if (options->workspace) {
     if (options->workspace_bytes < (size_t)needed)
       return ssmrt_fail(SSMRT_INVALID_ARGUMENT,
@@ -209,8 +209,7 @@ static ssmrt_status run_bound(ssmrt_model *model, const ssmrt_entry_desc *entry,
     return ssmrt_fail(SSMRT_OUT_OF_MEMORY,
                       "out of memory: the workspace takes %" PRId64 " bytes",
                       needed);
-  ssmrt_status status =
-      run_with(model, entry, symbols, inputs, outputs, workspace, options);
+  status = run_with(model, entry, symbols, inputs, outputs, workspace, options);
   give_workspace(model, workspace, bytes);
   return status;
 }

@@ -66,6 +66,7 @@ size_t ssmrt_dtype_bytes(int32_t dtype) {
 /* Larger inputs are refused, so that products of extents in compiled code, such
  * as batch x length x channels x state, do not overflow. */
 static const int64_t kMaxBytes = (int64_t)1 << 40;
+static const int64_t kMaxOutputBytes = (int64_t)1 << 48;
 
 static ssmrt_status check_extents(const ssmrt_value_desc *value,
                                   const ssmrt_tensor *tensor) {
@@ -137,17 +138,26 @@ static ssmrt_status compare_extents(const ssmrt_entry_desc *entry,
   return ssmrt_ok();
 }
 
-/* An extent such as `past - 4` may be none for these inputs. */
+/* An extent such as `past - 4` may be none for these inputs, or a product of
+ * extents more than there can be. */
 static ssmrt_status check_results(const ssmrt_entry_desc *entry,
                                   const int64_t *extents) {
   for (int32_t i = 0; i < entry->num_outputs; ++i) {
     const ssmrt_value_desc *value = &entry->outputs[i];
-    for (int32_t d = 0; d < value->rank; ++d, ++extents)
+    int64_t bytes = (int64_t)ssmrt_dtype_bytes(value->dtype);
+    for (int32_t d = 0; d < value->rank; ++d, ++extents) {
       if (*extents < 0)
         return ssmrt_fail(SSMRT_SHAPE_MISMATCH,
                           "with these inputs dimension %d ('%s') of output "
                           "'%s' would be %" PRId64,
                           d, value->dim_name[d], value->name, *extents);
+      if (*extents > 0 &&
+          (__builtin_mul_overflow(bytes, *extents, &bytes) ||
+           bytes > kMaxOutputBytes))
+        return ssmrt_fail(SSMRT_SHAPE_MISMATCH,
+                          "with these inputs output '%s' would be too large",
+                          value->name);
+    }
   }
   return ssmrt_ok();
 }
@@ -205,6 +215,20 @@ ssmrt_status ssmrt_infer_outputs(const ssmrt_entry_desc *entry,
   return status;
 }
 
+ssmrt_status ssmrt_workspace(const ssmrt_entry_desc *entry,
+                             const int64_t *symbols, int64_t *bytes) {
+  *bytes = entry->workspace(symbols);
+  if (*bytes == SSMRT_WORKSPACE_NEGATIVE)
+    return ssmrt_fail(SSMRT_SHAPE_MISMATCH,
+                      "with these inputs a value within entry '%s' would have "
+                      "a negative extent",
+                      entry->name);
+  if (*bytes < 0)
+    return ssmrt_fail(SSMRT_OUT_OF_MEMORY,
+                      "these extents need more workspace than can be counted");
+  return ssmrt_ok();
+}
+
 ssmrt_status ssmrt_workspace_bytes(const ssmrt_entry_desc *entry,
                                    const ssmrt_tensor *inputs, size_t *bytes) {
   if (!bytes)
@@ -213,11 +237,10 @@ ssmrt_status ssmrt_workspace_bytes(const ssmrt_entry_desc *entry,
   ssmrt_status status = ssmrt_bind(entry, inputs, &sizes);
   if (status.code != SSMRT_OK)
     return status;
-  int64_t needed = entry->workspace(sizes.symbols);
+  int64_t needed;
+  status = ssmrt_workspace(entry, sizes.symbols, &needed);
   free(sizes.symbols);
-  if (needed < 0)
-    return ssmrt_fail(SSMRT_OUT_OF_MEMORY,
-                      "these extents need more workspace than can be counted");
-  *bytes = (size_t)needed;
+  if (status.code == SSMRT_OK)
+    *bytes = (size_t)needed;
   return status;
 }

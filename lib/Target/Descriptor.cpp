@@ -156,18 +156,9 @@ Expected<SmallString<0>> ssmc::makeDescriptor(ArrayRef<EntrySignature> entries,
 
 uint64_t ssmc::cpuFeatureBits(const PackageOptions &options) {
   static constexpr std::pair<StringLiteral, uint64_t> table[] = {
-      {"avx", SSMRT_CPU_AVX},
-      {"avx2", SSMRT_CPU_AVX2},
-      {"fma", SSMRT_CPU_FMA},
-      {"f16c", SSMRT_CPU_F16C},
-      {"bmi2", SSMRT_CPU_BMI2},
-      {"avx512f", SSMRT_CPU_AVX512F},
-      {"avx512bw", SSMRT_CPU_AVX512BW},
-      {"avx512dq", SSMRT_CPU_AVX512DQ},
-      {"avx512vl", SSMRT_CPU_AVX512VL},
-      {"avx512vnni", SSMRT_CPU_AVX512VNNI},
-      {"avx512bf16", SSMRT_CPU_AVX512BF16},
-      {"sse4.2", SSMRT_CPU_SSE42},
+#define SSMRT_ROW(name, bit, text) {text, SSMRT_CPU_##name},
+      SSMRT_CPU_FEATURES(SSMRT_ROW)
+#undef SSMRT_ROW
   };
   InitializeNativeTarget();
   std::string message;
@@ -175,7 +166,8 @@ uint64_t ssmc::cpuFeatureBits(const PackageOptions &options) {
   const Target *target = TargetRegistry::lookupTarget(triple, message);
   std::unique_ptr<MCSubtargetInfo> machine(
       target
-          ? target->createMCSubtargetInfo(triple, options.cpu, options.features)
+          ? target->createMCSubtargetInfo(triple, options.baseline,
+                                          options.features)
           : nullptr);
   uint64_t bits = 0;
   for (auto [name, bit] : table)

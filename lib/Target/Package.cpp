@@ -17,17 +17,26 @@ using namespace mlir;
 using namespace ssmc;
 
 namespace {
-/// A file under a temporary name beside its final one; removed unless kept.
+/// A file under a temporary name beside its final one; removed unless kept. The
+/// file is made under a name that nobody can foresee and that was not there: in
+/// a folder that others write to, a link may lie in wait.
 class OutputFile {
 public:
-  explicit OutputFile(StringRef path)
-      : path(path.str()),
-        temporary(
-            (path + ".tmp" + Twine(llvm::sys::Process::getProcessId())).str()),
-        remover(temporary) {
+  explicit OutputFile(StringRef path) : path(path.str()) {
+    SmallString<256> name;
+    int file;
+    error = llvm::sys::fs::createUniqueFile(path + ".tmp-%%%%%%%%%%", file, name);
+    if (error)
+      return;
+    ::close(file);
+    temporary = name.str().str();
+    remover.setFile(temporary);
     llvm::sys::RemoveFileOnSignal(temporary);
   }
-  ~OutputFile() { llvm::sys::DontRemoveFileOnSignal(temporary); }
+  ~OutputFile() {
+    if (!error)
+      llvm::sys::DontRemoveFileOnSignal(temporary);
+  }
 
   StringRef getPath() const { return temporary; }
   std::error_code keep() {
@@ -43,6 +52,7 @@ public:
       llvm::sys::fs::remove(path);
   }
   const std::string path;
+  std::error_code error; // of making it
 
 private:
   std::string temporary;
@@ -71,7 +81,7 @@ static std::error_code writeWeights(const WeightSection &section,
                                     std::optional<uint64_t> id) {
   int file;
   if (std::error_code error = llvm::sys::fs::openFileForReadWrite(
-          path, file, llvm::sys::fs::CD_OpenAlways, llvm::sys::fs::OF_None))
+          path, file, llvm::sys::fs::CD_OpenExisting, llvm::sys::fs::OF_None))
     return error;
   uint64_t end = start + section.bytes + (id ? sizeof(*id) : 0);
   std::error_code error = llvm::sys::fs::resize_file(file, end);
@@ -118,6 +128,9 @@ PackageResult ssmc::packageModel(ModuleOp module, StringRef objectCode,
   OutputFile library(options.output);
   OutputFile header(replaceExtension(options.output, "h"));
   OutputFile weights(replaceExtension(options.output, "weights"));
+  for (const OutputFile *file : {&library, &header, &weights})
+    if (failed(check(module, file->path, file->error)))
+      return PackageResult::BadOutput;
   WeightPlace place;
   place.bytes = section->bytes;
   bool outside = place.bytes > options.maxInlineWeights;

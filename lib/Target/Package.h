@@ -22,6 +22,7 @@ struct PackageOptions {
   std::string info;     // JSON, kept in the model
   std::string triple;   // of LLVM
   std::string cpu;      // the processor it was compiled for
+  std::string baseline; // the processor that `features` are added to
   std::string features; // LLVM's feature string: "+avx2,-avx512f,..."
   /// Weights of more than this lie in a file beside the library.
   int64_t maxInlineWeights = int64_t(1) << 30;

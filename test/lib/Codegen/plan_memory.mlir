@@ -6,9 +6,13 @@
 // CHECK:         %[[LOAD:.*]] = llvm.load %arg0 invariant
 // CHECK:         %[[L:.*]] = arith.index_cast %[[LOAD]]
 // CHECK:         %[[A:.*]] = arith.muli %[[L]], %{{.*}} : index
-// CHECK:         %[[C:.*]] = arith.muli %[[L]], %{{.*}} : index
-// CHECK:         arith.maxsi %[[A]], %[[C]]
-// CHECK:         arith.addi %{{.*}}, %[[A]]
+// CHECK:         %[[LARGE:.*]] = arith.cmpf ogt, %{{.*}}, %{{.*}} : f64
+// CHECK:         %[[COUNTED:.*]] = arith.select %[[LARGE]], %c-1{{.*}}, %[[A]]
+// CHECK:         %[[NEGATIVE:.*]] = arith.cmpi slt
+// CHECK:         %[[SLOT:.*]] = arith.select %[[NEGATIVE]], %c-2{{.*}}, %[[COUNTED]]
+// CHECK:         arith.maxsi %[[SLOT]],
+// CHECK:         %[[REFUSED:.*]] = arith.cmpi slt
+// CHECK:         arith.select %[[REFUSED]]
 
 // CHECK-LABEL: func.func @ssm_forward_run
 // CHECK:         %[[A:.*]] = memref.view %{{.*}}[%[[SLOT0:.*]]][%{{.*}}] : memref<?xi8> to memref<?x4xf32>

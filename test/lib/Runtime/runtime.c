@@ -35,6 +35,11 @@ static int right(int64_t b, int64_t l, int64_t p, const float *result) {
   return 1;
 }
 
+static int64_t uncountable(const int64_t *symbols) { return -1; }
+static int64_t negative(const int64_t *symbols) {
+  return SSMRT_WORKSPACE_NEGATIVE;
+}
+
 typedef struct {
   const ssmrt_model *model;
   int64_t batch;
@@ -140,8 +145,13 @@ static void run_wrong(const ssmrt_model *model, const ssmrt_model *other) {
          ssmrt_find_entry(NULL, "scale") == NULL,
          ssmrt_find_entry(model, NULL) == NULL,
          ssmrt_find_input(entry, NULL) + ssmrt_find_output(NULL, "y"));
-  const ssmrt_entry_desc copy = *entry;
+  ssmrt_entry_desc copy = *entry;
   show("foreign entry", ssmrt_run(model, &copy, in, out, NULL));
+  size_t bytes;
+  copy.workspace = uncountable;
+  show("uncountable", ssmrt_workspace_bytes(&copy, in, &bytes));
+  copy.workspace = negative;
+  show("negative within", ssmrt_workspace_bytes(&copy, in, &bytes));
   printf("absent: %d %d %d\n", ssmrt_find_entry(model, "step") == NULL,
          ssmrt_find_input(entry, "z"), ssmrt_find_output(entry, "x"));
   printf("present: %d %d\n", ssmrt_find_input(entry, "mask"),
