@@ -39,6 +39,26 @@ mlir::onnx::NodeLocation mlir::onnx::describeLocation(Location loc) {
   return result;
 }
 
+static constexpr StringLiteral kModelError = "onnx.model_error";
+
+InFlightDiagnostic mlir::onnx::emitModelError(Location loc) {
+  InFlightDiagnostic diagnostic = mlir::emitError(loc);
+  // Without a handler nobody listens.
+  if (Diagnostic *underlying = diagnostic.getUnderlyingDiagnostic())
+    underlying->getMetadata().push_back(
+        DiagnosticArgument(StringAttr::get(loc.getContext(), kModelError)));
+  return diagnostic;
+}
+
+bool mlir::onnx::isModelError(Diagnostic &diagnostic) {
+  return llvm::any_of(diagnostic.getMetadata(), [](DiagnosticArgument &entry) {
+    if (entry.getKind() != DiagnosticArgument::DiagnosticArgumentKind::Attribute)
+      return false;
+    auto text = dyn_cast<StringAttr>(entry.getAsAttribute());
+    return text && text.getValue() == kModelError;
+  });
+}
+
 static void printLocation(Location loc, llvm::raw_ostream &os) {
   if (auto file = dyn_cast<FileLineColLoc>(loc); file && file.getLine() != 0) {
     os << file.getFilename().getValue() << ':' << file.getLine() << ':'

@@ -31,6 +31,11 @@ struct NodeLocation {
 };
 NodeLocation describeLocation(Location loc);
 
+/// An error that the model is the cause of: whoever made it can do something
+/// about it. All other errors in the passes of the compiler are its own faults.
+InFlightDiagnostic emitModelError(Location loc);
+bool isModelError(Diagnostic &diagnostic);
+
 /// Prints a diagnostic and its notes, a line each, in the format above; with
 /// line and column where the location is one of an .mlir file.
 void printDiagnostic(Diagnostic &diagnostic, llvm::raw_ostream &os);

@@ -1,9 +1,9 @@
 //===- Driver.cpp - the phases of the compiler ----------------------------===//
 //
 // A phase is a pipeline of passes, so a reproducer of a failed phase is its
-// input and the pipeline's text, which `ssm-opt` runs. The phases up to
-// lowering read what the user wrote, and an error there is an error of the
-// model; later phases have been given what we made, and a failure is ours.
+// input and the pipeline's text, which `ssm-opt` runs. A failure to read the
+// input, and an error that a pass says is the model's (onnx::emitModelError),
+// is the user's; all else is ours.
 //
 //===----------------------------------------------------------------------===//
 
@@ -39,7 +39,7 @@ struct Compiler::Impl {
       : options(std::move(options)), log(log), context(makeRegistry()),
         handler(&context, [this](Diagnostic &diagnostic) {
           if (diagnostic.getSeverity() == DiagnosticSeverity::Error)
-            ++errors;
+            ++(onnx::isModelError(diagnostic) ? modelErrors : ownErrors);
           if (diagnostic.getSeverity() != DiagnosticSeverity::Remark)
             onnx::printDiagnostic(diagnostic, this->log);
           return success();
@@ -80,7 +80,7 @@ struct Compiler::Impl {
   CompilerOptions options;
   raw_ostream &log;
   MLIRContext context;
-  unsigned errors = 0;
+  unsigned modelErrors = 0, ownErrors = 0;
   ScopedDiagnosticHandler handler;
   DefaultTimingManager timing;
   std::unique_ptr<PhaseRunner> phases;
@@ -111,7 +111,6 @@ LogicalResult Compiler::Impl::readInput() {
   });
 }
 
-/// Up to here an error is one of the model.
 LogicalResult Compiler::Impl::prepareGraph() {
   if (failed(run("simplify", [](OpPassManager &pm) {
         pm.addPass(createOnnxInlineFunctions());
@@ -223,15 +222,16 @@ ExitCode Compiler::Impl::package(StringRef code) {
   package.maxInlineWeights = options.maxInlineWeights;
   package.triple = cpu.triple;
   package.cpu = cpu.name;
+  package.baseline = cpu.baseline;
   package.features = cpu.features;
   PackageResult result = PackageResult::Done;
-  (void)phases->call("package", ModuleOp(), [&] {
+  LogicalResult done = phases->call("package", ModuleOp(), [&] {
     result = packageModel(*module, code, package);
     return success(result == PackageResult::Done);
   });
-  return result == PackageResult::Done        ? kDone
-         : result == PackageResult::BadOutput ? kBadInput
-                                              : kInternalError;
+  if (succeeded(done))
+    return kDone;
+  return result == PackageResult::BadOutput ? kBadInput : kInternalError;
 }
 
 /// The JSON that a model carries.
@@ -329,14 +329,16 @@ ExitCode Compiler::Impl::compile() {
   auto give = [&](LogicalResult result) {
     return succeeded(result) ? kDone : kBadInput;
   };
-  // A failure without a message explains nothing to anybody: it is ours.
-  auto blame = [&](bool readsModel) {
-    return (readsModel && errors > 0) || phases->cannotDump() ? kBadInput
-                                                              : kInternalError;
+  // Passes read what the user wrote and what they made of it. Only what they
+  // say of the model is a fault of the model; what a verifier finds, or a
+  // failure without a message, is ours.
+  auto blame = [&] {
+    bool model = modelErrors > 0 && ownErrors == 0;
+    return model || phases->cannotDump() ? kBadInput : kInternalError;
   };
   if (isGraph) {
     if (failed(prepareGraph()))
-      return blame(/*readsModel=*/true);
+      return blame();
     if (stopsAt(Emit::Onnx))
       return give(writeText());
     if (failed(writeReport()))
@@ -344,12 +346,12 @@ ExitCode Compiler::Impl::compile() {
     if (stopsAt(Emit::Ssm))
       return give(writeText());
     if (failed(lowerGraph()))
-      return blame(/*readsModel=*/true);
+      return blame();
   }
   if (options.emit <= Emit::Linalg)
     return give(writeText());
   if (failed(generateCode()))
-    return blame(/*readsModel=*/false);
+    return blame();
   if (stopsAt(Emit::Tiled))
     return give(writeText());
   return writeCode();
@@ -370,6 +372,7 @@ ExitCode Compiler::run() {
   PhaseRunner::Options options;
   options.progress = impl->options.progress;
   options.dumpDir = impl->options.dumpDir;
+  options.failIn = impl->options.failIn;
   options.numPhases = [this] { return impl->countPhases(); };
   impl->phases =
       std::make_unique<PhaseRunner>(std::move(options), timing, impl->log);

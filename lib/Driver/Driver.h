@@ -41,6 +41,7 @@ struct CompilerOptions {
   bool time = false;
   std::string dumpDir; // one file of IR per phase
   bool progress = false;
+  std::string failIn; // for tests: the phase that is to fail
   /// Text of the command, kept in the model.
   std::string command;
 };

@@ -27,6 +27,13 @@ void PhaseRunner::start(StringRef name, StringRef text, ModuleOp module) {
   began = std::chrono::steady_clock::now();
 }
 
+/// What a broken pass or a verifier says, in the phase that a test wants.
+LogicalResult PhaseRunner::inject(Location loc) {
+  if (options.failIn != phase)
+    return success();
+  return mlir::emitError(loc) << "injected failure";
+}
+
 void PhaseRunner::finish() {
   if (!options.progress)
     return;
@@ -47,7 +54,7 @@ PhaseRunner::run(StringRef name, ModuleOp module,
   start(name, text, module);
   TimingScope scope = timing.nest(name);
   pm.enableTiming(scope);
-  if (failed(pm.run(module)))
+  if (failed(pm.run(module)) || failed(inject(module.getLoc())))
     return failure();
   finish();
   return dump(name, module);
@@ -57,7 +64,7 @@ LogicalResult PhaseRunner::call(StringRef name, ModuleOp module,
                                 llvm::function_ref<LogicalResult()> body) {
   start(name, "builtin.module()", module);
   TimingScope scope = timing.nest(name);
-  if (failed(body()))
+  if (failed(body()) || (module && failed(inject(module.getLoc()))))
     return failure();
   finish();
   return success();

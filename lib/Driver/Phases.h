@@ -19,6 +19,7 @@ public:
   struct Options {
     bool progress = false;
     std::string dumpDir;
+    std::string failIn; // for tests: the phase that is to fail
     std::function<unsigned()> numPhases; // known after the first
   };
   PhaseRunner(Options options, mlir::TimingScope &timing,
@@ -43,6 +44,7 @@ public:
 private:
   void start(llvm::StringRef name, llvm::StringRef pipeline,
              mlir::ModuleOp module);
+  mlir::LogicalResult inject(mlir::Location loc);
   void finish();
 
   Options options;

@@ -40,7 +40,7 @@ StringRef LengthFreeing::nameOf(BlockArgument argument) {
 
 LogicalResult LengthFreeing::forbid(Operation *op, const Twine &why,
                                     Operation *origin) {
-  InFlightDiagnostic diagnostic = op->emitError()
+  InFlightDiagnostic diagnostic = onnx::emitModelError(op->getLoc())
                                   << why << ", so " << asked
                                   << " cannot be met";
   StringRef name =
@@ -122,11 +122,11 @@ LogicalResult LengthFreeing::resolve(const LengthRequest &request,
       argument = candidate;
   const ValueShape *shape = argument ? before.shapeOf(argument) : nullptr;
   if (!shape)
-    return graph.emitError() << "--dim " << request.text
+    return onnx::emitModelError(graph.getLoc()) << "--dim " << request.text
                              << ": the model has no input '" << request.input
                              << "'";
   if (request.axis >= static_cast<int64_t>(shape->dims.size()))
-    return graph.emitError() << "--dim " << request.text
+    return onnx::emitModelError(graph.getLoc()) << "--dim " << request.text
                              << ": the input has rank " << shape->dims.size();
   AffineExpr old = shape->dims[request.axis];
   AffineExpr wanted = request.number ? b.getAffineConstantExpr(*request.number)
@@ -135,7 +135,7 @@ LogicalResult LengthFreeing::resolve(const LengthRequest &request,
     return success();
   if (!constantExtent(old)) {
     if (!isa<AffineSymbolExpr>(old))
-      return graph.emitError()
+      return onnx::emitModelError(graph.getLoc())
              << "--dim " << request.text
              << ": the extent is computed from others; give those";
     substitutions.push_back({old, wanted});
@@ -147,13 +147,13 @@ LogicalResult LengthFreeing::resolve(const LengthRequest &request,
                seed.axis == request.axis;
       });
   if (seed == analysis.getSeeds().end())
-    return graph.emitError()
+    return onnx::emitModelError(graph.getLoc())
            << "--dim " << request.text << ": dimension " << request.axis
            << " of '" << request.input
            << "' is neither the batch nor the sequence of the graph";
   AffineExpr &changed = seed->kind == AxisKind::Batch ? newBatch : newLength;
   if (changed && changed != wanted)
-    return graph.emitError() << "--dim " << request.text
+    return onnx::emitModelError(graph.getLoc()) << "--dim " << request.text
                              << ": contradicts another --dim";
   changed = wanted;
   return success();
@@ -250,7 +250,7 @@ LogicalResult LengthFreeing::run(ArrayRef<LengthRequest> requests,
   symbols.store();
   ShapeInference after(graph->getParentOfType<ModuleOp>());
   if (failed(after.run(graph, /*merge=*/false)))
-    return graph.emitError() << asked << " cannot be met, see above";
+    return onnx::emitModelError(graph.getLoc()) << asked << " cannot be met, see above";
   return compare(after);
 }
 
@@ -265,7 +265,7 @@ struct FreeLengths : ssmc::impl::OnnxFreeLengthsBase<FreeLengths> {
     for (const std::string &text : dims) {
       auto request = parseLengthRequest(text);
       if (!request) {
-        module.emitError() << "--dim " << text
+        onnx::emitModelError(module.getLoc()) << "--dim " << text
                            << ": expected INPUT:AXIS=NAME or INPUT:AXIS=NUMBER";
         return signalPassFailure();
       }

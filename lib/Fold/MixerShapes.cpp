@@ -1,5 +1,6 @@
 //===- MixerShapes.cpp - shapes of ssm ops from their inputs --------------===//
 
+#include "dialects/onnx/OnnxLocation.h"
 #include "lib/Fold/MixerShapes.h"
 
 #include "dialects/ssm/SsmOps.h"
@@ -96,7 +97,7 @@ LogicalResult ssmc::retypeDestination(OpOperand &operand,
   } else if (old.getDefiningOp<tensor::EmptyOp>()) {
     operand.set(buildEmpty(b, loc, shape, symbols));
   } else {
-    return op->emitError("has a state of another shape than its inputs say");
+    return onnx::emitModelError(op->getLoc()) << "has a state of another shape than its inputs say";
   }
   if (Operation *dead = old.getDefiningOp(); dead->use_empty())
     dead->erase();

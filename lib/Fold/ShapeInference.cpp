@@ -1,5 +1,6 @@
 //===- ShapeInference.cpp - shapes of every value of a graph --------------===//
 
+#include "dialects/onnx/OnnxLocation.h"
 #include "lib/Fold/ShapeInference.h"
 
 #include "dialects/onnx/OnnxShape.h"
@@ -169,7 +170,7 @@ LogicalResult ShapeInference::checkLimits(Value value, const ValueShape &shape) 
   auto message = onnx::checkLimits(shape.elementType, extents);
   if (!message)
     return success();
-  return mlir::emitError(value.getLoc()) << "a value " << *message;
+  return onnx::emitModelError(value.getLoc()) << "a value " << *message;
 }
 
 LogicalResult ShapeInference::setShape(Value value, ValueShape shape) {
@@ -366,7 +367,7 @@ LogicalResult ShapeInference::run(func::FuncOp function, bool merge) {
   if (function.isExternal())
     return success();
   if (!function.getBody().hasOneBlock())
-    return function.emitError("expected one block");
+    return onnx::emitModelError(function.getLoc()) << "expected one block";
   Block &body = function.getBody().front();
   do {
     equalities.clear();
@@ -375,7 +376,7 @@ LogicalResult ShapeInference::run(func::FuncOp function, bool merge) {
       if (failed(adoptType(argument, "dim")))
         return failure();
       if (!shapeOf(argument))
-        return function.emitError()
+        return onnx::emitModelError(function.getLoc())
                << "input " << argument.getArgNumber() << " has no known shape";
     }
     if (failed(visitBlock(body)))

@@ -1,5 +1,6 @@
 //===- Operator.cpp - the operator table and the views of a node ----------===//
 
+#include "dialects/onnx/OnnxLocation.h"
 #include "lib/Operators/Operator.h"
 
 #include "lib/Eval/Evaluator.h"
@@ -115,12 +116,12 @@ AffineExpr InferContext::constantDim(int64_t value) const {
 }
 
 LogicalResult InferContext::error(const Twine &message) {
-  return mlir::emitError(node.getLoc())
+  return onnx::emitModelError(node.getLoc())
          << node.getQualifiedName() << ": " << message;
 }
 
 LogicalResult LowerContext::error(const Twine &message) {
-  return mlir::emitError(node.getLoc())
+  return onnx::emitModelError(node.getLoc())
          << node.getQualifiedName() << ": " << message;
 }
 

@@ -103,6 +103,9 @@ struct Flags {
       "max-inline-weights", cl::Hidden, cl::init(uint64_t(1) << 30),
       cl::desc("Bytes from which weights lie in a file beside the library"),
       cl::cat(category)};
+  cl::opt<std::string> failIn{"fail-in", cl::Hidden, cl::value_desc("PHASE"),
+                              cl::desc("Fail after this phase (for tests)"),
+                              cl::cat(category)};
   cl::opt<bool> noRaise{"no-raise", cl::Hidden,
                         cl::desc("Keep the graph as it is (for comparison)"),
                         cl::cat(category)};
@@ -224,6 +227,7 @@ bool ssmc::parseCommandLine(int argc, char **argv, CompilerOptions &options) {
   options.externalDataDir = flags.externalDataDir;
   options.optLevel = flags.level == "0" ? 0 : 2;
   options.raise = !flags.noRaise;
+  options.failIn = flags.failIn;
   options.maxInlineWeights = flags.maxInlineWeights;
   options.report = flags.report.getNumOccurrences() > 0;
   options.reportFile = flags.report;

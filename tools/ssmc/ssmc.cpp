@@ -7,10 +7,19 @@
 #include "llvm/Support/PrettyStackTrace.h"
 #include "llvm/Support/Signals.h"
 
+#include <csignal>
 #include <unistd.h>
 
-/// A crash is told like any other internal error, with a reproducer.
+static void giveUp(int) { _exit(ssmc::kInternalError); }
+
+/// A crash is told like any other internal error, with a reproducer. To write
+/// one allocates memory and reads IR that may be damaged, neither of which a
+/// signal handler may do: where that crashes or hangs, the exit code still says
+/// what happened.
 static void reportCrash(void *compiler) {
+  for (int signal : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGALRM})
+    std::signal(signal, giveUp);
+  alarm(60);
   static_cast<ssmc::Compiler *>(compiler)->writeReproducer();
   _exit(ssmc::kInternalError);
 }

@@ -1,5 +1,6 @@
 //===- Signature.cpp - what the inputs and outputs of an entry are --------===//
 
+#include "dialects/onnx/OnnxLocation.h"
 #include "lib/Conversion/OnnxToLinalg/GraphLowering.h"
 #include "lib/Operators/ElementType.h"
 
@@ -28,7 +29,7 @@ DictionaryAttr ssmc::buildSignature(func::FuncOp graph,
   for (BlockArgument argument : graph.getArguments()) {
     auto extents = extentsOf(argument);
     if (failed(extents)) {
-      graph.emitError() << "input " << argument.getArgNumber()
+      onnx::emitModelError(graph.getLoc()) << "input " << argument.getArgNumber()
                         << " has no known shape";
       return {};
     }
@@ -48,7 +49,7 @@ DictionaryAttr ssmc::buildSignature(func::FuncOp graph,
       name = b.getStringAttr(kind + Twine(index));
     int64_t dtype = onnxNumber(getElementTypeOrSelf(value.getType()));
     if (failed(extents) || dtype == 0) {
-      graph.emitError() << kind << " " << name << " has no known type";
+      onnx::emitModelError(graph.getLoc()) << kind << " " << name << " has no known type";
       return {};
     }
     SmallVector<AffineExpr> dims;
@@ -59,7 +60,7 @@ DictionaryAttr ssmc::buildSignature(func::FuncOp graph,
           known &= static_cast<bool>(renumbered[symbol.getPosition()]);
       });
       if (!known) {
-        mlir::emitError(value.getLoc())
+        onnx::emitModelError(value.getLoc())
             << "dimension " << d << " of " << kind << " " << name
             << " does not follow from the shapes of the inputs";
         return {};

@@ -5,10 +5,15 @@
 // exponentially. Then calls are replaced from the outside in, so that by the
 // time a body is substituted all attributes of its call are known.
 //
+// A function that is named like an operator we know stays a node where its body
+// computes what the operator does, which is tried on random arguments: it is
+// then shorter and more is known of it. What the file says is right otherwise.
+//
 //===----------------------------------------------------------------------===//
 
 #include "dialects/onnx/OnnxLocation.h"
 #include "lib/Import/Onnx/Limits.h"
+#include "lib/Import/Onnx/CompareFunction.h"
 #include "lib/Import/Onnx/Passes.h"
 #include "lib/Import/Onnx/Schema.h"
 #include "lib/Operators/Operator.h"
@@ -44,6 +49,9 @@ private:
     bool open = true; // its measurement is not finished
   };
   FailureOr<Extent> measure(func::FuncOp function, unsigned depth);
+  LogicalResult resolve(SmallVectorImpl<NodeOp> &calls);
+  FailureOr<bool> isOperator(NodeOp call);
+  FailureOr<Agreement> compareBody(NodeOp call, ArrayRef<ElementsAttr> known);
   LogicalResult inlineCall(NodeOp call, func::FuncOp function,
                            SmallVectorImpl<NodeOp> &calls);
   LogicalResult substitute(NodeOp node, NodeOp call, DictionaryAttr parameters,
@@ -54,6 +62,7 @@ private:
 
   DenseMap<StringAttr, func::FuncOp> functions;
   DenseMap<Operation *, Extent> extents;
+  DenseMap<Attribute, bool> operators; // by function, attributes, arguments
 };
 
 } // namespace
@@ -64,7 +73,7 @@ OnnxInlineFunctions::measure(func::FuncOp function, unsigned depth) {
   if (!isNew) {
     if (!found->second.open)
       return found->second;
-    emitError(function.getLoc())
+    mlir::onnx::emitModelError(function.getLoc())
         << "the model-local function '" << function.getName()
         << "' calls itself, directly or through others; ONNX does not allow "
            "recursion";
@@ -79,12 +88,12 @@ OnnxInlineFunctions::measure(func::FuncOp function, unsigned depth) {
       return WalkResult::advance();
     func::FuncOp callee = lookup(node);
     if (!callee) {
-      emitError(node.getLoc()) << "the function '" << getCallee(node).getValue()
+      mlir::onnx::emitModelError(node.getLoc()) << "the function '" << getCallee(node).getValue()
                                << "' is not in the module";
       return WalkResult::interrupt();
     }
     if (depth == limits::kCallDepth) {
-      emitError(node.getLoc())
+      mlir::onnx::emitModelError(node.getLoc())
           << "calls of model-local functions are nested deeper than "
           << limits::kCallDepth << " levels";
       return WalkResult::interrupt();
@@ -98,7 +107,7 @@ OnnxInlineFunctions::measure(func::FuncOp function, unsigned depth) {
     if (extent.nodes > limits::kInlinedNodes ||
         extent.nameBytes > limits::kInlinedNames ||
         extent.depth > limits::kCallDepth) {
-      emitError(node.getLoc())
+      mlir::onnx::emitModelError(node.getLoc())
           << "with all model-local functions inlined the model has more than "
           << limits::kInlinedNodes << " nodes, names of more than "
           << limits::kInlinedNames << " bytes, or calls nested deeper than "
@@ -130,7 +139,7 @@ LogicalResult OnnxInlineFunctions::substitute(NodeOp node, NodeOp call,
     changed = true;
     Attribute initial = parameters.get(reference.getName());
     if (!initial)
-      return emitError(node.getLoc())
+      return mlir::onnx::emitModelError(node.getLoc())
              << "attribute '" << attr.getName().getValue()
              << "' refers to the attribute '" << reference.getName().getValue()
              << "', which function '" << function << "' does not have";
@@ -153,7 +162,7 @@ static LogicalResult formConstant(NodeOp node) {
     return success();
   ElementsAttr value = mlir::onnx::getConstantValue(node.getAttrs());
   if (!value)
-    return emitError(node.getLoc())
+    return mlir::onnx::emitModelError(node.getLoc())
            << "a Constant must have exactly one attribute, of a numeric kind";
   OpBuilder builder(node);
   auto constant =
@@ -182,12 +191,12 @@ OnnxInlineFunctions::inlineCall(NodeOp call, func::FuncOp function,
   if (!parameters)
     parameters = DictionaryAttr::get(&getContext());
   if (!call.getSubgraphs().empty())
-    return emitError(call.getLoc())
+    return mlir::onnx::emitModelError(call.getLoc())
            << "a call of a model-local function has a graph as attribute, "
               "which is not supported";
   if (call.getInputs().size() > body.getNumArguments() ||
       call->getNumResults() > function.getNumResults())
-    return emitError(call.getLoc())
+    return mlir::onnx::emitModelError(call.getLoc())
            << "the call has " << call.getInputs().size() << " inputs and "
            << call->getNumResults() << " outputs; its function has "
            << body.getNumArguments() << " and " << function.getNumResults();
@@ -225,18 +234,101 @@ OnnxInlineFunctions::inlineCall(NodeOp call, func::FuncOp function,
   return success();
 }
 
+/// Compares a call's function with the operator of its name, in a graph of their
+/// own whose arguments are the call's.
+FailureOr<Agreement>
+OnnxInlineFunctions::compareBody(NodeOp call, ArrayRef<ElementsAttr> known) {
+  OpBuilder builder(&getContext());
+  Type unknown = mlir::onnx::UnknownType::get(&getContext());
+  SmallVector<Type> types(known.size(), unknown);
+  OwningOpRef<func::FuncOp> graph = func::FuncOp::create(
+      builder, call.getLoc(), "compared", builder.getFunctionType(types, {}));
+  Block *block = graph->addEntryBlock();
+  builder.setInsertionPointToStart(block);
+  IRMapping mapping;
+  unsigned next = 0;
+  for (Value input : call.getInputs())
+    if (!mapping.contains(input))
+      mapping.map(input, input.getDefiningOp<mlir::onnx::NoneOp>()
+                             ? mlir::onnx::NoneOp::create(builder, call.getLoc())
+                                   .getResult()
+                             : Value(block->getArgument(next++)));
+  auto node = cast<NodeOp>(builder.clone(*call, mapping));
+  node->removeAttr(mlir::onnx::kFunctionAttr);
+  auto copy = cast<NodeOp>(builder.clone(*call, mapping));
+  auto end = func::ReturnOp::create(builder, call.getLoc(), copy->getResults());
+  SmallVector<NodeOp> calls;
+  if (failed(inlineCall(copy, lookup(call), calls)) || failed(resolve(calls)))
+    return failure();
+  return compareWithOperator(node, end.getOperands(), known);
+}
+
+/// Whether an operator we know computes what the called function does.
+FailureOr<bool> OnnxInlineFunctions::isOperator(NodeOp call) {
+  const Operator *row = OperatorTable::get().find(call);
+  std::string message;
+  if (!row || !row->lower || !call.getSubgraphs().empty() ||
+      failed(row->checkArity(call, message)))
+    return false;
+  // Small constants are arguments the operator may insist on: axes, shapes.
+  constexpr int64_t kSmall = 4096;
+  Builder builder(&getContext());
+  SmallVector<ElementsAttr> known;
+  SmallVector<Attribute> key{getCallee(call), call.getAttrsAttr(),
+                             builder.getI64IntegerAttr(call->getNumResults())};
+  llvm::SmallDenseMap<Value, unsigned> numbers;
+  for (Value input : call.getInputs()) {
+    auto [place, isNew] = numbers.try_emplace(input, numbers.size());
+    key.push_back(builder.getI64IntegerAttr(place->second));
+    if (!isNew)
+      continue;
+    auto constant = input.getDefiningOp<mlir::onnx::ConstantOp>();
+    bool small = constant && constant.getValue().getNumElements() <= kSmall;
+    bool none = input.getDefiningOp<mlir::onnx::NoneOp>();
+    key.push_back(small  ? Attribute(constant.getValue())
+                  : none ? Attribute(builder.getUnitAttr())
+                         : Attribute(builder.getBoolAttr(false)));
+    if (!none)
+      known.push_back(small ? constant.getValue() : ElementsAttr());
+  }
+  Attribute whole = builder.getArrayAttr(key);
+  if (auto found = operators.find(whole); found != operators.end())
+    return found->second;
+  FailureOr<Agreement> agreement = compareBody(call, known);
+  if (failed(agreement))
+    return failure();
+  if (*agreement != Agreement::Same)
+    emitWarning(call.getLoc())
+        << "the model defines this operator as a function, which "
+        << (*agreement == Agreement::Different
+                ? "does not compute the same"
+                : "cannot be compared with it")
+        << "; the function is used";
+  operators[whole] = *agreement == Agreement::Same;
+  return *agreement == Agreement::Same;
+}
+
+LogicalResult OnnxInlineFunctions::resolve(SmallVectorImpl<NodeOp> &calls) {
+  while (!calls.empty()) {
+    NodeOp call = calls.pop_back_val();
+    FailureOr<bool> stays = isOperator(call);
+    if (failed(stays))
+      return failure();
+    if (*stays) {
+      call->removeAttr(mlir::onnx::kFunctionAttr);
+      if (failed(checkNode(call)))
+        return failure();
+    } else if (failed(inlineCall(call, lookup(call), calls))) {
+      return failure();
+    }
+  }
+  return success();
+}
+
 void OnnxInlineFunctions::runOnOperation() {
   ModuleOp module = getOperation();
   for (auto function : module.getOps<func::FuncOp>())
     functions[function.getSymNameAttr()] = function;
-
-  // What the table can lower stays a node.
-  const OperatorTable &table = OperatorTable::get();
-  module.walk([&](NodeOp node) {
-    const Operator *known = getCallee(node) ? table.find(node) : nullptr;
-    if (known && known->lower)
-      node->removeAttr(mlir::onnx::kFunctionAttr);
-  });
 
   for (auto function :
        llvm::make_early_inc_range(module.getOps<func::FuncOp>())) {
@@ -249,11 +341,8 @@ void OnnxInlineFunctions::runOnOperation() {
       if (getCallee(node))
         calls.push_back(node);
     });
-    while (!calls.empty()) {
-      NodeOp call = calls.pop_back_val();
-      if (failed(inlineCall(call, lookup(call), calls)))
-        return signalPassFailure();
-    }
+    if (failed(resolve(calls)))
+      return signalPassFailure();
     // A body may have given a result its type.
     Operation *terminator = function.getBody().front().getTerminator();
     function.setType(FunctionType::get(

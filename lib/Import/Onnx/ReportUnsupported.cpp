@@ -59,7 +59,7 @@ LogicalResult ssmc::reportUnsupported(ModuleOp module) {
                         domain.empty() ? "ai.onnx" : domain, key.second,
                         entry.count, first);
   }
-  InFlightDiagnostic diagnostic = emitError(module.getLoc());
+  InFlightDiagnostic diagnostic = mlir::onnx::emitModelError(module.getLoc());
   diagnostic << text;
   diagnostic.attachNote() << "export the model without them, or define them in "
                              "the file as model-local functions";

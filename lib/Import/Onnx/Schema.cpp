@@ -1,5 +1,6 @@
 //===- Schema.cpp - which nodes are well formed ---------------------------===//
 
+#include "dialects/onnx/OnnxLocation.h"
 #include "lib/Import/Onnx/Schema.h"
 
 #include "llvm/ADT/DenseSet.h"
@@ -149,7 +150,7 @@ LogicalResult ssmc::checkNode(NodeOp node) {
                         unsigned max) -> LogicalResult {
     if (count >= min && count <= max)
       return success();
-    InFlightDiagnostic diagnostic = emitError(node.getLoc());
+    InFlightDiagnostic diagnostic = mlir::onnx::emitModelError(node.getLoc());
     diagnostic << "the node has " << count << ' ' << what << "; the operator has ";
     if (min == max)
       return diagnostic << min;
@@ -171,7 +172,7 @@ LogicalResult ssmc::checkNode(NodeOp node) {
       // Names that begin with an underscore are notes of tools.
       if (attr.getName().strref().starts_with("_"))
         continue;
-      return emitError(node.getLoc())
+      return mlir::onnx::emitModelError(node.getLoc())
              << "the operator has no attribute '" << attr.getName().getValue()
              << "' at this opset";
     }
@@ -181,16 +182,16 @@ LogicalResult ssmc::checkNode(NodeOp node) {
     if (isGraph)
       isGraph = graphs.insert(cast<IntegerAttr>(attr.getValue()).getInt()).second;
     if (!hasKind(node, attr.getValue(), isGraph, row->kind))
-      return emitError(node.getLoc())
+      return mlir::onnx::emitModelError(node.getLoc())
              << "attribute '" << attr.getName().getValue() << "' must be "
              << getKindName(row->kind);
   }
   if (graphs.size() != node.getSubgraphs().size())
-    return emitError(node.getLoc())
+    return mlir::onnx::emitModelError(node.getLoc())
            << "a subgraph is given for an attribute that is not a graph";
   for (const AttributeRow &row : signature->attributes())
     if (row.required && !node.getAttrs().get(row.name))
-      return emitError(node.getLoc())
+      return mlir::onnx::emitModelError(node.getLoc())
              << "the attribute '" << row.name << "' is missing";
   return success();
 }

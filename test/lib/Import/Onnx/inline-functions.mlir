@@ -1,4 +1,7 @@
-// RUN: ssm-opt %s -onnx-inline-functions -mlir-print-debuginfo | FileCheck %s
+// RUN: ssm-opt %s -onnx-inline-functions -mlir-print-debuginfo 2>&1 | FileCheck %s
+
+// CHECK-DAG: warning: the model defines this operator as a function, which does not compute the same; the function is used
+// CHECK-DAG: warning: the model defines this operator as a function, which cannot be compared with it; the function is used
 
 module attributes {onnx.symbols = []} {
   // The call's attribute, the default, and neither; a left-out input; the
@@ -21,16 +24,32 @@ module attributes {onnx.symbols = []} {
     } : (tensor<i1>) -> !onnx.unknown
     return %y#0, %y#1, %i : !onnx.unknown, !onnx.unknown, !onnx.unknown
   }
-  // An operator of the table stays, and its definition goes.
+  // An operator of the table stays where its definition agrees; else that is
+  // used.
   // CHECK-LABEL: func.func @known
-  // CHECK: onnx.node "Add"(%arg0, %arg0) version 21 :
+  // CHECK: %[[SUM:.*]] = onnx.node "Add"(%arg0, %arg0) version 21 :
+  // CHECK-NOT: "Relu"
+  // CHECK: %[[NEG:.*]] = onnx.node "Neg"(%[[SUM]])
+  // CHECK: onnx.node "Odd"(%[[NEG]])
   func.func @known(%x: tensor<4xf32>) -> !onnx.unknown {
     %y = onnx.node "Add"(%x, %x) version 21 attributes {onnx.function = @"::Add"} : (tensor<4xf32>, tensor<4xf32>) -> !onnx.unknown
-    return %y : !onnx.unknown
+    %z = onnx.node "Relu"(%y) version 21 attributes {onnx.function = @"::Relu"} : (!onnx.unknown) -> !onnx.unknown
+    %w = onnx.node "Exp"(%z) version 21 attributes {onnx.function = @"::Exp"} : (!onnx.unknown) -> !onnx.unknown
+    return %w : !onnx.unknown
   }
   // CHECK-NOT: func.func
   func.func private @"::Add"(%a: !onnx.unknown, %b: !onnx.unknown) -> !onnx.unknown attributes {onnx.parameters = {}} {
-    return %a : !onnx.unknown
+    %n = onnx.node "Neg"(%b) version 21 : (!onnx.unknown) -> !onnx.unknown
+    %s = onnx.node "Sub"(%a, %n) version 21 : (!onnx.unknown, !onnx.unknown) -> !onnx.unknown
+    return %s : !onnx.unknown
+  }
+  func.func private @"::Relu"(%a: !onnx.unknown) -> !onnx.unknown attributes {onnx.parameters = {}} {
+    %n = onnx.node "Neg"(%a) version 21 : (!onnx.unknown) -> !onnx.unknown
+    return %n : !onnx.unknown
+  }
+  func.func private @"::Exp"(%a: !onnx.unknown) -> !onnx.unknown attributes {onnx.parameters = {}} {
+    %n = onnx.node "Odd"(%a) domain "somewhere" version 1 : (!onnx.unknown) -> !onnx.unknown
+    return %n : !onnx.unknown
   }
   func.func private @"local::inner"(%a: !onnx.unknown) -> !onnx.unknown attributes {onnx.parameters = {alpha = 2.0 : f32}} {
     %r = onnx.node "LeakyRelu"(%a) version 21 attrs {alpha = #onnx.attr_ref<"alpha">} : (!onnx.unknown) -> !onnx.unknown loc("leaky"("m.onnx":0:0))

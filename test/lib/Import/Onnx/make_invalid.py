@@ -610,6 +610,17 @@ def huge_text(folder):
     return None
 
 
+@case(r"node 'n' \(LeakyRelu, opset 21\): attribute 'alpha' must be a float")
+def malformed_operator_with_definition(folder):
+    """The function computes what the operator does: the node is one of it."""
+    f = helper.make_function(
+        "", "LeakyRelu", ["a"], ["b"],
+        [node("Constant", [], ["c"], "c", value_float=0.01),
+         node("Mul", ["a", "c"], ["p"], "p"), node("Max", ["a", "p"], ["b"], "b")],
+        [helper.make_opsetid("", 21)], ["alpha"])
+    return model([node("LeakyRelu", ["x"], ["y"], alpha="steep")], functions=[f])
+
+
 # --- operators ---------------------------------------------------------------
 
 @case(r"2 operators are not supported:\n"
