@@ -81,8 +81,10 @@ void ssmc::printReport(ArrayAttr report, raw_ostream &os) {
         if (auto text = dyn_cast<StringAttr>(assumption))
           os << "  assumes: " << text.getValue() << "\n";
   }
-  os << raised << " of " << report.size() << " sites raised: " << before
-     << " nodes became " << after << " ops\n";
+  os << raised << " of " << report.size() << " sites raised";
+  if (raised)
+    os << ": " << before << " nodes became " << after << " ops";
+  os << "\n";
 }
 
 void ssmc::printLengths(ArrayAttr lengths, raw_ostream &os) {

@@ -2,6 +2,7 @@
 
 #include "lib/Operators/Indexing.h"
 
+#include "lib/Operators/Broadcast.h"
 #include "llvm/ADT/SmallSet.h"
 
 using namespace mlir;
@@ -68,6 +69,33 @@ ssmc::pickElements(EvalContext &ctx, const Tensor &source,
     copy(source.ints(), result.mutableInts());
   if (!inside)
     return ctx.error("reads outside of its input");
+  return result;
+}
+
+FailureOr<Tensor> ssmc::pickStrided(EvalContext &ctx, const Tensor &source,
+                                    ArrayRef<int64_t> shape, int64_t base,
+                                    ArrayRef<int64_t> strides) {
+  if (!Tensor::fits(shape))
+    return ctx.error("has a result too large to compute");
+  Tensor result(source.getElementType(), shape);
+  if (result.getNumElements() == 0)
+    return result;
+  // The first and the last position that is read.
+  int64_t low = base, high = base;
+  for (auto [extent, stride] : llvm::zip_equal(shape, strides))
+    (stride < 0 ? low : high) += (extent - 1) * stride;
+  if (low < 0 || high >= source.getNumElements())
+    return ctx.error("reads outside of its input");
+  auto copy = [&](auto in, auto out) {
+    forEachBroadcast(shape, SmallVector<int64_t>(strides),
+                     [&](int64_t i, ArrayRef<int64_t> at) {
+                       out[i] = in[base + at[0]];
+                     });
+  };
+  if (source.isFloat())
+    copy(source.floats(), result.mutableFloats());
+  else
+    copy(source.ints(), result.mutableInts());
   return result;
 }
 

@@ -32,6 +32,11 @@ pickElements(EvalContext &ctx, const Tensor &source,
              llvm::ArrayRef<int64_t> shape,
              llvm::function_ref<int64_t(llvm::ArrayRef<int64_t>)> sourceOf);
 
+/// ... the same where that position is `base` plus the index times `strides`.
+mlir::FailureOr<Tensor> pickStrided(EvalContext &ctx, const Tensor &source,
+                                    llvm::ArrayRef<int64_t> shape, int64_t base,
+                                    llvm::ArrayRef<int64_t> strides);
+
 /// Sets result 0 to `result` unless it failed.
 mlir::LogicalResult finish(EvalContext &ctx, mlir::FailureOr<Tensor> result);
 

@@ -34,9 +34,7 @@ static FailureOr<Tensor> permuted(EvalContext &ctx, const Tensor &in,
     shape.push_back(in.getShape()[d]);
     outStrides.push_back(strides[d]);
   }
-  return pickElements(ctx, in, shape, [&](ArrayRef<int64_t> index) {
-    return linearize(index, outStrides);
-  });
+  return pickStrided(ctx, in, shape, 0, outStrides);
 }
 
 static LogicalResult inferTranspose(InferContext &ctx) {

@@ -198,9 +198,7 @@ static LogicalResult evaluateSlice(EvalContext &ctx) {
     strides[axis] *= taken.length > 1 ? step[i] : 0;
     shape[axis] = taken.length;
   }
-  return finish(ctx, pickElements(ctx, in, shape, [&](ArrayRef<int64_t> index) {
-                  return base + linearize(index, strides);
-                }));
+  return finish(ctx, pickStrided(ctx, in, shape, base, strides));
 }
 
 //===----------------------------------------------------------------------===//
