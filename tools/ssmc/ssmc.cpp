@@ -9,6 +9,9 @@
 
 #include <csignal>
 #include <unistd.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 static void giveUp(int) { _exit(ssmc::kInternalError); }
 
@@ -24,7 +27,17 @@ static void reportCrash(void *compiler) {
   _exit(ssmc::kInternalError);
 }
 
+/// Raising evaluates regions: tensors of megabytes come and go. Memory that is
+/// kept need not be cleared page by page each time.
+static void keepFreedMemory() {
+#ifdef __GLIBC__
+  mallopt(M_MMAP_THRESHOLD, 1 << 30);
+  mallopt(M_TRIM_THRESHOLD, 1 << 30);
+#endif
+}
+
 int main(int argc, char **argv) {
+  keepFreedMemory();
   llvm::setBugReportMsg("ssmc has crashed:\n");
   llvm::InitLLVM init(argc, argv);
   ssmc::CompilerOptions options;
