@@ -38,7 +38,7 @@ constexpr int64_t accumulatorsInFlight = 8;
 // Rows up to which several panels share a loop over K.
 constexpr int64_t fewRows = 3;
 // The rows of x that a parallel iteration owns stay in the second-level cache.
-constexpr int64_t taskBytes = 384 * 1024;
+constexpr int64_t taskBytes = 512 * 1024;
 // Products summed in one register before they are added to the total: rounding
 // errors grow with the length of a sum. A multiple of the unrolling.
 constexpr int64_t sumLength = 256;
@@ -57,7 +57,8 @@ public:
     // Beside the accumulators: one panel row and one broadcast.
     int64_t fit = (b.target.registers - vectors - 1) / vectors;
     maxRows = std::clamp<int64_t>(fit, 1, 12);
-    tilesPerTask = std::max<int64_t>(1, taskBytes / (4 * std::max<int64_t>(1, depth)) / maxRows);
+    tilesPerTask = std::max<int64_t>(
+        1, taskBytes / (4 * std::max<int64_t>(1, depth)) / maxRows);
     columns = cast<MemRefType>(op.getOut().getType()).getDimSize(1);
   }
 
@@ -89,7 +90,7 @@ public:
         few.push_back(count);
       dispatch(
           rows, few, [&](int64_t count) { emitFewRows(count, group); },
-          [&] { emitTiles(group, task, tiles); });
+          [&] { emitTiles(group, task, tasks, tiles); });
     });
   }
 
@@ -149,11 +150,16 @@ private:
   }
 
   // Tile i of T has M / T rows, and one more if i < M mod T.
-  void emitTiles(Value panel, Value task, Value tiles) {
+  void emitTiles(Value panel, Value task, Value tasks, Value tiles) {
     Value size = b.createOrFold<arith::DivUIOp>(rows, tiles);
     Value larger = b.createOrFold<arith::RemUIOp>(rows, tiles);
-    Value first = b.mul(task, tilesPerTask);
-    Value last = b.min(b.add(first, tilesPerTask), tiles);
+    // Tasks differ by one tile at most: a task of few tiles would read the
+    // whole weight for little work.
+    auto startOf = [&](Value task) {
+      Value product = b.createOrFold<arith::MulIOp>(task, tiles);
+      return b.createOrFold<arith::DivUIOp>(product, tasks);
+    };
+    Value first = startOf(task), last = startOf(b.add(task, 1));
     b.loop(first, last, 1, [&](Value tile) {
       Value row =
           b.add(b.createOrFold<arith::MulIOp>(tile, size), b.min(tile, larger));
@@ -256,9 +262,7 @@ private:
           return finish({type, {}});
         b.branch(
             b.lessEqual(b.add(column, lanes), b.idx(columns)),
-            [&] {
-              finish({type, {}});
-            },
+            [&] { finish({type, {}}); },
             [&] { finish(b.lanes(type, b.sub(b.idx(columns), column))); });
       });
     });
@@ -298,7 +302,8 @@ bool isSupported(ssm::LinearOp op, const CpuTarget &target) {
 struct LowerLinear : ssmc::impl::SsmLowerLinearBase<LowerLinear> {
   using SsmLowerLinearBase::SsmLowerLinearBase;
   void runOnOperation() override {
-    if (failed(lowerEach<ssm::LinearOp, Kernel>(getOperation(), cpu, isSupported)))
+    if (failed(
+            lowerEach<ssm::LinearOp, Kernel>(getOperation(), cpu, isSupported)))
       signalPassFailure();
   }
 };
