@@ -59,8 +59,8 @@ def SsmLowerScan : CpuPass<"ssm-lower-scan"> {
   let summary = "Lower ssm.scan on buffers to a vector kernel";
   let description = [{
     Lanes run along the last dimension, the state is carried in registers. Along
-    the last dimension itself the scan is scalar, parallel over rows. Ops on
-    other element types than f32 are left alone.
+    the last dimension itself, lanes are neighbouring rows, transposed tile by
+    tile. Ops on other element types than f32 are left alone.
   }];
 }
 

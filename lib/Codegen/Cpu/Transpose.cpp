@@ -34,7 +34,7 @@ static SmallVector<Value> rowIndex(KernelBuilder &b, const RowBlock &rows,
                                    Value lane, Value state) {
   SmallVector<Value> index = rows.prefix;
   index.push_back(b.add(rows.row, lane));
-  index.push_back(state);
+  index.push_back(rows.from ? b.add(rows.from, state) : state);
   return index;
 }
 

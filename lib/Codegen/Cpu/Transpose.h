@@ -12,13 +12,15 @@
 
 namespace ssmc {
 
-/// A block of rows: `memref[prefix..., row + i, n]` for i < count, n < states.
+/// A block of rows: `memref[prefix..., row + i, from + n]` for i < count,
+/// n < states.
 struct RowBlock {
   mlir::Value memref;
   llvm::SmallVector<mlir::Value> prefix;
   mlir::Value row;
   mlir::Value count; // null: as many rows as the scratch has lanes
   int64_t states;
+  mlir::Value from = {}; // null: 0
 };
 
 /// scratch[n][i] = scale * rows[i][n]; lanes beyond `count` become 0.

@@ -12,9 +12,13 @@ func.func @columns(%a: memref<2x?x64xf32>, %s: memref<2x64xf32>) {
   return
 }
 
-// Time innermost: a scalar per row.
+// Time innermost: a vector of neighbouring rows through transposed tiles, then
+// what is left of them step by step.
 // CHECK-LABEL: func.func @rows
 // CHECK: scf.parallel
+// CHECK: scf.for {{.*}} -> (vector<8xf32>)
+// CHECK: vector.shuffle
+// CHECK-COUNT-8: vector.fma
 // CHECK: scf.for {{.*}} -> (f32)
 // CHECK-NOT: ssm.scan
 func.func @rows(%a: memref<2x64x?xf32>, %s: memref<2x64xf32>) {

@@ -33,11 +33,14 @@ func.func @{name}(%a: {t}, %b: {t}, %h: {t}, %s: {s}) attributes {{llvm.emit_c_i
 
 variants = [(rank, axis, axis % 2 == 1) for rank in (1, 2, 3, 4) for axis in range(rank)]
 variants.append((3, 1, False))
+variants.append((3, 2, False))
 lib = build("\n".join(function(f"f{i}", *v) for i, v in enumerate(variants)),
             ["ssm-lower-scan"], cpu)
 for i, (rank, axis, reverse) in enumerate(variants):
-    for length, last in itertools.product([0, 1, 9], [1, 19, 48, 0]):
-        shape = [2, 3, 2, last][-rank:]
+    lengths = [0, 1, 9] if axis < rank - 1 else [0, 1, 9, 37]
+    for length, last in itertools.product(lengths, [1, 19, 48, 0]):
+        # Lanes run along the last dimension that is not time.
+        shape = [2, 3, 2, last][-rank:] if axis < rank - 1 else [2, 3, last, 0][-rank:]
         shape[axis] = length
         a, b = (strided(rng.standard_normal(shape).astype(np.float32)) for _ in "ab")
         state = rng.standard_normal(shape[:axis] + shape[axis + 1:]).astype(np.float32)
