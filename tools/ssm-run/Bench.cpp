@@ -7,6 +7,7 @@
 
 #include <chrono>
 #include <cmath>
+#include <sys/resource.h>
 
 using namespace llvm;
 using namespace ssmc;
@@ -24,6 +25,15 @@ static double percentile(ArrayRef<double> sorted, double p) {
   return sorted[std::max<size_t>(rank, 1) - 1];
 }
 
+/// Processor time of all threads so far, in milliseconds: what other programs
+/// do on the machine is not in it.
+static double processorTime() {
+  rusage usage = {};
+  getrusage(RUSAGE_SELF, &usage);
+  auto ms = [](timeval t) { return t.tv_sec * 1e3 + t.tv_usec * 1e-3; };
+  return ms(usage.ru_utime) + ms(usage.ru_stime);
+}
+
 Error ssmc::bench(function_ref<Error()> run, int64_t tokens, int64_t threads,
                   const BenchOptions &options, raw_ostream &os) {
   // Warm up until pages, caches and clocks have settled: 0.3 s, 2 runs at
@@ -34,6 +44,7 @@ Error ssmc::bench(function_ref<Error()> run, int64_t tokens, int64_t threads,
     if (Error error = run())
       return error;
   std::vector<double> times;
+  double busy = processorTime();
   start = Clock::now();
   while (options.runs ? times.size() < options.runs
                       : times.size() < 5 || milliseconds(start) < 2000) {
@@ -42,6 +53,7 @@ Error ssmc::bench(function_ref<Error()> run, int64_t tokens, int64_t threads,
       return error;
     times.push_back(milliseconds(began));
   }
+  busy = (processorTime() - busy) / times.size();
   llvm::sort(times);
   double mean = 0;
   for (double time : times)
@@ -51,16 +63,17 @@ Error ssmc::bench(function_ref<Error()> run, int64_t tokens, int64_t threads,
   if (options.json) {
     os << format("{\"runs\": %zu, \"warm_up_runs\": %u, \"threads\": %lld, "
                  "\"tokens\": %lld, \"ms\": %.6f, \"p50_ms\": %.6f, "
-                 "\"p99_ms\": %.6f, \"min_ms\": %.6f, \"tokens_per_s\": "
-                 "%.3f}\n",
+                 "\"p99_ms\": %.6f, \"min_ms\": %.6f, \"cpu_ms\": %.6f, "
+                 "\"tokens_per_s\": %.3f}\n",
                  times.size(), warmUp, (long long)threads, (long long)tokens,
-                 mean, p50, p99, times.front(), rate);
+                 mean, p50, p99, times.front(), busy, rate);
     return Error::success();
   }
   os << format("%zu runs after %u to warm up, %lld threads: %.3f ms (p50), "
-               "%.3f ms (p99), %.3f ms (mean), %.3f ms (least)\n",
+               "%.3f ms (p99), %.3f ms (mean), %.3f ms (least), %.3f ms of "
+               "processor time\n",
                times.size(), warmUp, (long long)threads, p50, p99, mean,
-               times.front());
+               times.front(), busy);
   os << format("%.1f tokens/s (%lld tokens a run, by p50)\n", rate,
                (long long)tokens);
   return Error::success();

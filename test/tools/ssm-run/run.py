@@ -90,6 +90,7 @@ text = run(0, "", *random, "--bench=3", "--json", "--threads=1")
 result = json.loads(text)
 assert result["runs"] == 3 and result["threads"] == 1 and result["tokens"] == 10
 assert result["min_ms"] <= result["p50_ms"] <= result["p99_ms"]
+assert result["cpu_ms"] >= 0
 run(0, "10 tokens a run", *random, "--bench=3")
 run(2, "--dim Z=3: no input has an extent 'Z'", *random, "--dim=Z=3")
 run(1, "'x' of shape [100000000, 100000000, 4] does not fit this machine's memory", *random[:3],
