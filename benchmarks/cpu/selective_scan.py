@@ -5,7 +5,8 @@
 
 LIBGGML_MIXERS.SO is made by benchmarks/peers/build.sh. Both kernels run
 alternately on equal data (their results are compared first); the ratio is the
-median of the ratios of neighbouring runs. Needs the project's build folder.
+median of the ratios of neighbouring runs. Times are CPU times of the thread:
+what else the machine runs is not counted. Needs the project's build folder.
 """
 import argparse
 import ctypes
@@ -108,9 +109,9 @@ def main():
     times = {name: [] for name in calls}
     for _ in range(args.rounds):
         for name, call in calls.items():
-            start = time.perf_counter()
+            start = time.thread_time()
             call()
-            times[name].append(time.perf_counter() - start)
+            times[name].append(time.thread_time() - start)
     unit = 1e9 / (L * D)
     print(f"{cpu_name()}, {platform.system()} {platform.release()}, code for {args.cpu}; "
           f"L{L} D{D} N{N} fp32, 1 thread, {args.rounds} alternating rounds")
