@@ -29,8 +29,8 @@ def OnnxFold : Pass<"onnx-fold", "::mlir::ModuleOp"> {
     and nodes of constant inputs, computed in double precision and rounded to
     their type. Nothing of the size of a weight is computed. Nodes that hand on
     their input disappear (Identity, casts to the same type, Reshape and Expand
-    to the same shape, ...), a Reshape of a Reshape and a Transpose of a
-    Transpose become one, an If of a constant condition its branch, equal nodes
+    to the same shape, ...), a Reshape of a Reshape, a Transpose of a Transpose
+    and a Concat of Concats become one, an If of a constant condition its branch, equal nodes
     one, and dead nodes none.
   }];
   let dependentDialects = [
@@ -43,9 +43,11 @@ def OnnxFold : Pass<"onnx-fold", "::mlir::ModuleOp"> {
 def OnnxSimplify : Pass<"onnx-simplify", "::mlir::ModuleOp"> {
   let summary = "Spell equal things alike and cancel transposes";
   let description = [{
-    Pow by 2 is a Mul, Pow by 0.5 a Sqrt, a quotient of 1 a Reciprocal. A
-    Transpose that only one node reads is moved behind it where the node is
-    elementwise, a Split, Slice or Concat, and merged with the next Transpose.
+    Pow by 2 is a Mul, a quotient of 1 a Reciprocal, its logistic function a
+    Sigmoid, log(1 + e^x) a Softplus, with or without a guard for large x, and a
+    Gather of consecutive rows a Slice. A Transpose that only one node reads is
+    moved behind it where the node is elementwise, a Split, Slice or Concat, and
+    merged with the next Transpose.
   }];
   let dependentDialects = [
     "::mlir::onnx::OnnxDialect", "::mlir::affine::AffineDialect",

@@ -139,6 +139,32 @@ static bool mergeTransposes(onnx::NodeOp node, OpBuilder &b) {
   return true;
 }
 
+// A Concat whose operands are Concats along the same axis joins their operands.
+static bool mergeConcats(onnx::NodeOp node, OpBuilder &b) {
+  auto type = dyn_cast<RankedTensorType>(node->getResult(0).getType());
+  if (!type)
+    return false;
+  auto axisOf = [&](onnx::NodeOp concat) {
+    int64_t axis = concat.getInt("axis", 0);
+    return axis < 0 ? axis + type.getRank() : axis;
+  };
+  SmallVector<Value> parts;
+  for (Value input : node.getInputs()) {
+    auto inner = definingNode(input, "Concat");
+    // Where others read it too, it is computed anyway.
+    if (inner && input.hasOneUse() && axisOf(inner) == axisOf(node))
+      llvm::append_range(parts, inner.getInputs());
+    else
+      parts.push_back(input);
+  }
+  if (parts.size() == node.getInputs().size())
+    return false;
+  Value joined =
+      makeNode(b, node, "Concat", parts, type, node.getAttrs())->getResult(0);
+  node->getResult(0).replaceAllUsesWith(joined);
+  return true;
+}
+
 bool ssmc::mergeWithProducer(onnx::NodeOp node, OpBuilder &b) {
   if (!node.getDomain().empty() || node.getInputs().empty())
     return false;
@@ -146,6 +172,8 @@ bool ssmc::mergeWithProducer(onnx::NodeOp node, OpBuilder &b) {
     return mergeReshapes(node, b);
   if (node.getOpType() == "Transpose")
     return mergeTransposes(node, b);
+  if (node.getOpType() == "Concat")
+    return mergeConcats(node, b);
   return false;
 }
 

@@ -1,16 +1,16 @@
 //===- Simplify.cpp - pass onnx-simplify ----------------------------------===//
 //
-// One spelling for what exporters spell in several ways, and transposes where
-// they cancel: a Transpose is moved behind the elementwise nodes, Split, Slice
-// and Concat that read it, never making more of them unless a Split has more
-// parts, until it meets one that undoes it. Around mixers sequences so end up
-// batch x time x channels. One walk in order.
+// One spelling for what exporters spell in several ways (Spellings.cpp), and
+// transposes where they cancel: a Transpose is moved behind the elementwise
+// nodes, Split, Slice and Concat that read it, never making more of them unless
+// a Split has more parts, until it meets one that undoes it. Around mixers
+// sequences so end up batch x time x channels. One walk in order.
 //
 //===----------------------------------------------------------------------===//
 
 #include "lib/Fold/Passes.h"
-#include "lib/Fold/Rewrites.h"
 #include "lib/Fold/ShapeInference.h"
+#include "lib/Fold/Spellings.h"
 #include "lib/Operators/Indexing.h"
 #include "llvm/ADT/StringSet.h"
 
@@ -29,7 +29,6 @@ public:
   void run(Block &block);
 
 private:
-  bool spell(onnx::NodeOp node);
   bool sinkTranspose(onnx::NodeOp node);
   bool sinkThroughElementwise(onnx::NodeOp node, ArrayRef<int64_t> perm);
   bool sinkThroughSplit(onnx::NodeOp node, ArrayRef<int64_t> perm);
@@ -46,45 +45,6 @@ private:
   OpBuilder b;
 };
 } // namespace
-
-// The value of a constant of one element.
-static std::optional<double> scalarConstant(Value value) {
-  auto constant = value.getDefiningOp<onnx::ConstantOp>();
-  if (!constant || constant.getValue().getNumElements() != 1)
-    return std::nullopt;
-  FailureOr<Tensor> tensor = Tensor::fromAttr(constant.getValue());
-  if (failed(tensor))
-    return std::nullopt;
-  return tensor->at(0);
-}
-
-//===----------------------------------------------------------------------===//
-// Spellings
-//===----------------------------------------------------------------------===//
-
-bool Simplifier::spell(onnx::NodeOp node) {
-  if (!node.getDomain().empty() || node->getNumResults() != 1)
-    return false;
-  Value result = node->getResult(0);
-  Type type = result.getType();
-  Value replacement;
-  if (node.getOpType() == "Pow" && node.getInputs()[0].getType() == type) {
-    Value x = node.getInputs()[0];
-    std::optional<double> exponent = scalarConstant(node.getInputs()[1]);
-    if (exponent == 2.0)
-      replacement = makeNode(b, node, "Mul", {x, x}, type)->getResult(0);
-  } else if (node.getOpType() == "Div" &&
-             node.getInputs()[1].getType() == type &&
-             isa<FloatType>(getElementTypeOrSelf(type)) &&
-             scalarConstant(node.getInputs()[0]) == 1.0) {
-    replacement =
-        makeNode(b, node, "Reciprocal", node.getInputs()[1], type)->getResult(0);
-  }
-  if (!replacement)
-    return false;
-  result.replaceAllUsesWith(replacement);
-  return true;
-}
 
 //===----------------------------------------------------------------------===//
 // Transposes
@@ -300,7 +260,12 @@ void Simplifier::run(Block &block) {
     auto node = dyn_cast<onnx::NodeOp>(op);
     if (!node || node.getInputs().empty())
       continue;
-    if (spell(node) || sinkTranspose(node) || mergeWithProducer(node, b))
+    if (Value same = respell(node, b)) {
+      node->getResult(0).replaceAllUsesWith(same);
+      node.erase();
+      continue;
+    }
+    if (sinkTranspose(node) || mergeWithProducer(node, b))
       node.erase();
   }
 }

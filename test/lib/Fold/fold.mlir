@@ -66,3 +66,17 @@ func.func @merge(%x: tensor<4xf32>) -> tensor<4xf32> {
   %2 = onnx.node "Mul"(%0, %1) version 20 : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
   return %2 : tensor<4xf32>
 }
+
+// -----
+
+// A Concat of Concats along the same axis is one, unless others read the part.
+// CHECK-LABEL: func.func @joined
+// CHECK: %[[P:.*]] = onnx.node "Concat"(%arg0, %arg0)
+// CHECK: %[[Q:.*]] = onnx.node "Concat"(%arg0, %arg0, %[[P]])
+// CHECK: return %[[Q]], %[[P]]
+func.func @joined(%x: tensor<2x3xf32>) -> (tensor<2x12xf32>, tensor<2x6xf32>) {
+  %0 = onnx.node "Concat"(%x, %x) version 20 attrs {axis = 1 : i64} : (tensor<2x3xf32>, tensor<2x3xf32>) -> tensor<2x6xf32>
+  %1 = onnx.node "Concat"(%x, %x) version 20 attrs {axis = -1 : i64} : (tensor<2x3xf32>, tensor<2x3xf32>) -> tensor<2x6xf32>
+  %2 = onnx.node "Concat"(%0, %1) version 20 attrs {axis = 1 : i64} : (tensor<2x6xf32>, tensor<2x6xf32>) -> tensor<2x12xf32>
+  return %2, %1 : tensor<2x12xf32>, tensor<2x6xf32>
+}

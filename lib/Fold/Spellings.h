@@ -1,0 +1,13 @@
+//===- Spellings.h - one spelling for what is spelled in many ways -*- C++ -*-===//
+
+#pragma once
+
+#include "lib/Fold/Rewrites.h"
+
+namespace ssmc {
+
+/// What the node computes in the spelling that the compiler prefers, made in
+/// front of it; null where it is spelled so already.
+mlir::Value respell(mlir::onnx::NodeOp node, mlir::OpBuilder &b);
+
+} // namespace ssmc
