@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Rewrites an ONNX graph into an equivalent one that looks different.
 
-Names become random, operands of commutative operators swap, and spellings are
-exchanged for equal ones, each with probability one half, by a seeded generator.
-Whatever raising recognises in the original it must recognise in the result.
+Names and the order of nodes become random, operands of commutative operators
+swap, and spellings are exchanged for equal ones (spellings.py), each with a
+probability of one half, by a seeded generator. Whatever raising recognises in
+the original it must recognise in the result.
 
-    mutate.py IN.onnx OUT.onnx --seed 7
+    mutate.py IN.onnx OUT.onnx --seed 7 [--only gather_as_slice]
 """
 import argparse
 import random
@@ -14,88 +15,97 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
-COMMUTATIVE = {"Add", "Mul", "Max", "Min", "Sum"}
+import spellings
 
 
 class Mutator:
-    def __init__(self, model, seed):
+    """The graph that is being rewritten, as the spellings see it."""
+
+    def __init__(self, model, seed, only=None):
         self.random = random.Random(seed)
-        self.model = model
-        self.graph = model.graph
+        self.model, self.graph, self.only = model, model.graph, only
         self.opset = next(o.version for o in model.opset_import if o.domain == "")
         self.count = 0
-        self.constants = {i.name: i for i in self.graph.initializer}
+        inferred = onnx.shape_inference.infer_shapes(model, data_prop=True).graph
+        self.types = {v.name: v.type.tensor_type
+                      for v in [*inferred.value_info, *inferred.input, *inferred.output]}
+        self.constants = {i.name: numpy_helper.to_array(i) for i in self.graph.initializer}
+        for node in self.graph.node:
+            if node.op_type == "Constant" and node.attribute[0].name == "value":
+                self.constants[node.output[0]] = numpy_helper.to_array(node.attribute[0].t)
+        self.producers = {o: n for n in self.graph.node for o in n.output}
+        self.uses = {}
+        for node in self.graph.node:
+            for name in node.input:
+                self.uses[name] = self.uses.get(name, 0) + 1
+        for value in self.graph.output:
+            self.uses[value.name] = self.uses.get(value.name, 0) + 1
 
-    def fresh(self):
-        self.count += 1
-        return f"mutated_{self.count}"
+    # What a spelling asks.
 
     def chance(self):
         return self.random.random() < 0.5
 
-    def constant(self, array):
-        name = self.fresh()
-        self.graph.initializer.append(numpy_helper.from_array(np.asarray(array), name))
-        return name
+    def shape(self, name):
+        """Extents, or None where one of them is not a number."""
+        if name in self.constants:
+            return list(self.constants[name].shape)
+        type = self.types.get(name)
+        if type is None or not type.HasField("shape") or \
+                any(not d.HasField("dim_value") for d in type.shape.dim):
+            return None
+        return [d.dim_value for d in type.shape.dim]
+
+    def is_float(self, name):
+        if name in self.constants:
+            return self.constants[name].dtype == np.float32
+        return name in self.types and self.types[name].elem_type == onnx.TensorProto.FLOAT
 
     def scalar(self, name):
         """The value of a constant of one element, or None."""
-        init = self.constants.get(name)
-        if init is None or int(np.prod(init.dims)) != 1:
-            return None
-        return numpy_helper.to_array(init).reshape(())[()]
+        value = self.constants.get(name)
+        return value.reshape(())[()] if value is not None and value.size == 1 else None
+
+    def integers(self, name):
+        value = self.constants.get(name)
+        return None if value is None else value.reshape(-1).tolist()
+
+    def producer(self, name, op):
+        """The node that makes `name` for one reader, if it is an `op`."""
+        node = self.producers.get(name)
+        return node if node is not None and node.op_type == op and self.uses[name] == 1 else None
+
+    # What a spelling makes.
+
+    def constant(self, array):
+        self.count += 1
+        name = f"constant_{self.count}"
+        self.graph.initializer.append(numpy_helper.from_array(np.asarray(array), name))
+        return name
+
+    def ints(self, *values):
+        return self.constant(np.array(values, np.int64))
+
+    def floats(self, value):
+        return self.constant(np.float32(value))
+
+    def node(self, op, *inputs, output=None, **attributes):
+        """Adds a node to the result of the rewrite; returns its output."""
+        self.count += 1
+        output = output or f"mutated_{self.count}"
+        self.result.append(helper.make_node(op, inputs, [output], **attributes))
+        return output
 
     def rewrite(self, node):
         """The nodes that replace `node`: itself where nothing applies."""
-        op, inputs, outputs = node.op_type, list(node.input), list(node.output)
-        make = helper.make_node
-        if not self.chance():
-            return [node]
-        if op in COMMUTATIVE and len(inputs) == 2:
-            node.input[0], node.input[1] = inputs[1], inputs[0]
-            return [node]
-        if op == "Sub" and len(inputs) == 2:
-            negated = self.fresh()
-            return [make("Neg", [inputs[1]], [negated]), make("Add", [inputs[0], negated], outputs)]
-        if op == "Neg":
-            return [make("Mul", [inputs[0], self.constant(np.float32(-1))], outputs)] \
-                if self.is_float(inputs[0]) else [node]
-        if op == "Reciprocal":
-            return [make("Div", [self.constant(np.float32(1)), inputs[0]], outputs)]
-        if op == "Sigmoid":
-            # 1 / (1 + e^-x)
-            a, b, c = self.fresh(), self.fresh(), self.fresh()
-            return [make("Neg", [inputs[0]], [a]), make("Exp", [a], [b]),
-                    make("Add", [b, self.constant(np.float32(1))], [c]),
-                    make("Reciprocal", [c], outputs)]
-        if op == "Pow" and self.scalar(inputs[1]) == 2:
-            return [make("Mul", [inputs[0], inputs[0]], outputs)]
-        if op == "Gather" and self.scalar(inputs[1]) is not None and \
-                not self.constants[inputs[1]].dims and inputs[0] not in self.constants:
-            return self.gather_as_slice(node)
-        if op in ("Mul", "Add", "Exp", "MatMul"):
-            name = self.fresh()
-            replaced = onnx.NodeProto()
-            replaced.CopyFrom(node)
-            replaced.output[0] = name
-            return [replaced, make("Identity", [name], outputs)]
+        candidates = [s for s in spellings.SPELLINGS.get(node.op_type, []) + spellings.SPELLINGS["*"]
+                      if self.only in (None, s.__name__)]
+        self.random.shuffle(candidates)
+        for spelling in candidates if self.chance() else []:
+            self.result = []
+            if spelling(self, node):
+                return self.result
         return [node]
-
-    def is_float(self, name):
-        """True unless the value is known to be an integer."""
-        info = self.types.get(name)
-        return info in (None, onnx.TensorProto.FLOAT) and name not in self.integers
-
-    def gather_as_slice(self, node):
-        """Gather(x, k) of one index as Squeeze(Slice(x, k, k+1))."""
-        axis = next((a.i for a in node.attribute if a.name == "axis"), 0)
-        index = int(self.scalar(node.input[1]))
-        if index < 0 or self.opset < 13:
-            return [node]
-        ints = lambda value: self.constant(np.array([value], np.int64))
-        piece = self.fresh()
-        return [helper.make_node("Slice", [node.input[0], ints(index), ints(index + 1), ints(axis)], [piece]),
-                helper.make_node("Squeeze", [piece, ints(axis)], list(node.output))]
 
     def rename(self):
         """Gives every node and inner value a random name."""
@@ -105,9 +115,7 @@ class Mutator:
         def new(name):
             if not name or name in keep:
                 return name
-            if name not in names:
-                names[name] = f"v{self.random.getrandbits(48):012x}"
-            return names[name]
+            return names.setdefault(name, f"v{self.random.getrandbits(48):012x}")
 
         for init in self.graph.initializer:
             init.name = new(init.name)
@@ -116,24 +124,42 @@ class Mutator:
             node.input[:] = [new(n) for n in node.input]
             node.output[:] = [new(n) for n in node.output]
 
+    def reorder(self, nodes):
+        """Another order in which every node follows what it reads."""
+        made = {o for n in nodes for o in n.output if o}
+        waiting, readers, ready = {}, {}, []
+        for i, node in enumerate(nodes):
+            needs = {name for name in node.input if name in made}
+            waiting[i] = len(needs)
+            for name in needs:
+                readers.setdefault(name, []).append(i)
+            if not needs:
+                ready.append(i)
+        order = []
+        while ready:
+            i = ready.pop(self.random.randrange(len(ready)))
+            order.append(nodes[i])
+            for name in nodes[i].output:
+                for reader in readers.get(name, ()):
+                    waiting[reader] -= 1
+                    if waiting[reader] == 0:
+                        ready.append(reader)
+        return order
+
     def run(self):
-        self.types = {v.name: v.type.tensor_type.elem_type
-                      for v in list(self.graph.value_info) + list(self.graph.input)}
-        self.integers = {o for n in self.graph.node for o in n.output
-                         if n.op_type in ("Shape", "Size", "ArgMax", "Range")}
         del self.graph.value_info[:]
         nodes = [new for node in self.graph.node for new in self.rewrite(node)]
         del self.graph.node[:]
-        self.graph.node.extend(nodes)
+        self.graph.node.extend(self.reorder(nodes))
         self.rename()
         return self.model
 
 
-def mutate(model, seed):
-    """The mutated copy of `model`; graphs with subgraphs are only renamed in part."""
+def mutate(model, seed, only=None):
+    """The mutated copy of `model`; subgraphs are not entered."""
     copy = onnx.ModelProto()
     copy.CopyFrom(model)
-    return Mutator(copy, seed).run()
+    return Mutator(copy, seed, only).run()
 
 
 if __name__ == "__main__":
@@ -141,5 +167,6 @@ if __name__ == "__main__":
     parser.add_argument("input")
     parser.add_argument("output")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--only", help="one spelling of spellings.py")
     args = parser.parse_args()
-    onnx.save(mutate(onnx.load(args.input), args.seed), args.output)
+    onnx.save(mutate(onnx.load(args.input), args.seed, args.only), args.output)
