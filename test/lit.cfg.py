@@ -38,6 +38,8 @@ if config.sanitize:
     # of theirs without saying so.
     config.environment.setdefault("ASAN_OPTIONS", "allocator_may_return_null=1:allow_user_poisoning=0")
     config.environment.setdefault("UBSAN_OPTIONS", "halt_on_error=1:print_stacktrace=1")
+# Megabytes that broken models may take; shadow memory is not counted in them.
+config.substitutions.append(("%{memory}", "" if config.sanitize else "--limit 1024"))
 
 # tools/check --full passes --param full=1: long samples, and every case of them.
 if lit_config.params.get("full") == "1":
