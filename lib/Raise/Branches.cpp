@@ -42,6 +42,9 @@ Branches::Branches(const Problem &problem) {
     if (kind == Kind::None || (kind == Kind::Select &&
                                !problem.graph.dependsOnInput(node.getInputs()[0])))
       continue;
+    // An extremum of one operand is that operand.
+    if (kind == Kind::Extremum && node.getInputs().size() < 2)
+      continue;
     size_t branches = kind == Kind::Extremum ? node.getInputs().size()
                       : kind == Kind::Bounds ? 3
                                              : 2;
