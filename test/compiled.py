@@ -32,11 +32,11 @@ def compile_model(path, folder, *options):
     return library, json.loads(report.read_text())["raise"]
 
 
-def run_model(library, stored, folder):
+def run_model(library, stored, folder, *options):
     """Runs the artifact on `stored`, as peer_outputs gives it; says what differs."""
     feed = folder / "feed.npz"
     np.savez(feed, **stored)
-    command = ["ssm-run", str(library)]
+    command = ["ssm-run", str(library), *options]
     for key in stored:
         kind, name = key.split(":", 1)
         command += ["--input" if kind == "in" else "--expect", f"{name}=@{feed}:{key}"]

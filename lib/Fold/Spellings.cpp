@@ -151,8 +151,8 @@ Value ssmc::respell(onnx::NodeOp node, OpBuilder &b) {
     Value logistic = logisticOperand(divisor);
     if (scalarConstant(x) == 1.0)
       return logistic ? make("Sigmoid", logistic) : make("Reciprocal", divisor);
-    if (logistic && logistic == x)
-      return make("Mul", {x, make("Sigmoid", x)});
+    if (logistic) // a gate, of x itself in SiLU
+      return make("Mul", {x, make("Sigmoid", logistic)});
   }
   if (op == "Reciprocal")
     if (Value logistic = logisticOperand(x))

@@ -91,3 +91,19 @@ func.func @rows(%x: tensor<8x2xf32>) -> (tensor<3x2xf32>, tensor<3x2xf32>) {
   %1 = onnx.node "Gather"(%x, %other) version 20 attrs {axis = 0 : i64} : (tensor<8x2xf32>, tensor<3xi64>) -> tensor<3x2xf32>
   return %0, %1 : tensor<3x2xf32>, tensor<3x2xf32>
 }
+
+// -----
+
+// A gate is a quotient with the logistic function.
+// CHECK-LABEL: func.func @gate
+// CHECK: %[[S:.*]] = onnx.node "Sigmoid"(%arg0)
+// CHECK-NEXT: %[[G:.*]] = onnx.node "Mul"(%arg1, %[[S]])
+// CHECK-NEXT: return %[[G]]
+func.func @gate(%x: tensor<4xf32>, %y: tensor<4xf32>) -> tensor<4xf32> {
+  %one = onnx.constant dense<1.0> : tensor<f32>
+  %0 = onnx.node "Neg"(%x) version 20 : (tensor<4xf32>) -> tensor<4xf32>
+  %1 = onnx.node "Exp"(%0) version 20 : (tensor<4xf32>) -> tensor<4xf32>
+  %2 = onnx.node "Add"(%one, %1) version 20 : (tensor<f32>, tensor<4xf32>) -> tensor<4xf32>
+  %3 = onnx.node "Div"(%y, %2) version 20 : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
+  return %3 : tensor<4xf32>
+}

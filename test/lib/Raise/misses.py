@@ -1,6 +1,6 @@
 """Near misses: what is raised of each variant of a layer, and that all are right.
 
-    misses.py [ssmc options]
+    misses.py LENGTH [ssmc options]
 
 A variant that is not raised must have its reason in the report, and every one
 is compiled and compared with ONNX Runtime.
@@ -16,12 +16,12 @@ import make_mamba
 from compiled import compile_model, peer_outputs, run_model
 from variants import TWINS, VARIANTS
 
-SIZE = {"layers": 1, "length": 10, "inner": 12, "state": 4, "hidden": 8, "vocabulary": 32}
+SIZE = {"inner": 12, "state": 4, "hidden": 8, "vocabulary": 32}
 
 
-def check(layers, path, folder, options):
+def check(layers, length, path, folder, options):
     """What is wrong with the model of these layers."""
-    size = {**SIZE, "layers": len(layers), **layers[0].options}
+    size = {**SIZE, "layers": len(layers), "length": length, **layers[0].options}
     arguments = [word for name, value in size.items() for word in (f"--{name}", str(value))]
     onnx.save(make_mamba.build(make_mamba.arguments([str(path), "--seed", "1", *arguments]), *layers), path)
     library, report = compile_model(path, folder, *options)
@@ -36,13 +36,13 @@ def check(layers, path, folder, options):
     yield run_model(library, peer_outputs(path), folder)
 
 
-def main(*options):
+def main(length, *options):
     failures = 0
     models = {name: [layer] for name, layer in VARIANTS.items()} | TWINS
     with tempfile.TemporaryDirectory() as work:
         folder = pathlib.Path(work)
         for name, layers in sorted(models.items()):
-            wrong = [text for text in check(layers, folder / "model.onnx", folder, options) if text]
+            wrong = [text for text in check(layers, length, folder / "model.onnx", folder, options) if text]
             for text in wrong:
                 print(f"{name} ({layers[-1].__doc__}): {text}")
             failures += bool(wrong)
