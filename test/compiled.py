@@ -12,6 +12,7 @@ def peer_outputs(path, seed=0):
     Integers are token ids below 32."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
+    options.log_severity_level = 3
     session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     random, feed = np.random.default_rng(seed), {}
     for info in session.get_inputs():
