@@ -52,7 +52,9 @@ private:
   mlir::LogicalResult rewriteTarget(mlir::onnx::NodeOp node, bool expands);
   mlir::LogicalResult rewriteSlice(mlir::onnx::NodeOp node);
   mlir::LogicalResult rewritePad(mlir::onnx::NodeOp node);
-  mlir::LogicalResult checkGather(mlir::onnx::NodeOp node);
+  mlir::LogicalResult checkIndices(mlir::onnx::NodeOp node);
+  mlir::LogicalResult checkIndices(mlir::onnx::NodeOp node, int64_t first,
+                                   int64_t period);
 
   // LengthConstants.cpp: constants of the traced size.
   mlir::LogicalResult adaptConstants(mlir::onnx::NodeOp node);

@@ -121,20 +121,38 @@ LogicalResult LengthFreeing::rewriteSlice(onnx::NodeOp node) {
 }
 
 // One token by its number from the front is another one at another length.
-LogicalResult LengthFreeing::checkGather(onnx::NodeOp node) {
-  Value in = node.getInputs()[0];
-  const ValueShape *shape = before.shapeOf(in);
-  if (!shape || node.getInputs().size() != 2)
+// Index i is of axis `first` + i mod `period` of the data.
+LogicalResult LengthFreeing::checkIndices(onnx::NodeOp node, int64_t first,
+                                          int64_t period) {
+  Value data = node.getInputs()[0];
+  ElementsAttr indices = before.constantOf(node.getInputs()[1]);
+  FailureOr<Tensor> tensor = failure();
+  if (indices)
+    tensor = Tensor::fromAttr(indices);
+  if (failed(tensor) || tensor->isFloat())
     return success();
-  auto axis = normalizeAxis(node.getInt("axis", 0), shape->dims.size());
-  auto known = before.elementsOf(node.getInputs()[1]);
-  if (!axis || !known || !changes(in, *axis))
-    return success();
-  for (AffineExpr index : *known)
-    if (constantExtent(index) && *constantExtent(index) > 0)
-      return forbid(node, "reads position " + Twine(*constantExtent(index)) +
+  for (auto [i, index] : llvm::enumerate(tensor->ints()))
+    if (index > 0 && changes(data, first + i % period))
+      return forbid(node, "reads position " + Twine(index) +
                               " of the traced sequence or batch");
   return success();
+}
+
+LogicalResult LengthFreeing::checkIndices(onnx::NodeOp node) {
+  const ValueShape *shape = before.shapeOf(node.getInputs()[0]);
+  if (!shape || node.getInputs().size() < 2)
+    return success();
+  if (node.getOpType().ends_with("ND")) {
+    const ValueShape *indices = before.shapeOf(node.getInputs()[1]);
+    auto depth = indices && !indices->dims.empty()
+                     ? constantExtent(indices->dims.back())
+                     : std::nullopt;
+    return depth && *depth > 0
+               ? checkIndices(node, node.getInt("batch_dims", 0), *depth)
+               : success();
+  }
+  auto axis = normalizeAxis(node.getInt("axis", 0), shape->dims.size());
+  return axis ? checkIndices(node, *axis, 1) : success();
 }
 
 // A negative amount cuts: of a traced sequence, down to a number of tokens that
@@ -190,8 +208,15 @@ LogicalResult LengthFreeing::rewrite(onnx::NodeOp node) {
   if (type == "Slice")
     return rewriteSlice(node);
   if (type == "Gather")
-    return checkGather(node);
+    return checkIndices(node);
   if (type == "Pad")
     return rewritePad(node);
-  return adaptConstants(node);
+  if (failed(adaptConstants(node)))
+    return failure();
+  // What is still a constant does not follow the length.
+  bool indexed = llvm::StringSwitch<bool>(type)
+                     .Cases({"GatherElements", "GatherND"}, true)
+                     .Cases({"ScatterElements", "ScatterND"}, true)
+                     .Default(false);
+  return indexed ? checkIndices(node) : success();
 }

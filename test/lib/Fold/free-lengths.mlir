@@ -56,6 +56,16 @@ func.func @token(%x: tensor<1x3x2xf32> {onnx.name = "x"}) -> tensor<1x2xf32> {
 
 // -----
 
+// The same as a row of indices, of which the second one is the token's.
+func.func @row(%x: tensor<1x3x2xf32> {onnx.name = "x"}) -> tensor<1x2xf32> {
+  %last = onnx.constant dense<[[0, 2]]> : tensor<1x2xi64>
+  // expected-error @below {{reads position 2 of the traced sequence or batch}}
+  %0 = onnx.node "GatherND"(%x, %last) version 20 : (tensor<1x3x2xf32>, tensor<1x2xi64>) -> tensor<1x2xf32>
+  return %0 : tensor<1x2xf32>
+}
+
+// -----
+
 // expected-error @below {{--dim x:0=B: the model has no input 'x'}}
 func.func @nameless(%y: tensor<1x3x2xf32> {onnx.name = "y"}) -> tensor<1x3x2xf32> {
   return %y : tensor<1x3x2xf32>
