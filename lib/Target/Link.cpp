@@ -109,7 +109,6 @@ Error ssmc::linkModel(ArrayRef<StringRef> objects, StringRef output) {
                    sizeof(kKernelObject));
   SmallVector<StringRef> all(objects);
   all.push_back(kernel);
-  std::string log;
   auto add = [&](StringRef option, StringRef suffix,
                  StringRef contents) -> Error {
     Expected<std::string> path = files.add(suffix, contents);

@@ -49,7 +49,7 @@ public:
   /// Takes back what `keep` did, where a further file could not be kept.
   void undo() {
     if (kept)
-      llvm::sys::fs::remove(path);
+      (void)llvm::sys::fs::remove(path);
   }
   const std::string path;
   std::error_code error; // of making it
