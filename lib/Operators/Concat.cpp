@@ -112,6 +112,11 @@ static LogicalResult lowerConcat(LowerContext &ctx) {
     OpFoldResult extent =
         tensor::getMixedSize(b, ctx.loc(), ctx.input(i), *axis);
     sizes[*axis] = extent;
+    // Nothing may not be inserted at the end.
+    if (llvm::any_of(sizes, [](OpFoldResult size) {
+          return getConstantIntValue(size) == 0;
+        }))
+      continue;
     SmallVector<int64_t> pieceShape;
     SmallVector<Value> dynamic;
     dispatchIndexOpFoldResults(sizes, dynamic, pieceShape);
@@ -242,8 +247,7 @@ static LogicalResult lowerSplit(LowerContext &ctx) {
   SmallVector<OpFoldResult> strides(rank, b.getIndexAttr(1));
   for (unsigned i = 0, e = ctx.node->getNumResults(); i < e; ++i) {
     SmallVector<OpFoldResult> sizes = resultSizes(ctx, i);
-    Value part = tensor::ExtractSliceOp::create(b, ctx.loc(), in, offsets,
-                                                sizes, strides);
+    Value part = takeSlice(b, ctx.loc(), in, offsets, sizes, strides);
     ctx.setResult(i, castTo(b, ctx.loc(), part, ctx.resultType(i)));
     offsets[*axis] = apply(b, ctx.loc(), s0 + s1, {offsets[*axis], sizes[*axis]});
   }

@@ -436,8 +436,7 @@ static LogicalResult lowerLoop(LowerContext &ctx) {
       SmallVector<OpFoldResult> strides(rank, b.getIndexAttr(1));
       SmallVector<OpFoldResult> sizes = tensor::getMixedSizes(b, loc, result);
       sizes[0] = count;
-      result = tensor::ExtractSliceOp::create(b, loc, result, offsets, sizes,
-                                              strides);
+      result = takeSlice(b, loc, result, offsets, sizes, strides);
     }
     ctx.setResult(i, castTo(b, loc, result, ctx.resultType(i)));
   }

@@ -1,6 +1,7 @@
 //===- Emitter.cpp - tensor formulas as linalg ops ------------------------===//
 
 #include "lib/Operators/Formula.h"
+#include "lib/Operators/IndexLowering.h"
 
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -19,20 +20,20 @@ Type Emitter::accumulatorType(Value x) const {
                                             : elementType(x);
 }
 
-static OpFoldResult apply(Emitter &b, AffineExpr expr, OpFoldResult x,
-                          OpFoldResult y) {
-  return affine::makeComposedFoldedAffineApply(
-      b.builder, b.loc, AffineMap::get(0, 2, expr), {x, y});
-}
-
 OpFoldResult Emitter::add(OpFoldResult x, OpFoldResult y) {
-  return apply(*this, builder.getAffineSymbolExpr(0) + builder.getAffineSymbolExpr(1), x, y);
+  return apply(builder, loc,
+               builder.getAffineSymbolExpr(0) + builder.getAffineSymbolExpr(1),
+               {x, y});
 }
 OpFoldResult Emitter::subtract(OpFoldResult x, OpFoldResult y) {
-  return apply(*this, builder.getAffineSymbolExpr(0) - builder.getAffineSymbolExpr(1), x, y);
+  return apply(builder, loc,
+               builder.getAffineSymbolExpr(0) - builder.getAffineSymbolExpr(1),
+               {x, y});
 }
 OpFoldResult Emitter::multiply(OpFoldResult x, OpFoldResult y) {
-  return apply(*this, builder.getAffineSymbolExpr(0) * builder.getAffineSymbolExpr(1), x, y);
+  return apply(builder, loc,
+               builder.getAffineSymbolExpr(0) * builder.getAffineSymbolExpr(1),
+               {x, y});
 }
 
 Value Emitter::scalar(OpFoldResult size, Type type) {
@@ -53,8 +54,8 @@ Value ssmc::convertElements(Emitter &b, Value x, Type type) {
 }
 
 OpFoldResult Emitter::divide(OpFoldResult x, int64_t divisor) {
-  return apply(*this, builder.getAffineSymbolExpr(0).floorDiv(divisor), x,
-               builder.getIndexAttr(0));
+  return apply(builder, loc, builder.getAffineSymbolExpr(0).floorDiv(divisor),
+               {x});
 }
 
 /// `identity` in an element type: the extreme values stand for infinities.
@@ -158,8 +159,7 @@ Value Emitter::slice(Value x, int64_t axis, Size offset, Size size) {
       sizes = sizesOf(*this, x), strides(rank(x), builder.getIndexAttr(1));
   offsets[axis] = offset;
   sizes[axis] = size;
-  return tensor::ExtractSliceOp::create(builder, loc, x, offsets, sizes,
-                                        strides);
+  return takeSlice(builder, loc, x, offsets, sizes, strides);
 }
 
 Value Emitter::concat(ArrayRef<Value> parts, int64_t axis) {

@@ -132,8 +132,7 @@ static LogicalResult lowerGather(LowerContext &ctx) {
     if (failed(from) || failed(to))
       return failure();
     (*from)[*axis] = getAffineConstantExpr(1, b.getContext());
-    Value slice =
-        tensor::ExtractSliceOp::create(b, loc, data, offsets, sizes, strides);
+    Value slice = takeSlice(b, loc, data, offsets, sizes, strides);
     ctx.setResult(0, buildReshape(b, loc, slice, *from, type, *to,
                                   resultSizes(ctx, 0)));
     return success();

@@ -134,6 +134,15 @@ static int64_t countSteps(int64_t from, int64_t to, int64_t step) {
   return std::min<uint64_t>(count, std::numeric_limits<int64_t>::max());
 }
 
+// Elements of a range; nothing where there is no such number.
+static std::optional<int64_t> rangeLength(double start, double limit,
+                                          double delta) {
+  double steps = std::ceil((limit - start) / delta);
+  if (delta == 0 || !(steps < static_cast<double>(Tensor::kMaxElements)))
+    return std::nullopt;
+  return steps > 0 ? static_cast<int64_t>(steps) : 0;
+}
+
 static LogicalResult inferRange(InferContext &ctx) {
   auto start = ctx.knownElements(0), limit = ctx.knownElements(1),
        delta = ctx.knownElements(2);
@@ -156,8 +165,17 @@ static LogicalResult inferRange(InferContext &ctx) {
     else if (*step > 0 && provablyAtLeast(span, ctx.constantDim(0)))
       count = simplifyExtent(span.ceilDiv(*step));
   }
+  auto first = ctx.constantNumber(0), end = ctx.constantNumber(1),
+       each = ctx.constantNumber(2);
+  if (isa<FloatType>(element) && first && end && each) {
+    auto steps = rangeLength(*first, *end, *each);
+    if (!steps)
+      return ctx.error("has a step of zero or a result too large to compute");
+    count = ctx.constantDim(*steps);
+  }
   ctx.setResult(0, element, {count ? count : ctx.freshSymbol("range")});
-  if (count && constantExtent(count) && *constantExtent(count) <= 64) {
+  if (known && step && count && constantExtent(count) &&
+      *constantExtent(count) <= 64) {
     SmallVector<AffineExpr> elements;
     for (int64_t i = 0; i < *constantExtent(count); ++i)
       elements.push_back(simplifyExtent(
@@ -176,11 +194,10 @@ static LogicalResult evaluateRange(EvalContext &ctx) {
     if (input.isFloat() != start.isFloat())
       return ctx.error("needs scalars of one type");
   double from = start.at(0), step = ctx.inputs[2].at(0);
-  double steps = std::ceil((ctx.inputs[1].at(0) - from) / step);
-  if (step == 0 || !(steps < static_cast<double>(Tensor::kMaxElements)))
+  auto count = rangeLength(from, ctx.inputs[1].at(0), step);
+  if (!count)
     return ctx.error("has a step of zero or a result too large to compute");
-  int64_t count = steps > 0 ? static_cast<int64_t>(steps) : 0;
-  Tensor *result = ctx.makeResult(0, start.getElementType(), {count});
+  Tensor *result = ctx.makeResult(0, start.getElementType(), {*count});
   if (!result)
     return failure();
   if (start.isFloat()) {
@@ -262,6 +279,12 @@ static LogicalResult inferOneHot(InferContext &ctx) {
   auto depth = ctx.knownElements(1);
   if (depth && depth->size() != 1)
     return ctx.error("needs one depth");
+  // A depth may be a float.
+  if (auto number = ctx.constantNumber(1)) {
+    if (!(*number >= 0 && *number < static_cast<double>(Tensor::kMaxElements)))
+      return ctx.error("has a depth that is negative or too large");
+    depth = {ctx.constantDim(static_cast<int64_t>(*number))};
+  }
   SmallVector<AffineExpr> dims(indices.dims);
   dims.insert(dims.begin() + *axis,
               depth ? (*depth)[0] : ctx.freshSymbol("depth"));
@@ -296,8 +319,8 @@ static LogicalResult lowerOneHot(LowerContext &ctx) {
   Value indices = ctx.input(0), empty = ctx.emptyResult(0);
   auto inType = cast<RankedTensorType>(indices.getType());
   auto axis = oneHotAxis(ctx.node, inType.getRank());
-  if (!axis || !empty || !inType.getElementType().isInteger())
-    return ctx.error("needs integer indices and a known depth");
+  if (!axis || !empty)
+    return ctx.error("needs an axis of its result and a known depth");
   Value off = extractScalar(b, ctx.loc(), ctx.input(2), 0);
   Value on = extractScalar(b, ctx.loc(), ctx.input(2), 1);
   Value depth = indexValue(b, ctx.loc(), ctx.resultDim(0, *axis));
@@ -310,7 +333,16 @@ static LogicalResult lowerOneHot(LowerContext &ctx) {
       0, buildElements(
              b, ctx.loc(), empty, indices, map,
              [&](OpBuilder &b, Location loc, ValueRange index, ValueRange in) {
-               Value hot = toIndex(b, loc, in[0]);
+               Value hot = in[0];
+               // A number between two indices is neither.
+               Value whole;
+               if (isa<FloatType>(hot.getType())) {
+                 Value floor = math::FloorOp::create(b, loc, hot);
+                 whole = arith::CmpFOp::create(
+                     b, loc, arith::CmpFPredicate::OEQ, floor, hot);
+                 hot = arith::FPToSIOp::create(b, loc, b.getI64Type(), hot);
+               }
+               hot = toIndex(b, loc, hot);
                Value zero = indexConstant(b, loc, 0);
                Value negative = arith::CmpIOp::create(
                    b, loc, arith::CmpIPredicate::slt, hot, zero);
@@ -318,6 +350,8 @@ static LogicalResult lowerOneHot(LowerContext &ctx) {
                hot = arith::SelectOp::create(b, loc, negative, wrapped, hot);
                Value here = arith::CmpIOp::create(
                    b, loc, arith::CmpIPredicate::eq, hot, index[*axis]);
+               if (whole)
+                 here = arith::AndIOp::create(b, loc, here, whole);
                return arith::SelectOp::create(b, loc, here, on, off).getResult();
              }));
   return success();

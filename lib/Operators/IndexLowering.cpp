@@ -150,6 +150,19 @@ Value ssmc::extractScalar(OpBuilder &b, Location loc, Value value,
   return tensor::ExtractOp::create(b, loc, value, index);
 }
 
+Value ssmc::takeSlice(OpBuilder &b, Location loc, Value value,
+                      ArrayRef<OpFoldResult> offsets,
+                      ArrayRef<OpFoldResult> sizes,
+                      ArrayRef<OpFoldResult> strides) {
+  bool nothing = llvm::any_of(sizes, [](OpFoldResult size) {
+    return getConstantIntValue(size) == 0;
+  });
+  if (nothing)
+    return tensor::EmptyOp::create(
+        b, loc, sizes, cast<RankedTensorType>(value.getType()).getElementType());
+  return tensor::ExtractSliceOp::create(b, loc, value, offsets, sizes, strides);
+}
+
 Value ssmc::castTo(OpBuilder &b, Location loc, Value value,
                    RankedTensorType type) {
   if (value.getType() == type)
@@ -258,6 +271,8 @@ Value ssmc::buildReshape(OpBuilder &b, Location loc, Value value,
                          ArrayRef<OpFoldResult> sizes) {
   if (from == to)
     return castTo(b, loc, value, type);
+  if (type.hasStaticShape() && type.getNumElements() == 0)
+    return tensor::EmptyOp::create(b, loc, sizes, type.getElementType());
   std::optional<SmallVector<Group>> groups = pairDimensions(from, to);
   // Upstream cannot give a buffer's dimension to several of unknown extents.
   bool splitsUnknown =

@@ -67,6 +67,13 @@ mlir::Value buildElements(
 mlir::Value extractScalar(mlir::OpBuilder &b, mlir::Location loc,
                           mlir::Value value, int64_t position = 0);
 
+/// A slice of `value`; an empty tensor where it is known to have no elements,
+/// which a slice is not allowed to be at the end of its source.
+mlir::Value takeSlice(mlir::OpBuilder &b, mlir::Location loc, mlir::Value value,
+                      llvm::ArrayRef<mlir::OpFoldResult> offsets,
+                      llvm::ArrayRef<mlir::OpFoldResult> sizes,
+                      llvm::ArrayRef<mlir::OpFoldResult> strides);
+
 /// `value` seen under another shape. `from` and `to` are the extents of both
 /// as expressions, `sizes` those of the result at run time. Collapses and
 /// expands where the extents prove that it may; else copies element by element

@@ -95,6 +95,14 @@ std::optional<SmallVector<int64_t>> InferContext::constantInts(unsigned i) const
   return SmallVector<int64_t>(tensor->ints());
 }
 
+std::optional<double> InferContext::constantNumber(unsigned i) const {
+  ElementsAttr attr = constant(i);
+  if (!attr || attr.getNumElements() != 1)
+    return std::nullopt;
+  FailureOr<Tensor> tensor = Tensor::fromAttr(attr);
+  return succeeded(tensor) ? std::optional(tensor->at(0)) : std::nullopt;
+}
+
 std::optional<SmallVector<AffineExpr>>
 InferContext::knownElements(unsigned i) const {
   if (auto known = elements(i))

@@ -45,6 +45,9 @@ public:
   /// The elements of a constant integer input.
   std::optional<llvm::SmallVector<int64_t>> constantInts(unsigned i) const;
 
+  /// The one element of a constant input of any numeric type.
+  std::optional<double> constantNumber(unsigned i) const;
+
   virtual void setResult(unsigned i, mlir::Type elementType,
                          llvm::ArrayRef<mlir::AffineExpr> dims) = 0;
   /// The elements of a small integer result.

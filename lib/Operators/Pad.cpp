@@ -278,8 +278,12 @@ static LogicalResult lowerPad(LowerContext &ctx) {
         apply(b, loc, s0 - s1 - s2, {extents[d], cut[d], positive(after, -1)});
     length.push_back(isa<Attribute>(rest) ? rest : positive(rest, 1));
   }
-  Value piece = tensor::ExtractSliceOp::create(b, loc, in, cut, length, ones);
+  Value piece = takeSlice(b, loc, in, cut, length, ones);
   Value filled = linalg::FillOp::create(b, loc, fill, empty).getResult(0);
+  if (piece.getDefiningOp<tensor::EmptyOp>()) {
+    ctx.setResult(0, castTo(b, loc, filled, type));
+    return success();
+  }
   Value padded = tensor::InsertSliceOp::create(b, loc, piece, filled, place,
                                                length, ones);
   ctx.setResult(0, castTo(b, loc, padded, type));

@@ -88,6 +88,14 @@ static FailureOr<BlockMove> blockMove(onnx::NodeOp node,
   }
   MLIRContext *context = node->getContext();
   AffineExpr s = getAffineConstantExpr(block, context);
+  // Which is outer among the channels of the deep tensor: the place in the
+  // block, or the channel of the wide one.
+  StringRef mode = node.getString("mode", "DCR");
+  if (mode != "DCR" && mode != "CRD") {
+    report("has a mode that is neither DCR nor CRD");
+    return failure();
+  }
+  bool depthFirst = mode == "DCR";
   BlockMove move;
   bool toSpace = node.getOpType() == "DepthToSpace";
   if (toSpace) {
@@ -96,7 +104,6 @@ static FailureOr<BlockMove> blockMove(onnx::NodeOp node,
       report("has channels that are no multiple of the squared block size");
       return failure();
     }
-    bool depthFirst = node.getString("mode", "DCR") == "DCR";
     move.digits = depthFirst ? SmallVector<AffineExpr>{in[0], s, s, depth, in[2], in[3]}
                              : SmallVector<AffineExpr>{in[0], depth, s, s, in[2], in[3]};
     move.perm = depthFirst ? SmallVector<int64_t>{0, 3, 4, 1, 5, 2}
@@ -112,7 +119,8 @@ static FailureOr<BlockMove> blockMove(onnx::NodeOp node,
     return failure();
   }
   move.digits = {in[0], in[1], height, s, width, s};
-  move.perm = {0, 3, 5, 1, 2, 4};
+  move.perm = depthFirst ? SmallVector<int64_t>{0, 3, 5, 1, 2, 4}
+                         : SmallVector<int64_t>{0, 1, 3, 5, 2, 4};
   move.result = {in[0], multiplyExtents({in[1], s, s}, context), height, width};
   return move;
 }

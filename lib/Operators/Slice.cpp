@@ -342,8 +342,7 @@ static LogicalResult lowerSlice(LowerContext &ctx) {
     sizes[axis] = length;
   }
   if (!backwards) {
-    Value slice =
-        tensor::ExtractSliceOp::create(b, loc, in, offsets, sizes, strides);
+    Value slice = takeSlice(b, loc, in, offsets, sizes, strides);
     ctx.setResult(0, castTo(b, loc, slice, ctx.resultType(0)));
     return success();
   }

@@ -56,6 +56,11 @@ ValueAxes reshapeAxes(const ValueAxes &from, ArrayRef<int64_t> shape,
   // elements, counted from the outside.
   Digits flat;
   int64_t before = 1, batchOfOneAt = -1;
+  // Of nothing, no position means anything.
+  if (is_contained(shape, 0)) {
+    lost |= any_of(from, isLabelled);
+    return unlabelled(shape);
+  }
   for (const Digits &axis : from)
     for (const Digit &digit : axis) {
       if (digit.extent != 1)

@@ -40,6 +40,23 @@ CASES = [
     ("an exclusive sum of nothing", """(float[0, 3] x) => (float[0, 3] y)
         <int64 axis = {0}> { y = CumSum <exclusive = 1> (x, axis) }""",
      {"x": np.zeros((0, 3), np.float32)}, np.zeros((0, 3))),
+    # Nothing to move.
+    ("a slice of nothing", """(float[0, 3] x) => (float[0, 2] y)
+        <int64[1] one = {1}, int64[1] three = {3}> {
+        y = Slice (x, one, three, one) }""",
+     {"x": np.zeros((0, 3), np.float32)}, np.zeros((0, 2))),
+    ("nothing joined", """(float[2] x, float[0] n) => (float[2] y) {
+        y = Concat <axis = 0> (n, x, n) }""",
+     {"x": np.ones(2, np.float32), "n": np.zeros(0, np.float32)}, [1, 1]),
+    ("padding around nothing", """(float[0, 1] x) => (float[1, 1] y)
+        <int64[4] pads = {0, 0, 1, 0}> { y = Pad (x, pads) }""",
+     {"x": np.zeros((0, 1), np.float32)}, [[0]]),
+    ("one of each of nothing", """(float[0, 3] x) => (float[0] y) <int64 i = {1}> {
+        y = Gather <axis = 1> (x, i) }""",
+     {"x": np.zeros((0, 3), np.float32)}, np.zeros(0)),
+    ("a reshape of nothing", """(float[0, 3] x) => (float[3, 0] y)
+        <int64[2] shape = {3, 0}> { y = Reshape <allowzero = 1> (x, shape) }""",
+     {"x": np.zeros((0, 3), np.float32)}, np.zeros((3, 0))),
     # Exporters write scalars as tensors of one element.
     ("clip with a vector of one", """(float x, float[1] low) => (float y) {
         y = Clip (x, low) }""",

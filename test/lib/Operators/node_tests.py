@@ -25,18 +25,33 @@ from onnx import helper, numpy_helper
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 
-def read_list(path):
-    """Operators, and per operator the names of cases that are left out."""
-    ops, skipped = set(), {}
-    for line in open(path):
-        line = line.split("#")[0].split()
-        if not line:
-            continue
-        if line[0] == "skip":
-            skipped[line[1]] = " ".join(line[2:])
-        else:
-            ops.update(line)
-    return ops, skipped
+class Lists:
+    """What operators.txt says: the operators, the cases that are left out, and
+    per operator the inputs and the extents that must be known to compile it."""
+
+    def __init__(self, path):
+        self.ops, self.skipped = set(), {}
+        self.constant = collections.defaultdict(set)
+        self.static = collections.defaultdict(set)
+        for line in open(path):
+            line = line.split("#")[0].split()
+            if not line:
+                continue
+            if line[0] == "skip":
+                self.skipped[line[1]] = " ".join(line[2:])
+            elif line[0] == "constant":
+                self.constant[line[1]].update(int(i) for i in line[2:])
+            elif line[0] == "static":
+                self.static[line[1]].update(tuple(map(int, at.split("."))) for at in line[2:])
+            else:
+                self.ops.update(line)
+
+    def pinned(self, node, values):
+        """Extents of a case that must be known; equal ones go with them."""
+        inputs = [name for name in node.input if name]
+        for i, d in self.static[node.op_type]:
+            if i < len(inputs) and -values[i].ndim <= d < values[i].ndim:
+                yield values[i].shape[d]
 
 
 def collect(ops, pattern):
@@ -75,19 +90,21 @@ def usable(case):
     return True
 
 
-def rename(graph_value, prefix):
+def rename(graph_value, prefix, symbolic=False, pinned=()):
     copy = onnx.ValueInfoProto()
     copy.CopyFrom(graph_value)
     copy.name = prefix + copy.name
+    if symbolic and copy.type.tensor_type.HasField("shape"):
+        for dim in copy.type.tensor_type.shape.dim:
+            if dim.dim_value > 1 and dim.dim_value not in pinned:
+                dim.dim_param = f"{prefix}{dim.dim_value}"
     return copy
 
 
-# Inputs that must be constants to be compiled.
-CONSTANTS = {"axes", "axis"}
-
-
-def merge(cases, opset):
-    """One model with the nodes of all cases, their feeds and expectations."""
+def merge(cases, opset, lists, symbolic):
+    """One model with the nodes of all cases, their feeds and expectations.
+    Where extents are symbolic, equal ones of a case are one symbol, and 1 is
+    itself: what broadcasts is known."""
     nodes, inputs, outputs, initializers = [], [], [], []
     feeds, expected = {}, {}
     domains = {"": opset}
@@ -102,14 +119,16 @@ def merge(cases, opset):
                 field[i] = prefix + name if name else ""
         nodes.append(node)
         values, results = case.data_sets[0]
+        constant = {graph.node[0].input[i] for i in lists.constant[node.op_type] if i < len(node.input)}
+        pinned = set(lists.pinned(graph.node[0], [as_array(v) for v in values]))
         for info, value in zip(graph.input, values):
-            if info.name in CONSTANTS:
+            if info.name in constant:
                 initializers.append(numpy_helper.from_array(
                     as_array(value), prefix + info.name))
             else:
-                inputs.append(rename(info, prefix))
+                inputs.append(rename(info, prefix, symbolic, pinned))
                 feeds[prefix + info.name] = as_array(value)
-        outputs += [rename(v, prefix) for v in graph.output]
+        outputs += [rename(v, prefix, symbolic, pinned) for v in graph.output]
         for tensor in graph.initializer:
             copy = onnx.TensorProto()
             copy.CopyFrom(tensor)
@@ -174,11 +193,11 @@ def evaluate(model, feeds, folder, passes):
     return dict(np.load(out)), reasons
 
 
-def run_group(group, opset, folder, passes, failures):
+def run_group(group, opset, folder, passes, lists, symbolic, failures):
     """Evaluates cases side by side; those that the model is rejected for are
     noted as failures and the others tried again."""
     while group:
-        model, feeds, expected = merge(group, opset)
+        model, feeds, expected = merge(group, opset, lists, symbolic)
         try:
             got, reasons = evaluate(model, feeds, folder, passes)
             return got, reasons, expected
@@ -204,35 +223,37 @@ def main():
     parser.add_argument("--filter", default="")
     parser.add_argument("--sample", type=int, default=0,
                         help="every Nth case only")
+    parser.add_argument("--symbolic", action="store_true",
+                        help="compile for any extents of the inputs")
     parser.add_argument("--keep", help="folder for the files")
     parser.add_argument("-v", action="store_true", help="name every case")
     arguments = parser.parse_args()
-    ops, skipped = read_list(arguments.ops)
+    lists = Lists(arguments.ops)
     by_opset = collections.defaultdict(list)
-    cases = [c for c in collect(ops, arguments.filter) if usable(c)]
+    cases = [c for c in collect(lists.ops, arguments.filter) if usable(c)]
     if arguments.sample:
         cases = cases[::arguments.sample]
     for case in cases:
         version = next(o.version for o in case.model.opset_import
                        if o.domain in ("", "ai.onnx"))
-        if version >= 7 and case.name not in skipped:
+        if version >= 7 and case.name not in lists.skipped:
             by_opset[version].append(case)
 
     bad = False
     for passes in arguments.passes or [""]:
-        bad |= not run_all(by_opset, passes, arguments)
+        bad |= not run_all(by_opset, passes, lists, arguments)
     sys.exit(bad)
 
 
-def run_all(by_opset, passes, arguments):
+def run_all(by_opset, passes, lists, arguments):
     failures, passed = {}, set()
     for opset, group in sorted(by_opset.items()):
         with tempfile.TemporaryDirectory() as folder:
             if arguments.keep:
                 folder = os.path.join(arguments.keep, str(opset))
                 os.makedirs(folder, exist_ok=True)
-            got, reasons, expected = run_group(group, opset, folder, passes,
-                                               failures)
+            got, reasons, expected = run_group(group, opset, folder, passes, lists,
+                                               arguments.symbolic, failures)
         for name, (case, want) in expected.items():
             if name in got:
                 problem = deviation(case, got[name], want)
