@@ -297,25 +297,26 @@ LogicalResult BodyImporter::importNodes(const Nodes &nodes, Scope &scope) {
 } // namespace
 
 /// The declared type of an output, for inference to compare with: extents that
-/// are not numbers are left open.
-static TypeAttr getDeclaredType(ImportState &state,
+/// are not numbers are left open. Null where none is declared; fails on one that
+/// is not supported.
+static FailureOr<TypeAttr> getDeclaredType(ImportState &state,
                                 const proto::ValueInfoProto &info) {
   if (!info.type().has_tensor_type())
-    return {};
+    return TypeAttr();
   const auto &tensor = info.type().tensor_type();
   if (!tensor.has_shape())
-    return {};
+    return TypeAttr();
   Type element = importElementType(
       state, state.file, "output '" + info.name() + "'", tensor.elem_type());
   if (!element)
-    return {};
+    return failure();
   SmallVector<int64_t> shape;
   for (const auto &dim : tensor.shape().dim())
     shape.push_back(dim.has_dim_value() && dim.dim_value() >= 0
                         ? dim.dim_value()
                         : ShapedType::kDynamic);
   if (mlir::onnx::checkLimits(element, shape))
-    return {};
+    return TypeAttr();
   return TypeAttr::get(RankedTensorType::get(shape, element));
 }
 
@@ -380,8 +381,11 @@ LogicalResult ssmc::importMainGraph(ImportState &state, ModuleOp module,
     resultTypes[i] = value->getType();
     function.setResultAttr(i, mlir::onnx::kNameAttr,
                            builder.getStringAttr(output.name()));
-    if (TypeAttr declared = getDeclaredType(state, output))
-      function.setResultAttr(i, mlir::onnx::kDeclaredAttr, declared);
+    FailureOr<TypeAttr> declared = getDeclaredType(state, output);
+    if (failed(declared))
+      return failure();
+    if (*declared)
+      function.setResultAttr(i, mlir::onnx::kDeclaredAttr, *declared);
   }
   func::ReturnOp::create(builder, state.file, results);
   function.setType(builder.getFunctionType(argumentTypes, resultTypes));

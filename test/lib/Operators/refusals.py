@@ -47,7 +47,10 @@ TEXTS = [
     ("RotaryEmbedding.*does not fit the batch and length",
      """(float[2, 4, 6, 8] x, float[2, 5, 4] c, float[2, 5, 4] s) => (float[a, b, c, d] y) {
         y = RotaryEmbedding (x, c, s) }"""),
-    ("Cast.*17", """(float[3] x) => (float8e4m3fn[3] y) { y = Cast <to = 17> (x) }"""),
+    ("Cast.*17", """(float[3] x) => (float[3] y) {
+        t = Cast <to = 17> (x) y = Cast <to = 1> (t) }"""),
+    ("output 'y' has the element type 17",
+     """(float[3] x) => (float8e4m3fn[3] y) { y = Cast <to = 17> (x) }"""),
     ("'epsilon' must be a float", """(float[2, 3, 4] x, float[4] g) => (float[2, 3, 4] y) {
         y = com.microsoft.SkipSimplifiedLayerNormalization <epsilon = "abc"> (x, x, g) }"""),
     ("com.microsoft.*no attribute 'bias'",
