@@ -52,7 +52,10 @@ LogicalResult LengthFreeing::forbid(Operation *op, const Twine &why,
 }
 
 void LengthFreeing::assume(Operation *op, const Twine &what) {
-  StringRef name = onnx::describeLocation(op->getLoc()).node;
+  assume(StringRef(onnx::describeLocation(op->getLoc()).node), what);
+}
+
+void LengthFreeing::assume(StringRef name, const Twine &what) {
   assumptions.push_back(b.getDictionaryAttr(
       {b.getNamedAttr("assumption", b.getStringAttr(what)),
        b.getNamedAttr("site", b.getStringAttr(name))}));
@@ -175,8 +178,17 @@ LogicalResult LengthFreeing::resolve(ArrayRef<LengthRequest> requests) {
   // The types of the arguments as they are to be.
   for (BlockArgument argument : graph.getArguments()) {
     ValueShape shape = *before.shapeOf(argument);
-    for (auto [d, dim] : llvm::enumerate(shape.dims))
+    for (size_t d = 0; d < shape.dims.size(); ++d) {
+      AffineExpr &dim = shape.dims[d];
       dim = changes(argument, d) ? (*expected(argument))[d] : substitute(dim);
+      bool asked = llvm::any_of(requests, [&](const LengthRequest &request) {
+        return request.input == nameOf(argument) && request.axis == int64_t(d);
+      });
+      if (changes(argument, d) && !asked)
+        assume(nameOf(argument), "dimension " + Twine(d) +
+                                     " of this input changes with that of the "
+                                     "same traced extent");
+    }
     argument.setType(symbols.typeOf(shape));
   }
   return success();

@@ -45,6 +45,7 @@ private:
   mlir::LogicalResult forbid(mlir::Operation *op, const llvm::Twine &why,
                              mlir::Operation *origin = nullptr);
   void assume(mlir::Operation *op, const llvm::Twine &what);
+  void assume(llvm::StringRef site, const llvm::Twine &what);
   llvm::StringRef nameOf(mlir::BlockArgument argument);
 
   // LengthNodes.cpp: nodes that hold the traced size in an operand.
