@@ -26,6 +26,7 @@ LogicalResult ssmc::reportUnsupported(ModuleOp module) {
   const OperatorTable &table = OperatorTable::get();
   auto isUndefined = [](NodeOp node) {
     return node.getDomain().empty() &&
+           isStandardName("", node.getOpType()) &&
            !isStandardOp("", node.getOpType(), node.getVersion());
   };
   module.walk([&](NodeOp node) {

@@ -141,6 +141,10 @@ bool ssmc::isStandardOp(StringRef domain, StringRef name, int64_t version) {
   return signature && !signature->deprecated;
 }
 
+bool ssmc::isStandardName(StringRef domain, StringRef name) {
+  return findSignature(domain, name, std::numeric_limits<int64_t>::max());
+}
+
 LogicalResult ssmc::checkNode(NodeOp node) {
   const Signature *signature = findSignature(
       node.getDomain(), node.getOpType(), node.getVersion());

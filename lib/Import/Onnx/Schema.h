@@ -19,6 +19,10 @@ namespace ssmc {
 bool isStandardOp(llvm::StringRef domain, llvm::StringRef name,
                   int64_t version);
 
+/// True if any version of it defines, or once defined, the operator. Others,
+/// such as SimplifiedLayerNormalization, are ONNX Runtime's own in its domain.
+bool isStandardName(llvm::StringRef domain, llvm::StringRef name);
+
 /// Emits an error and fails where a node of a known operator is malformed.
 /// Operators that have no signature pass: whether one is supported is another
 /// question. Attributes that refer to a function's parameters pass.

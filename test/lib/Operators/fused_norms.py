@@ -32,6 +32,8 @@ def normalise(x, centred, epsilon, gamma, beta=0.0):
 # Operator, its domain, inputs, outputs ("" is one that is left out).
 SKIP, RMS = "SkipLayerNormalization", "SkipSimplifiedLayerNormalization"
 CASES = [
+    ("SimplifiedLayerNormalization", "", ["x", "gamma"], ["y"]),
+    ("SimplifiedLayerNormalization", "", ["x", "gamma"], ["y", "scale"]),
     (SKIP, "com.microsoft", ["x", "skip", "gamma"], ["y"]),
     (SKIP, "com.microsoft", ["x", "skip", "gamma", "beta"], ["y", "", "", "sum"]),
     (SKIP, "com.microsoft", ["x", "skip", "gamma", "beta", "bias"], ["y", "mean", "scale", "sum"]),
@@ -60,7 +62,8 @@ for op, domain, inputs, outputs in CASES:
                 if "bias" in inputs:
                     total = total + vectors["bias"]
                 centred = "Simplified" not in op
-                y, mean, scale = normalise(total, centred, 1e-12 if epsilon is None else epsilon, vectors["gamma"],
+                default = 1e-12 if "Skip" in op else 1e-5
+                y, mean, scale = normalise(total, centred, default if epsilon is None else epsilon, vectors["gamma"],
                                            vectors["beta"] if "beta" in inputs else 0.0)
                 want = {"y": y, "mean": mean, "scale": scale, "sum": total}
                 np.savez(f"{tmp}/in.npz", **feeds)
