@@ -278,18 +278,17 @@ LogicalResult BodyImporter::importSubgraph(const proto::GraphProto &graph,
 }
 
 LogicalResult BodyImporter::importNodes(const Nodes &nodes, Scope &scope) {
-  // What is defined already no node may define: sorting would take its users
-  // for those of the node.
+  // What is defined already no node may define: its users would be taken for
+  // those of the node.
   for (auto [i, node] : llvm::enumerate(nodes))
     for (const std::string &output : node.output())
       if (scope.values.contains(output))
         return define(getLocation(state, opsets, node, i), output, "output",
                       Value(), scope);
-  FailureOr<std::vector<unsigned>> order = sortNodes(state, opsets, nodes);
-  if (failed(order))
+  if (failed(checkOrder(state, opsets, nodes)))
     return failure();
-  for (unsigned index : *order)
-    if (failed(importNode(nodes[index], index, scope)))
+  for (auto [index, node] : llvm::enumerate(nodes))
+    if (failed(importNode(node, index, scope)))
       return failure();
   return success();
 }

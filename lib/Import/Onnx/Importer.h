@@ -69,12 +69,11 @@ importAttributes(ImportState &state, mlir::Location loc,
                  bool inFunction,
                  llvm::SmallVectorImpl<const proto::GraphProto *> &graphs);
 
-/// The order in which nodes can be computed: that of the file where it is one,
-/// the nearest to it otherwise. Fails on a cycle and where two nodes define one
-/// name.
-mlir::FailureOr<std::vector<unsigned>>
-sortNodes(ImportState &state, const Opsets &opsets,
-          const google::protobuf::RepeatedPtrField<proto::NodeProto> &nodes);
+/// Fails where a node stands before one whose result it reads, on a cycle, and
+/// where two nodes define one name.
+mlir::LogicalResult
+checkOrder(ImportState &state, const Opsets &opsets,
+           const google::protobuf::RepeatedPtrField<proto::NodeProto> &nodes);
 
 /// The location of node number `index` of its graph.
 mlir::Location getLocation(ImportState &state, const Opsets &opsets,

@@ -19,10 +19,9 @@ else_graph = helper.make_graph(
     [], "else", [], [info("seven", [])],
     [numpy_helper.from_array(np.float32(7), "seven")])
 nodes = [
-    # The node that makes `m` comes after its user.
-    helper.make_node("Clip", ["m", "", "top"], ["c"], "clip"),
     helper.make_node("Mul", ["x", "w"], ["m"], "mul"),
     helper.make_node("Constant", [], ["top"], "top", value_float=6.0),
+    helper.make_node("Clip", ["m", "", "top"], ["c"], "clip"),
     helper.make_node("Constant", [], ["yes"], "yes", value=numpy_helper.from_array(np.array(True))),
     helper.make_node("If", ["yes"], ["i"], "if", then_branch=then_graph, else_branch=else_graph),
     helper.make_node("scale", ["i"], ["y"], "call", domain="local", alpha=3.0),

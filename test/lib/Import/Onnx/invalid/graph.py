@@ -68,6 +68,12 @@ def cyclic(folder):
                   node("Neg", ["q"], ["y"], "c")])
 
 
+@case(r"node 'b' \(Neg, opset 21\): it reads 'p', which node 'a' computes only after it; "
+      r"ONNX wants nodes in topological order: sort the graph or export the model again")
+def unsorted(folder):
+    return model([node("Neg", ["p"], ["y"], "b"), node("Neg", ["x"], ["p"], "a")])
+
+
 @case(r"node 'b' \(Neg, opset 21\): its output 'y' is already an output of node 'a'")
 def duplicate_output(folder):
     return model([node("Neg", ["x"], ["y"], "a"), node("Neg", ["x"], ["y"], "b")])

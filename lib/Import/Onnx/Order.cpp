@@ -1,17 +1,14 @@
-//===- Sort.cpp - the order in which nodes are computed -------------------===//
+//===- Order.cpp - nodes stand after what they read -----------------------===//
 //
-// ONNX asks for nodes in topological order, but not every tool keeps to it. In
-// a sorted file this is one pass over the edges. Otherwise Kahn's algorithm
-// with the ready node that comes first in the file: linear but for the heap.
+// ONNX asks for nodes in topological order. A file that keeps to it is checked
+// in one pass over its edges. What is wrong with another one, an order that can
+// be mended or a cycle, Kahn's algorithm tells.
 //
 //===----------------------------------------------------------------------===//
 
 #include "lib/Import/Onnx/Importer.h"
 
 #include "llvm/ADT/STLExtras.h"
-
-#include <numeric>
-#include <queue>
 
 using namespace mlir;
 using namespace ssmc;
@@ -80,8 +77,8 @@ static void reportCycle(ImportState &state, const Opsets &opsets,
         << "' is on the cycle";
 }
 
-FailureOr<std::vector<unsigned>>
-ssmc::sortNodes(ImportState &state, const Opsets &opsets, const Nodes &nodes) {
+LogicalResult ssmc::checkOrder(ImportState &state, const Opsets &opsets,
+                               const Nodes &nodes) {
   unsigned count = nodes.size();
   llvm::StringMap<unsigned> producer;
   for (unsigned i = 0; i < count; ++i)
@@ -99,42 +96,46 @@ ssmc::sortNodes(ImportState &state, const Opsets &opsets, const Nodes &nodes) {
     }
 
   std::vector<std::vector<unsigned>> producers(count);
-  bool sorted = true;
+  std::optional<unsigned> early; // reads what a later node computes
+  std::string read;
   for (unsigned i = 0; i < count; ++i)
     forEachUse(nodes[i], [&](StringRef name) {
       auto found = producer.find(name);
       if (found == producer.end())
         return;
       producers[i].push_back(found->second);
-      sorted &= found->second < i;
+      if (found->second >= i && !early) {
+        early = i;
+        read = name.str();
+      }
     });
-  std::vector<unsigned> order(count);
-  std::iota(order.begin(), order.end(), 0u);
-  if (sorted)
-    return order;
+  if (!early)
+    return success();
 
-  std::vector<unsigned> missing(count);
+  std::vector<unsigned> missing(count), ready;
   std::vector<std::vector<unsigned>> users(count);
-  std::priority_queue<unsigned, std::vector<unsigned>, std::greater<>> ready;
   for (unsigned i = 0; i < count; ++i) {
     missing[i] = producers[i].size();
     for (unsigned p : producers[i])
       users[p].push_back(i);
     if (missing[i] == 0)
-      ready.push(i);
+      ready.push_back(i);
   }
-  order.clear();
-  while (!ready.empty()) {
-    unsigned node = ready.top();
-    ready.pop();
-    order.push_back(node);
+  unsigned ordered = 0;
+  for (; !ready.empty(); ++ordered) {
+    unsigned node = ready.back();
+    ready.pop_back();
     for (unsigned user : users[node])
       if (--missing[user] == 0)
-        ready.push(user);
+        ready.push_back(user);
   }
-  if (order.size() != count) {
+  if (ordered != count) {
     reportCycle(state, opsets, nodes, producers, missing);
     return failure();
   }
-  return order;
+  return emitError(getLocation(state, opsets, nodes[*early], *early))
+         << "it reads '" << read << "', which node '"
+         << nodes[producer.lookup(read)].name()
+         << "' computes only after it; ONNX wants nodes in topological order: "
+            "sort the graph or export the model again";
 }
