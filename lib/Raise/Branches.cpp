@@ -1,4 +1,11 @@
 //===- Branches.cpp - which branches an evaluation has taken --------------===//
+//
+// Operators are of three sorts. Analytic ones, and those that only move
+// elements, are the same function everywhere: equal on an open set is equal.
+// Piecewise ones that are observed here are believed where all their pieces
+// have been seen. Anything else that computes from the data is not believed.
+//
+//===----------------------------------------------------------------------===//
 
 #include "lib/Raise/Branches.h"
 
@@ -13,19 +20,77 @@ using namespace mlir;
 namespace ssmc {
 
 namespace {
-enum class Kind { None, Extremum, Bounds, Select, Comparison };
+enum class Kind {
+  Analytic,
+  Movement, // analytic in what is moved
+  Conversion,
+  Extremum,
+  Bounds,
+  Sign, // one formula below zero, another one above
+  Select,
+  Comparison,
+  Unknown,
+};
 } // namespace
 
 static Kind kindOf(onnx::NodeOp node) {
-  if (!node.getDomain().empty())
-    return Kind::None;
+  if (!node.getDomain().empty() || node->getNumRegions() > 0)
+    return Kind::Unknown;
   return llvm::StringSwitch<Kind>(node.getOpType())
+      .Cases({"Add", "Sub", "Mul", "Div", "Neg", "Sum", "Mean", "Identity"},
+             Kind::Analytic)
+      .Cases({"Exp", "Log", "Sqrt", "Reciprocal", "Sin", "Cos", "Erf", "Pow"},
+             Kind::Analytic)
+      .Cases({"Sigmoid", "Tanh", "Softplus", "Gelu", "Swish", "Mish"},
+             Kind::Analytic)
+      .Cases({"Sinh", "Cosh", "Tan", "Atan", "Asinh", "Softsign"},
+             Kind::Analytic)
+      .Cases({"MatMul", "Gemm", "Einsum", "Conv", "CumSum", "CumProd"},
+             Kind::Analytic)
+      .Cases({"ReduceSum", "ReduceMean", "ReduceProd", "ReduceSumSquare"},
+             Kind::Analytic)
+      .Cases({"ReduceL2", "ReduceLogSum", "ReduceLogSumExp", "Softmax",
+              "LogSoftmax"},
+             Kind::Analytic)
+      .Cases({"LayerNormalization", "RMSNormalization",
+              "SimplifiedLayerNormalization"},
+             Kind::Analytic)
+      .Cases({"And", "Or", "Not", "Xor"}, Kind::Analytic) // of comparisons
+      .Cases({"Shape", "Size"}, Kind::Analytic)           // of no element
+      .Cases({"Reshape", "Squeeze", "Unsqueeze", "Flatten", "Transpose"},
+             Kind::Movement)
+      .Cases({"Slice", "Split", "Concat", "Expand", "Tile", "Pad", "Trilu"},
+             Kind::Movement)
+      .Cases({"Gather", "GatherElements", "GatherND"}, Kind::Movement)
+      .Cases({"ScatterElements", "ScatterND", "ReverseSequence"},
+             Kind::Movement)
+      .Cases({"Cast", "CastLike"}, Kind::Conversion)
+      .Cases({"LeakyRelu", "PRelu", "Abs", "Sign"}, Kind::Sign)
+      .Cases({"Elu", "Celu", "Selu"}, Kind::Sign)
       .Cases({"Max", "Min"}, Kind::Extremum)
       .Cases({"Clip", "Relu"}, Kind::Bounds)
       .Case("Where", Kind::Select)
       .Cases({"Equal", "Less", "LessOrEqual", "Greater", "GreaterOrEqual"},
              Kind::Comparison)
-      .Default(Kind::None);
+      .Default(Kind::Unknown);
+}
+
+/// Where a movement takes elements to must not depend on data. Its parts may:
+/// what is moved is of floats or is the first operand.
+static bool movesByData(const Graph &graph, onnx::NodeOp node) {
+  for (unsigned i = 1, e = node.getInputs().size(); i < e; ++i)
+    if (node.hasInput(i) && node.getOpType() != "Concat" &&
+        graph.dependsOnInput(node.getInputs()[i]) &&
+        !isa<FloatType>(getElementTypeOrSelf(node.getInputs()[i].getType())))
+      return true;
+  return false;
+}
+
+/// Rounding to integers has as many pieces as there are integers.
+static bool rounds(onnx::NodeOp node) {
+  return isa<FloatType>(
+             getElementTypeOrSelf(node.getInputs()[0].getType())) &&
+         !isa<FloatType>(getElementTypeOrSelf(node->getResult(0).getType()));
 }
 
 Branches::Branches(const Problem &problem) {
@@ -37,10 +102,20 @@ Branches::Branches(const Problem &problem) {
     return;
   for (Operation *op : cone->nodes) {
     auto node = dyn_cast<onnx::NodeOp>(op);
-    Kind kind = node ? kindOf(node) : Kind::None;
+    if (!node || !problem.graph.dependsOnInput(node->getResult(0)))
+      continue;
+    Kind kind = kindOf(node);
+    if (kind == Kind::Unknown || (kind == Kind::Conversion && rounds(node)) ||
+        (kind == Kind::Movement && movesByData(problem.graph, node))) {
+      unknown = node;
+      return;
+    }
+    if (kind == Kind::Analytic || kind == Kind::Movement ||
+        kind == Kind::Conversion)
+      continue;
     // A mask that is constant selects the same at every input.
-    if (kind == Kind::None || (kind == Kind::Select &&
-                               !problem.graph.dependsOnInput(node.getInputs()[0])))
+    if (kind == Kind::Select &&
+        !problem.graph.dependsOnInput(node.getInputs()[0]))
       continue;
     // An extremum of one operand is that operand.
     if (kind == Kind::Extremum && node.getInputs().size() < 2)
@@ -125,7 +200,15 @@ void Branches::observe(Evaluator &evaluator) {
     if (failed(result))
       return;
     switch (kindOf(node.op)) {
-    case Kind::None:
+    case Kind::Analytic:
+    case Kind::Movement:
+    case Kind::Conversion:
+    case Kind::Unknown:
+      break;
+    case Kind::Sign:
+      for (int64_t i = 0, e = operands[0].getNumElements(); i < e; ++i)
+        if (operands[0].at(i) != 0)
+          node.taken[operands[0].at(i) > 0] = true;
       break;
     case Kind::Extremum:
       observeExtremum(node, operands, *result);

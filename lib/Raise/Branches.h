@@ -5,6 +5,7 @@
 // may not lead to: a state clipped at 1e6 is a linear recurrence on every
 // ordinary input. So the gate notes, for each such node, which of its branches
 // has decided an element, and believes only what it has seen on all of them.
+// Nodes that may have branches that are not noted are not believed at all.
 //
 //===----------------------------------------------------------------------===//
 
@@ -21,6 +22,8 @@ public:
 
   /// Notes the branches taken where the region has been evaluated.
   void observe(Evaluator &evaluator);
+  /// A node of which it is not known by what pieces it computes; null if none.
+  mlir::onnx::NodeOp findUnknown() const { return unknown; }
   /// A node with a branch that never decided an element; null if none.
   mlir::onnx::NodeOp findUntaken() const;
 
@@ -37,6 +40,7 @@ private:
                        const Tensor &result);
 
   llvm::SmallVector<Node> nodes;
+  mlir::onnx::NodeOp unknown;
 };
 
 } // namespace ssmc

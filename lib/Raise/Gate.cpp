@@ -88,8 +88,10 @@ static Comparison compare(const Problem &problem,
                           const Replacement &replacement,
                           const Assignment &assignment, Branches &branches,
                           Verdict &verdict) {
+  // Branches count where the comparison does.
+  Branches seen = branches;
   FailureOr<SmallVector<Tensor>> before = problem.evaluate(
-      assignment, [&](Evaluator &values) { branches.observe(values); });
+      assignment, [&](Evaluator &values) { seen.observe(values); });
   if (failed(before)) {
     verdict.reason = "the original cannot be evaluated";
     return Comparison::NoOriginal;
@@ -102,16 +104,21 @@ static Comparison compare(const Problem &problem,
     verdict.reason = "the replacement cannot be evaluated: " + error;
     return Comparison::Different;
   }
+  bool all = true;
   for (auto [expected, found] : llvm::zip_equal(*before, *after)) {
     // Where the original overflows, nothing is shown either way.
     if (!expected.isFloat() ||
         !llvm::all_of(expected.floats(),
-                      [](double v) { return std::isfinite(v); }))
+                      [](double v) { return std::isfinite(v); })) {
+      all = false;
       continue;
+    }
     ++verdict.comparisons;
     verdict.deviation =
         std::max(verdict.deviation, ssmc::deviation(expected, found));
   }
+  if (all)
+    branches = std::move(seen);
   return verdict.deviation <= kTolerance ? Comparison::Same
                                          : Comparison::Different;
 }
@@ -138,6 +145,13 @@ Verdict checkRaise(ArrayRef<Problem> problems, const Replacement &replacement) {
   if (elements > kManyElements)
     rounds = {Range::Unit, std::nullopt, Range::Signed, Range::NearOne};
   Branches branches(traced);
+  if (onnx::NodeOp node = branches.findUnknown()) {
+    verdict.reason = "node '" +
+                     onnx::describeLocation(node->getLoc()).node.str() + "' (" +
+                     node.getOpType().str() +
+                     ") may compute by other formulas on other inputs";
+    return verdict;
+  }
   int64_t enough = 2 * replacement.values.size();
   for (auto [seed, range] : llvm::enumerate(rounds)) {
     if (elements > kManyElements && verdict.comparisons >= enough)

@@ -8,23 +8,50 @@ using namespace mlir;
 
 namespace ssmc {
 
+/// For each element the lesser of the largest magnitudes along the last and
+/// along the last but one axis: with time on either, a channel that grows does
+/// not hide the others, nor a late token the early ones.
+static SmallVector<double> scalesOf(const Tensor &tensor) {
+  ArrayRef<double> values = tensor.floats();
+  ArrayRef<int64_t> shape = tensor.getShape();
+  int64_t columns = shape.empty() ? 1 : shape.back();
+  int64_t rows = shape.size() < 2 ? 1 : shape[shape.size() - 2];
+  int64_t all = values.size();
+  SmallVector<double> scales(all, 0);
+  for (int64_t begin = 0; begin < all; begin += rows * columns) {
+    SmallVector<double> ofRow(rows, 0), ofColumn(columns, 0);
+    for (int64_t r = 0; r < rows; ++r)
+      for (int64_t c = 0; c < columns; ++c) {
+        double size = std::fabs(values[begin + r * columns + c]);
+        ofRow[r] = std::max(ofRow[r], size);
+        ofColumn[c] = std::max(ofColumn[c], size);
+      }
+    for (int64_t r = 0; r < rows; ++r)
+      for (int64_t c = 0; c < columns; ++c)
+        scales[begin + r * columns + c] =
+            rows == 1 ? ofRow[r] : std::min(ofRow[r], ofColumn[c]);
+  }
+  return scales;
+}
+
 double deviation(const Tensor &a, const Tensor &b) {
   if (a.isNull() || b.isNull() || a.getShape() != b.getShape())
     return INFINITY;
   if (!a.isFloat() || !b.isFloat())
     return INFINITY;
-  double largest = 0, difference = 0, sum = 0;
+  double largest = 0, worst = 0, sum = 0;
   ArrayRef<double> xs = a.floats(), ys = b.floats();
   for (auto [x, y] : llvm::zip_equal(xs, ys)) {
     largest = std::max(largest, std::fabs(x));
-    difference = std::max(difference, std::fabs(x - y));
     sum += (x - x) + (y - y); // not a number where one is not finite
   }
   if (!(sum == 0))
     return INFINITY;
-  if (difference == 0)
-    return 0;
-  return largest == 0 ? INFINITY : difference / largest;
+  SmallVector<double> scales = scalesOf(a);
+  for (auto [x, y, scale] : llvm::zip_equal(xs, ys, scales))
+    if (x != y)
+      worst = std::max(worst, std::fabs(x - y) / (scale > 0 ? scale : largest));
+  return worst;
 }
 
 void skipViews(const AxisAnalysis &analysis, Role &role) {

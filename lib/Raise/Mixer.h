@@ -57,8 +57,8 @@ void proposeRecurrences(const Problem &problem, MixerList &mixers);
 /// Every entry of the catalogue, in the order in which they are tried.
 void proposeMixers(const Problem &problem, MixerList &mixers);
 
-/// Largest |a - b| over largest |a|; infinite where the shapes differ or a
-/// value is not finite.
+/// Largest |a - b| over the largest |a| near it; infinite where the shapes
+/// differ or a value is not finite.
 double deviation(const Tensor &a, const Tensor &b);
 
 } // namespace ssmc

@@ -122,6 +122,32 @@ class Capped(Altered):
         return g.node("Min", h, g.constant(1e6))
 
 
+class Folded(Altered):
+    """One step bounds its state by an absolute value, far from where it usually is."""
+    reason = r"\(Abs\) has a branch that no input of the check takes"
+
+    def alter(self, g, s, h):
+        p = g.node("Add", h, g.constant(1e4))
+        return g.node("Sub", g.node("Mul", g.node("Add", g.node("Abs", p), p), g.constant(0.5)), g.constant(1e4))
+
+
+class Leaned(Altered):
+    """One step bends its state, far from where it usually is."""
+    reason = r"\(LeakyRelu\) has a branch that no input of the check takes"
+
+    def alter(self, g, s, h):
+        bent = g.node("LeakyRelu", g.node("Add", h, g.constant(1e4)), alpha=0.1)
+        return g.node("Sub", bent, g.constant(1e4))
+
+
+class Thresholded(Altered):
+    """One step adds what is beyond a threshold, far from where its state usually is."""
+    reason = r"\(ThresholdedRelu\) may compute by other formulas on other inputs"
+
+    def alter(self, g, s, h):
+        return g.node("Add", h, g.node("ThresholdedRelu", g.node("Neg", h), alpha=1e4))
+
+
 class Guarded(Altered):
     """One step forgets its state once it is very large."""
     reason = r"\((Greater|Where)\) has a branch that no input of the check takes"
