@@ -7,8 +7,9 @@
 // rewritten (LengthNodes.cpp, LengthConstants.cpp), the arguments retyped and
 // shapes inferred again; then every extent is compared with what it must be.
 // Where one still is the traced number, that node forbids the request and is
-// named. Nothing is assumed: a node without a rewrite is caught by the
-// comparison.
+// named. A node without a rewrite is caught by the comparison where its result
+// shows the extent; what cannot be seen in extents (tables that go on, inputs of
+// the same extent) is listed as an assumption.
 //
 // An extent that is to be another number is made a symbol first, which the
 // second round binds: the messages are the same.

@@ -9,6 +9,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "lib/Fold/LengthFreeing.h"
+#include "lib/Operators/ElementType.h"
 #include "lib/Operators/Indexing.h"
 #include "llvm/ADT/StringSet.h"
 
@@ -73,10 +74,10 @@ Value LengthFreeing::continueTable(onnx::NodeOp at, const PositionTable &table,
       others.push_back(d);
   if (!others.empty())
     index = node(at, "Unsqueeze", {index, integers(at, others)});
-  // As ONNX numbers the element types.
   Type type = table.first.getElementType();
-  int64_t number = type.isF32() ? 1 : type.isF16() ? 10 : type.isF64() ? 11
-                                  : type.isInteger(32) ? 6 : 7;
+  int64_t number = 1; // as ONNX numbers the element types
+  while (number < 32 && elementTypeFromOnnx(type.getContext(), number) != type)
+    ++number;
   if (!type.isInteger(64))
     index = node(at, "Cast", index,
                  b.getNamedAttr("to", b.getI64IntegerAttr(number)));

@@ -53,6 +53,7 @@ private:
   mlir::LogicalResult rewriteTarget(mlir::onnx::NodeOp node, bool expands);
   mlir::LogicalResult rewriteSlice(mlir::onnx::NodeOp node);
   mlir::LogicalResult rewritePad(mlir::onnx::NodeOp node);
+  mlir::LogicalResult checkTrips(mlir::onnx::NodeOp node);
   mlir::LogicalResult checkIndices(mlir::onnx::NodeOp node);
   mlir::LogicalResult checkIndices(mlir::onnx::NodeOp node, int64_t first,
                                    int64_t period);

@@ -120,7 +120,8 @@ LogicalResult LengthFreeing::rewriteSlice(onnx::NodeOp node) {
   return success();
 }
 
-// One token by its number from the front is another one at another length.
+// One token by its number is another one at another length; the first and the
+// last one stay what they are.
 // Index i is of axis `first` + i mod `period` of the data.
 LogicalResult LengthFreeing::checkIndices(onnx::NodeOp node, int64_t first,
                                           int64_t period) {
@@ -132,7 +133,7 @@ LogicalResult LengthFreeing::checkIndices(onnx::NodeOp node, int64_t first,
   if (failed(tensor) || tensor->isFloat())
     return success();
   for (auto [i, index] : llvm::enumerate(tensor->ints()))
-    if (index > 0 && changes(data, first + i % period))
+    if (index != 0 && index != -1 && changes(data, first + i % period))
       return forbid(node, "reads position " + Twine(index) +
                               " of the traced sequence or batch");
   return success();
@@ -153,6 +154,31 @@ LogicalResult LengthFreeing::checkIndices(onnx::NodeOp node) {
   }
   auto axis = normalizeAxis(node.getInt("axis", 0), shape->dims.size());
   return axis ? checkIndices(node, *axis, 1) : success();
+}
+
+// A Loop of a constant number of trips that reads what changes: nothing says
+// whether it walks the sequence.
+LogicalResult LengthFreeing::checkTrips(onnx::NodeOp node) {
+  ElementsAttr trips =
+      node.hasInput(0) ? before.constantOf(node.getInputs()[0]) : nullptr;
+  FailureOr<Tensor> count = failure();
+  if (trips)
+    count = Tensor::fromAttr(trips);
+  if (failed(count) || count->isFloat() || count->getNumElements() != 1)
+    return success();
+  bool reads = false;
+  auto visit = [&](Value value) {
+    const Expected *extents = expected(value);
+    for (size_t d = 0; extents && d < extents->size(); ++d)
+      reads |= changes(value, d);
+  };
+  llvm::for_each(node->getOperands(), visit);
+  node->walk([&](Operation *inner) { llvm::for_each(inner->getOperands(), visit); });
+  int64_t number = count->ints()[0];
+  return reads && (number == length || number == batch)
+             ? forbid(node, "runs " + Twine(number) +
+                                " times, the traced sequence or batch")
+             : success();
 }
 
 // A negative amount cuts: of a traced sequence, down to a number of tokens that
@@ -211,6 +237,8 @@ LogicalResult LengthFreeing::rewrite(onnx::NodeOp node) {
     return checkIndices(node);
   if (type == "Pad")
     return rewritePad(node);
+  if (type == "Loop")
+    return checkTrips(node);
   if (failed(adaptConstants(node)))
     return failure();
   // What is still a constant does not follow the length.

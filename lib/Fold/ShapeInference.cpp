@@ -62,7 +62,8 @@ public:
   void requireEqual(AffineExpr a, AffineExpr b) override {
     a = simplifyExtent(a);
     b = simplifyExtent(b);
-    if (a != b)
+    // What a body asks for holds only where it runs.
+    if (a != b && isa<func::FuncOp>(node->getParentOp()))
       driver.equalities.push_back({a, b, node});
   }
 
@@ -307,6 +308,9 @@ LogicalResult ShapeInference::visitMixer(Operation &op) {
   return success();
 }
 
+/// Larger factors come from no shape.
+static constexpr int64_t kMaxFactor = int64_t(1) << 40;
+
 static void collectSymbols(AffineExpr expr, DenseSet<unsigned> &symbols) {
   expr.walk([&](AffineExpr part) {
     if (auto symbol = dyn_cast<AffineSymbolExpr>(part))
@@ -314,51 +318,56 @@ static void collectSymbols(AffineExpr expr, DenseSet<unsigned> &symbols) {
   });
 }
 
-// The symbol and what it must be, where a = b can be solved for one of them by
-// looking at `a`: as a symbol, or as a multiple of one.
-static std::pair<AffineSymbolExpr, AffineExpr> solve(AffineExpr a,
-                                                     AffineExpr b) {
-  auto product = dyn_cast<AffineBinaryOpExpr>(a);
-  if (product && a.getKind() == AffineExprKind::Mul) {
-    auto factor = constantExtent(product.getRHS()), value = constantExtent(b);
-    if (!factor || !value || *factor < 1 || *value % *factor != 0)
-      return {AffineSymbolExpr(nullptr), AffineExpr()};
-    a = product.getLHS();
-    b = getAffineConstantExpr(*value / *factor, b.getContext());
-  }
-  return {dyn_cast<AffineSymbolExpr>(a), b};
+// What `symbol` must be for `sum` to be zero: -rest / c, where the sum is
+// c * symbol + rest. Null where it is not, or the quotient no expression.
+static AffineExpr solve(AffineExpr sum, AffineExpr symbol) {
+  AffineExpr rest = simplifyExtent(
+      sum.replace(symbol, getAffineConstantExpr(0, sum.getContext())));
+  AffineExpr one =
+      sum.replace(symbol, getAffineConstantExpr(1, sum.getContext()));
+  std::optional<int64_t> factor = constantExtent(simplifyExtent(one - rest));
+  if (!factor || *factor == 0 || *factor < -kMaxFactor ||
+      *factor > kMaxFactor ||
+      constantExtent(simplifyExtent(sum - symbol * *factor - rest)) != 0)
+    return nullptr;
+  if (*factor == 1 || *factor == -1)
+    return simplifyExtent(rest * -*factor);
+  std::optional<int64_t> value = constantExtent(rest);
+  if (!value || *value % *factor != 0)
+    return nullptr;
+  return getAffineConstantExpr(-(*value / *factor), sum.getContext());
 }
 
-// Writes a symbol of the inputs as what it must be equal to, in the types of
-// the inputs. The later of two symbols goes, so that the names of the first
-// input stay. False where nothing is left that can be replaced: extents that
-// the data decides, and equations of two sums.
+// Writes a symbol of the inputs as what it must be for an equality to hold, in
+// the types of the inputs: the last symbol that can be, so that the names of
+// the first input stay. False where nothing is left that can be replaced, such
+// as extents that the data decides.
 bool ShapeInference::replaceEqual(Block &body) {
   DenseSet<unsigned> given;
   for (BlockArgument argument : body.getArguments())
     for (AffineExpr dim : shapes[argument].dims)
       collectSymbols(dim, given);
+  SmallVector<unsigned> last(given.begin(), given.end());
+  llvm::sort(last, std::greater<>());
   for (const Equality &equality : equalities) {
-    auto [symbol, value] = solve(equality.a, equality.b);
-    auto [other, otherValue] = solve(equality.b, equality.a);
-    if (!symbol || (other && other.getPosition() > symbol.getPosition())) {
-      symbol = other;
-      value = otherValue;
-    }
-    if (!symbol || !given.contains(symbol.getPosition()))
+    AffineExpr sum = simplifyExtent(equality.a - equality.b);
+    DenseSet<unsigned> used;
+    collectSymbols(sum, used);
+    if (!llvm::all_of(used, [&](unsigned s) { return given.contains(s); }))
       continue;
-    DenseSet<unsigned> needed;
-    collectSymbols(value, needed);
-    if (needed.contains(symbol.getPosition()) ||
-        !llvm::all_of(needed, [&](unsigned s) { return given.contains(s); }))
-      continue;
-    for (BlockArgument argument : body.getArguments()) {
-      ValueShape shape = shapes[argument];
-      for (AffineExpr &dim : shape.dims)
-        dim = simplifyExtent(dim.replace(symbol, value));
-      argument.setType(symbols.typeOf(shape));
+    for (unsigned position : last) {
+      AffineExpr symbol = getAffineSymbolExpr(position, sum.getContext());
+      AffineExpr value = used.contains(position) ? solve(sum, symbol) : nullptr;
+      if (!value)
+        continue;
+      for (BlockArgument argument : body.getArguments()) {
+        ValueShape shape = shapes[argument];
+        for (AffineExpr &dim : shape.dims)
+          dim = simplifyExtent(dim.replace(symbol, value));
+        argument.setType(symbols.typeOf(shape));
+      }
+      return true;
     }
-    return true;
   }
   return false;
 }

@@ -9,6 +9,7 @@
 #include "lib/Fold/Spellings.h"
 
 #include "lib/Eval/Tensor.h"
+#include "lib/Operators/Operator.h"
 
 using namespace mlir;
 using namespace ssmc;
@@ -116,6 +117,13 @@ static Value gatheredPiece(onnx::NodeOp node, OpBuilder &b) {
   if (failed(rows) || rows->isFloat() || rows->ints()[0] < 0)
     return {};
   int64_t first = rows->ints()[0], count = rows->getNumElements();
+  // A Slice would end early where the Gather is out of range.
+  auto type = dyn_cast<RankedTensorType>(node.getInputs()[0].getType());
+  auto axis = type ? normalizeAxis(node.getInt("axis", 0), type.getRank())
+                   : std::nullopt;
+  if (!axis || type.isDynamicDim(*axis) ||
+      type.getDimSize(*axis) < first + count)
+    return {};
   for (int64_t i = 0; i < count; ++i)
     if (rows->ints()[i] != first + i)
       return {};

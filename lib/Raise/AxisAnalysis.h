@@ -81,6 +81,8 @@ private:
   llvm::DenseMap<mlir::Value, StepRange> steps;
   llvm::DenseMap<mlir::Value, Filling> fillings;
   llvm::DenseSet<mlir::Operation *> mixing;
+  /// Of the states of each scan.
+  llvm::DenseMap<mlir::Operation *, llvm::SmallVector<ValueAxes>> stateLabels;
 };
 
 } // namespace ssmc

@@ -59,6 +59,11 @@ bool AxisAnalysis::visitScan(onnx::NodeOp node) {
     }
     arguments.push_back(std::move(labels));
   }
+  // Labels only grow: what an earlier visit has found holds. Without it nested
+  // scans would be visited twice for each visit of the one around them.
+  SmallVector<ValueAxes> &settled = stateLabels[node];
+  for (int64_t i = 0; i < states && !settled.empty(); ++i)
+    adopt(arguments[i], &settled[i]);
   bool changed = true;
   while (changed) {
     for (auto [argument, labels] : llvm::zip(body.getArguments(), arguments)) {
@@ -71,6 +76,8 @@ bool AxisAnalysis::visitScan(onnx::NodeOp node) {
     for (int64_t i = 0; i < states; ++i)
       changed |= adopt(arguments[i], getAxes(body.back().getOperand(i)));
   }
+  // Looked up again: scans inside have been noted meanwhile.
+  stateLabels[node].assign(arguments.begin(), arguments.begin() + states);
   for (auto [i, result] : llvm::enumerate(node->getResults())) {
     if (int64_t(i) < states) {
       axes[result] = arguments[i];

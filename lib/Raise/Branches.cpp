@@ -34,7 +34,7 @@ enum class Kind {
 } // namespace
 
 static Kind kindOf(onnx::NodeOp node) {
-  if (!node.getDomain().empty() || node->getNumRegions() > 0)
+  if (!node.getDomain().empty())
     return Kind::Unknown;
   return llvm::StringSwitch<Kind>(node.getOpType())
       .Cases({"Add", "Sub", "Mul", "Div", "Neg", "Sum", "Mean", "Identity"},
@@ -56,6 +56,7 @@ static Kind kindOf(onnx::NodeOp node) {
               "SimplifiedLayerNormalization"},
              Kind::Analytic)
       .Cases({"And", "Or", "Not", "Xor"}, Kind::Analytic) // of comparisons
+      .Case("Scan", Kind::Analytic)                       // if its body is
       .Cases({"Shape", "Size"}, Kind::Analytic)           // of no element
       .Cases({"Reshape", "Squeeze", "Unsqueeze", "Flatten", "Transpose"},
              Kind::Movement)
@@ -93,6 +94,29 @@ static bool rounds(onnx::NodeOp node) {
          !isa<FloatType>(getElementTypeOrSelf(node->getResult(0).getType()));
 }
 
+/// Whether the pieces of a node cannot be told.
+static bool isUnknown(const Graph &graph, onnx::NodeOp node) {
+  Kind kind = kindOf(node);
+  return kind == Kind::Unknown || (kind == Kind::Conversion && rounds(node)) ||
+         (kind == Kind::Movement && movesByData(graph, node));
+}
+
+/// A node of the bodies inside `op` with pieces, which are not observed there.
+static onnx::NodeOp findPiecewise(const Graph &graph, Operation *op) {
+  onnx::NodeOp found;
+  for (mlir::Region &body : op->getRegions())
+    body.walk([&](onnx::NodeOp node) {
+      Kind kind = kindOf(node);
+      bool whole = kind == Kind::Analytic || kind == Kind::Movement ||
+                   kind == Kind::Conversion;
+      if (whole && !isUnknown(graph, node))
+        return WalkResult::advance();
+      found = node;
+      return WalkResult::interrupt();
+    });
+  return found;
+}
+
 Branches::Branches(const Problem &problem) {
   SmallVector<Value> roots{problem.region.exit};
   llvm::append_range(roots, problem.region.states);
@@ -105,11 +129,11 @@ Branches::Branches(const Problem &problem) {
     if (!node || !problem.graph.dependsOnInput(node->getResult(0)))
       continue;
     Kind kind = kindOf(node);
-    if (kind == Kind::Unknown || (kind == Kind::Conversion && rounds(node)) ||
-        (kind == Kind::Movement && movesByData(problem.graph, node))) {
-      unknown = node;
+    unknown = isUnknown(problem.graph, node)
+                  ? node
+                  : findPiecewise(problem.graph, node);
+    if (unknown)
       return;
-    }
     if (kind == Kind::Analytic || kind == Kind::Movement ||
         kind == Kind::Conversion)
       continue;

@@ -23,6 +23,9 @@ namespace ssmc {
 namespace {
 constexpr double kTolerance = 1e-9;
 constexpr int64_t kManyElements = 1 << 18;
+/// Beyond bounds that are there to be never reached, where smooth functions
+/// (a softplus for a maximum) show what they are.
+constexpr double kAmplified = 1e8;
 
 /// What elements are drawn from.
 enum class Range {
@@ -53,9 +56,10 @@ static double drawOne(Random &random, Range range, double large) {
 }
 
 /// Values for all of the frontier: from `range`, or without one every channel
-/// from another.
+/// from another; the `amplified` one of both signs and very large.
 static Assignment draw(const Problem &problem, uint64_t seed,
-                       std::optional<Range> range) {
+                       std::optional<Range> range,
+                       std::optional<size_t> amplified = std::nullopt) {
   Random random(1000 + seed);
   Assignment assignment;
   for (auto [i, value] : llvm::enumerate(problem.region.frontier)) {
@@ -68,6 +72,12 @@ static Assignment draw(const Problem &problem, uint64_t seed,
     } else {
       int64_t channels = shape.empty() ? 1 : shape.back(), at = 0;
       double large = i % 2 ? 2 : 10; // everything of different size
+      if (i == amplified) {
+        for (double &element : tensor.mutableFloats())
+          element = kAmplified * random.normal();
+        assignment[value] = std::move(tensor);
+        continue;
+      }
       for (double &element : tensor.mutableFloats())
         element = drawOne(
             random,
@@ -160,6 +170,14 @@ Verdict checkRaise(ArrayRef<Problem> problems, const Replacement &replacement) {
                 verdict) != Comparison::Same)
       return verdict;
   }
+  // A linear recurrence stays one however large its drive or start is. Where
+  // an input makes everything overflow, a decay for one, nothing is shown.
+  for (size_t i = 0, e = traced.region.frontier.size();
+       i < e && elements <= kManyElements; ++i)
+    if (compare(traced, replacement,
+                draw(traced, rounds.size() + i, Range::Unit, i), branches,
+                verdict) != Comparison::Same)
+      return verdict;
   verdict.lengths.push_back(lengthOf(traced));
   for (const Problem &other : problems.drop_front()) {
     int64_t length = lengthOf(other);

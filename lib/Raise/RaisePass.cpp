@@ -57,6 +57,9 @@ struct SsmRaisePass : public ssmc::impl::SsmRaiseBase<SsmRaisePass> {
   void runOnOperation() override {
     ModuleOp module = getOperation();
     Builder builder(&getContext());
+    report.clear();
+    verdicts.clear();
+    count = 0;
     for (auto func : module.getOps<func::FuncOp>())
       if (!func.isPrivate() && !func.isExternal() &&
           llvm::hasSingleElement(func.getBody()))
@@ -161,12 +164,16 @@ void SsmRaisePass::replace(const Raise &raise, ArrayRef<Problem> problems,
     values->front() = scaleABit(writer, values->front());
   Verdict verdict;
   if (succeeded(values)) {
-    auto it = verdicts.find(raise.structure);
+    // Equal regions that are written as equal ops.
+    size_t key = raise.structure;
+    for (Operation *op : recorder.written)
+      key = llvm::hash_combine(key, op->getName(), op->getAttrDictionary());
+    auto it = verdicts.find(key);
     bool fresh = it == verdicts.end() || plantError >= 0;
     verdict = fresh ? checkRaise(problems, {recorder.written, *values,
                                             writer.exact})
                     : it->second;
-    verdicts[raise.structure] = verdict;
+    verdicts[key] = verdict;
   } else {
     verdict.reason = "its layout cannot be written with free extents";
   }

@@ -57,7 +57,7 @@ static bool isEqual(const Tensor &a, const Tensor &b) {
   for (int64_t i = 0; i < a.getNumElements(); ++i) {
     double x = a.at(i), y = b.at(i);
     bool same = x == y || (std::isnan(x) && std::isnan(y)) ||
-                std::abs(x - y) <= 1e-4 * std::max(1.0, std::abs(x));
+                std::abs(x - y) <= 1e-6 * std::max(1.0, std::abs(x));
     if (!same)
       return false;
   }

@@ -38,3 +38,30 @@ module attributes {onnx.symbols = ["K"]} {
     return %y : !onnx.unknown
   }
 }
+
+// -----
+
+// Of two sums the last symbol is what is missing.
+// CHECK-DAG: #[[REST:.*]] = affine_map<()[s0, s1, s2] -> (s0 + s1 - s2)>
+// CHECK: func.func @sums
+// CHECK-SAME: tensor<?xf32, #onnx.dims<["N", "M", "K"], #[[REST]]>>)
+module attributes {onnx.symbols = ["N", "M", "K", "P"]} {
+  func.func @sums(%x: tensor<?xf32, #onnx.dims<["N"], affine_map<()[s0] -> (s0)>>>, %y: tensor<?xf32, #onnx.dims<["M"], affine_map<()[s0] -> (s0)>>>, %z: tensor<?xf32, #onnx.dims<["K"], affine_map<()[s0] -> (s0)>>>, %w: tensor<?xf32, #onnx.dims<["P"], affine_map<()[s0] -> (s0)>>>) -> !onnx.unknown {
+    %a = onnx.node "Concat"(%x, %y) version 18 attrs {axis = 0 : i64} : (tensor<?xf32, #onnx.dims<["N"], affine_map<()[s0] -> (s0)>>>, tensor<?xf32, #onnx.dims<["M"], affine_map<()[s0] -> (s0)>>>) -> !onnx.unknown
+    %b = onnx.node "Concat"(%z, %w) version 18 attrs {axis = 0 : i64} : (tensor<?xf32, #onnx.dims<["K"], affine_map<()[s0] -> (s0)>>>, tensor<?xf32, #onnx.dims<["P"], affine_map<()[s0] -> (s0)>>>) -> !onnx.unknown
+    %o = onnx.node "Add"(%a, %b) version 18 : (!onnx.unknown, !onnx.unknown) -> !onnx.unknown
+    return %o : !onnx.unknown
+  }
+}
+
+// -----
+
+// A multiple decides too.
+// CHECK: func.func @rows(%{{.*}}: tensor<2x24xf32>)
+module attributes {onnx.symbols = ["N"]} {
+  func.func @rows(%x: tensor<?x24xf32, #onnx.dims<["N"], affine_map<()[s0] -> (s0, 24)>>>) -> !onnx.unknown {
+    %shape = onnx.constant dense<[2, 24]> : tensor<2xi64>
+    %o = onnx.node "Reshape"(%x, %shape) version 18 : (tensor<?x24xf32, #onnx.dims<["N"], affine_map<()[s0] -> (s0, 24)>>>, tensor<2xi64>) -> !onnx.unknown
+    return %o : !onnx.unknown
+  }
+}

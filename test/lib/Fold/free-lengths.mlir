@@ -66,6 +66,32 @@ func.func @row(%x: tensor<1x3x2xf32> {onnx.name = "x"}) -> tensor<1x2xf32> {
 
 // -----
 
+// The first token, counted from the end.
+func.func @first(%x: tensor<1x3x2xf32> {onnx.name = "x"}) -> tensor<1x2xf32> {
+  %first = onnx.constant dense<-3> : tensor<i64>
+  // expected-error @below {{reads position -3 of the traced sequence or batch}}
+  %0 = onnx.node "Gather"(%x, %first) version 20 attrs {axis = 1 : i64} : (tensor<1x3x2xf32>, tensor<i64>) -> tensor<1x2xf32>
+  return %0 : tensor<1x2xf32>
+}
+
+// -----
+
+// A loop over the traced tokens.
+func.func @loop(%x: tensor<1x3x2xf32> {onnx.name = "x"}, %h: tensor<1x2xf32> {onnx.name = "h"}) -> tensor<1x2xf32> {
+  %trips = onnx.constant dense<3> : tensor<i64>
+  %yes = onnx.constant dense<true> : tensor<i1>
+  // expected-error @below {{runs 3 times, the traced sequence or batch}}
+  %0 = onnx.node "Loop"(%trips, %yes, %h) version 20 attrs {body = 0 : i64} {
+  ^bb0(%i: tensor<i64>, %c: tensor<i1>, %s: tensor<1x2xf32>):
+    %row = onnx.node "Gather"(%x, %i) version 20 attrs {axis = 1 : i64} : (tensor<1x3x2xf32>, tensor<i64>) -> tensor<1x2xf32>
+    %n = onnx.node "Add"(%s, %row) version 20 : (tensor<1x2xf32>, tensor<1x2xf32>) -> tensor<1x2xf32>
+    onnx.yield %c, %n : tensor<i1>, tensor<1x2xf32>
+  } : (tensor<i64>, tensor<i1>, tensor<1x2xf32>) -> tensor<1x2xf32>
+  return %0 : tensor<1x2xf32>
+}
+
+// -----
+
 // expected-error @below {{--dim x:0=B: the model has no input 'x'}}
 func.func @nameless(%y: tensor<1x3x2xf32> {onnx.name = "y"}) -> tensor<1x3x2xf32> {
   return %y : tensor<1x3x2xf32>

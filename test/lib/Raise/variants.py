@@ -111,12 +111,12 @@ class Clipped(Miss):
 
 class ClippedFar(Clipped):
     """... far from where it usually is."""
-    bound, reason = 1e6, r"node 'node\d+' \(Clip\) has a branch that no input of the check takes"
+    bound, reason = 1e20, r"node 'node\d+' \(Clip\) has a branch that no input of the check takes"
 
 
 class Capped(Altered):
     """One step bounds its state, far from where it usually is."""
-    reason = r"\(Min\) has a branch that no input of the check takes"
+    reason = "deviates by"
 
     def alter(self, g, s, h):
         return g.node("Min", h, g.constant(1e6))
@@ -124,7 +124,7 @@ class Capped(Altered):
 
 class Folded(Altered):
     """One step bounds its state by an absolute value, far from where it usually is."""
-    reason = r"\(Abs\) has a branch that no input of the check takes"
+    reason = "deviates by"
 
     def alter(self, g, s, h):
         p = g.node("Add", h, g.constant(1e4))
@@ -133,11 +133,18 @@ class Folded(Altered):
 
 class Leaned(Altered):
     """One step bends its state, far from where it usually is."""
-    reason = r"\(LeakyRelu\) has a branch that no input of the check takes"
+    reason = "deviates by"
 
     def alter(self, g, s, h):
         bent = g.node("LeakyRelu", g.node("Add", h, g.constant(1e4)), alpha=0.1)
         return g.node("Sub", bent, g.constant(1e4))
+
+
+class Soft(Altered):
+    """One step bounds its state by a smooth function, far from where it usually is."""
+
+    def alter(self, g, s, h):
+        return g.node("Sub", g.node("Softplus", g.node("Add", h, g.constant(1e4))), g.constant(1e4))
 
 
 class Thresholded(Altered):
@@ -150,7 +157,7 @@ class Thresholded(Altered):
 
 class Guarded(Altered):
     """One step forgets its state once it is very large."""
-    reason = r"\((Greater|Where)\) has a branch that no input of the check takes"
+    reason = "deviates by"
 
     def alter(self, g, s, h):
         return g.node("Where", g.node("Greater", h, g.constant(1e6)), g.constant(0.0), h)
