@@ -64,8 +64,8 @@ Peer *peer_short_conv_new(int length, int channels, int width,
                           float *buffers[2], float **out) {
   ggml_context *c = newContext(
       size_t(length + width) * channels * sizeof(float) * 4 + (64u << 20));
-  ggml_tensor *x = ggml_new_tensor_3d(c, GGML_TYPE_F32, length + width - 1,
-                                      channels, 1);
+  ggml_tensor *x =
+      ggml_new_tensor_3d(c, GGML_TYPE_F32, length + width - 1, channels, 1);
   ggml_tensor *w = ggml_new_tensor_2d(c, GGML_TYPE_F32, width, channels);
   Peer *peer = finish(c, ggml_ssm_conv(c, x, w));
   buffers[0] = data(x);

@@ -14,8 +14,7 @@ Location mlir::onnx::getFileLocation(MLIRContext *context, StringRef file) {
 Location mlir::onnx::getNodeLocation(Location file, StringRef node,
                                      StringRef op) {
   MLIRContext *context = file.getContext();
-  Location child =
-      FusedLoc::get(context, {file}, StringAttr::get(context, op));
+  Location child = FusedLoc::get(context, {file}, StringAttr::get(context, op));
   return NameLoc::get(StringAttr::get(context, node), child);
 }
 
@@ -52,7 +51,8 @@ InFlightDiagnostic mlir::onnx::emitModelError(Location loc) {
 
 bool mlir::onnx::isModelError(Diagnostic &diagnostic) {
   return llvm::any_of(diagnostic.getMetadata(), [](DiagnosticArgument &entry) {
-    if (entry.getKind() != DiagnosticArgument::DiagnosticArgumentKind::Attribute)
+    if (entry.getKind() !=
+        DiagnosticArgument::DiagnosticArgumentKind::Attribute)
       return false;
     auto text = dyn_cast<StringAttr>(entry.getAsAttribute());
     return text && text.getValue() == kModelError;

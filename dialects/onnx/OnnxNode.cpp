@@ -49,7 +49,8 @@ ElementsAttr mlir::onnx::getConstantValue(DictionaryAttr attrs) {
     return dyn_cast<ElementsAttr>(attr.getValue());
   if (name == "value_int")
     if (auto value = dyn_cast<IntegerAttr>(attr.getValue()))
-      return DenseElementsAttr::get(type({}, builder.getI64Type()), value.getInt());
+      return DenseElementsAttr::get(type({}, builder.getI64Type()),
+                                    value.getInt());
   if (name == "value_float")
     if (auto value = dyn_cast<FloatAttr>(attr.getValue()))
       return DenseElementsAttr::get(type({}, builder.getF32Type()),

@@ -8,16 +8,15 @@
 
 using namespace mlir;
 
-std::optional<std::string>
-mlir::onnx::checkLimits(Type elementType, ArrayRef<int64_t> shape) {
+std::optional<std::string> mlir::onnx::checkLimits(Type elementType,
+                                                   ArrayRef<int64_t> shape) {
   if (static_cast<int64_t>(shape.size()) > kMaxRank)
     return "has " + std::to_string(shape.size()) + " dimensions; at most " +
            std::to_string(kMaxRank) + " are supported";
-  int64_t bytes =
-      elementType.isIntOrFloat()
-          ? static_cast<int64_t>(
-                llvm::divideCeil(elementType.getIntOrFloatBitWidth(), 8))
-          : 8;
+  int64_t bytes = elementType.isIntOrFloat()
+                      ? static_cast<int64_t>(llvm::divideCeil(
+                            elementType.getIntOrFloatBitWidth(), 8))
+                      : 8;
   for (int64_t extent : shape) {
     if (!ShapedType::isDynamic(extent) && extent < 0)
       return "has the negative extent " + std::to_string(extent);
@@ -53,8 +52,7 @@ RankedTensorType mlir::onnx::getTensorType(Type elementType,
       DimsAttr::get(context, names, AffineMapAttr::get(map)));
 }
 
-FailureOr<SmallVector<AffineExpr>>
-mlir::onnx::getDims(RankedTensorType type) {
+FailureOr<SmallVector<AffineExpr>> mlir::onnx::getDims(RankedTensorType type) {
   if (auto dims = dyn_cast_or_null<DimsAttr>(type.getEncoding())) {
     AffineMap map = dims.getMap().getValue();
     if (map.getNumResults() != type.getRank())

@@ -25,8 +25,8 @@ static void allocate(memref::AllocOp alloc, Value context) {
   Value bytes =
       checkedBytesOf(builder, loc, alloc.getType(), alloc.getDynamicSizes());
   bytes = arith::IndexCastOp::create(builder, loc, i64, bytes);
-  auto call = func::CallOp::create(builder, loc, function,
-                                   ValueRange{context, bytes});
+  auto call =
+      func::CallOp::create(builder, loc, function, ValueRange{context, bytes});
   Value zero = arith::ConstantIndexOp::create(builder, loc, 0);
   Value buffer = bytesAt(builder, loc, call.getResult(0));
   alloc.replaceAllUsesWith(viewOf(builder, loc, buffer, zero, alloc.getType(),

@@ -1,7 +1,7 @@
 //===- BreakChains.cpp - bound how many insertions share a buffer ---------===//
 //
-// Walks each block in order and counts, for each tensor, the insertions that led
-// to it and whose destination something else reads as well. At kLongest the
+// Walks each block in order and counts, for each tensor, the insertions that
+// led to it and whose destination something else reads as well. At kLongest the
 // destination of the next insertion is a copy, and the count starts again.
 //
 //===----------------------------------------------------------------------===//

@@ -24,7 +24,8 @@
 //
 //     ssm.entries       = {E = signature, ...}
 //     ssm.weights       = [{value, offset, bytes, pack = {type,
-//                           inner_dims_pos, inner_tiles, outer_dims_perm}}, ...]
+//                           inner_dims_pos, inner_tiles, outer_dims_perm}},
+//                           ...]
 //     ssm.weights_bytes = size of the section
 //
 //===----------------------------------------------------------------------===//

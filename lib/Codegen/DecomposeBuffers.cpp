@@ -19,8 +19,7 @@ namespace ssmc {
 
 using namespace mlir;
 
-static LogicalResult decompose(IRRewriter &rewriter,
-                               ssm::MixerOpInterface op) {
+static LogicalResult decompose(IRRewriter &rewriter, ssm::MixerOpInterface op) {
   Location loc = op.getLoc();
   rewriter.setInsertionPoint(op);
   auto destination = cast<DestinationStyleOpInterface>(op.getOperation());
@@ -33,8 +32,7 @@ static LogicalResult decompose(IRRewriter &rewriter,
       continue;
     }
     bool isInit = destination.isDpsInit(&operand);
-    auto tensor =
-        RankedTensorType::get(type.getShape(), type.getElementType());
+    auto tensor = RankedTensorType::get(type.getShape(), type.getElementType());
     tensors.push_back(bufferization::ToTensorOp::create(
         rewriter, loc, tensor, operand.get(), /*restrict=*/true,
         /*writable=*/isInit));

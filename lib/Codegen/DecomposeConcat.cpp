@@ -14,8 +14,7 @@ namespace ssmc {
 using namespace mlir;
 
 namespace {
-struct DecomposeConcat
-    : ssmc::impl::SsmDecomposeConcatBase<DecomposeConcat> {
+struct DecomposeConcat : ssmc::impl::SsmDecomposeConcatBase<DecomposeConcat> {
   void runOnOperation() override {
     RewritePatternSet patterns(&getContext());
     tensor::populateDecomposeTensorConcatPatterns(patterns);

@@ -48,8 +48,7 @@ createMachine(const CpuTarget &target, unsigned optLevel, Location loc) {
       optLevel == 0 ? llvm::CodeGenOptLevel::Less
                     : llvm::CodeGenOptLevel::Aggressive));
   if (!machine)
-    emitError(loc) << "no code generator for processor '" << target.name
-                   << "'";
+    emitError(loc) << "no code generator for processor '" << target.name << "'";
   return machine;
 }
 

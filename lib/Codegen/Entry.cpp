@@ -36,8 +36,7 @@ Value ssmc::bytesAt(OpBuilder &builder, Location loc, Value pointer) {
   };
   Value result = LLVM::PoisonOp::create(builder, loc, descriptor);
   auto set = [&](Value value, ArrayRef<int64_t> position) {
-    result =
-        LLVM::InsertValueOp::create(builder, loc, result, value, position);
+    result = LLVM::InsertValueOp::create(builder, loc, result, value, position);
   };
   set(pointer, {0});
   set(pointer, {1});
@@ -79,8 +78,7 @@ std::optional<int64_t> ssmc::fixedBytes(MemRefType type) {
 
 Value ssmc::bytesOf(OpBuilder &builder, Location loc, MemRefType type,
                     ValueRange sizes) {
-  Value bytes =
-      arith::ConstantIndexOp::create(builder, loc, *fixedBytes(type));
+  Value bytes = arith::ConstantIndexOp::create(builder, loc, *fixedBytes(type));
   for (Value size : sizes)
     bytes = builder.createOrFold<arith::MulIOp>(loc, bytes, size);
   return bytes;

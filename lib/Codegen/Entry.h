@@ -48,8 +48,8 @@ mlir::Value bytesAt(mlir::OpBuilder &builder, mlir::Location loc,
 
 /// `memref` of that type (identity layout) at byte `offset` of `bytes`.
 mlir::Value viewOf(mlir::OpBuilder &builder, mlir::Location loc,
-                   mlir::Value bytes, mlir::Value offset,
-                   mlir::MemRefType type, mlir::ValueRange sizes);
+                   mlir::Value bytes, mlir::Value offset, mlir::MemRefType type,
+                   mlir::ValueRange sizes);
 
 /// Bytes of one element: i1 takes one.
 int64_t elementBytes(mlir::Type elementType);

@@ -48,8 +48,7 @@ static bool shouldFuse(OpOperand *operand) {
 }
 
 namespace {
-struct FuseElementwise
-    : ssmc::impl::SsmFuseElementwiseBase<FuseElementwise> {
+struct FuseElementwise : ssmc::impl::SsmFuseElementwiseBase<FuseElementwise> {
   void runOnOperation() override {
     MLIRContext *context = &getContext();
     if (failed(generalize()))

@@ -40,8 +40,7 @@ using Group = llvm::MapVector<Operation *, SmallVector<unsigned>>;
 
 static bool isPointwise(linalg::LinalgOp op) {
   return op && op.hasPureTensorSemantics() && op->getNumResults() == 1 &&
-         op.getNumLoops() > 0 &&
-         op.getNumParallelLoops() == op.getNumLoops() &&
+         op.getNumLoops() > 0 && op.getNumParallelLoops() == op.getNumLoops() &&
          op.getMatchingIndexingMap(op.getDpsInitOperand(0)).isPermutation();
 }
 
@@ -71,8 +70,8 @@ static SmallVector<unsigned> findRowLoops(linalg::GenericOp root) {
   for (OpOperand *input : root.getDpsInputOperands()) {
     AffineMap map = root.getMatchingIndexingMap(input);
     if (!map.isProjectedPermutation() ||
-        map.getNumResults() >= root.getNumLoops() ||
-        map.getNumResults() == 0 || !comesFromReduction(input->get()))
+        map.getNumResults() >= root.getNumLoops() || map.getNumResults() == 0 ||
+        !comesFromReduction(input->get()))
       continue;
     SmallVector<unsigned> rows;
     for (AffineExpr expr : map.getResults())
@@ -95,13 +94,12 @@ static SmallVector<unsigned> followRows(linalg::LinalgOp consumer,
     return {};
   SmallVector<unsigned> followed;
   for (unsigned row : rows) {
-    std::optional<unsigned> position = read.getResultPosition(
-        getAffineDimExpr(row, consumer->getContext()));
+    std::optional<unsigned> position =
+        read.getResultPosition(getAffineDimExpr(row, consumer->getContext()));
     if (!position)
       return {};
     unsigned loop = written.getDimPosition(*position);
-    if (producer.getIteratorTypesArray()[loop] !=
-        utils::IteratorType::parallel)
+    if (producer.getIteratorTypesArray()[loop] != utils::IteratorType::parallel)
       return {};
     followed.push_back(loop);
   }
@@ -181,8 +179,7 @@ static LogicalResult fuse(RewriterBase &rewriter, linalg::GenericOp root,
     tiles[row] = rewriter.getIndexAttr(1);
   scf::SCFTileAndFuseOptions options;
   options.tilingOptions.setTileSizes(tiles);
-  options.tilingOptions.setLoopType(
-      scf::SCFTilingOptions::LoopType::ForallOp);
+  options.tilingOptions.setLoopType(scf::SCFTilingOptions::LoopType::ForallOp);
   options.setFusionControlFn(
       [&](tensor::ExtractSliceOp, OpResult producer,
           bool) -> std::optional<scf::SCFTileAndFuseOptions::ControlFnResult> {

@@ -42,13 +42,11 @@ static bool isCarried(memref::AllocOp alloc, Operation *entry,
 static void moveToStack(memref::AllocOp alloc) {
   MemRefType type = alloc.getType();
   if (!type.hasStaticShape() ||
-      type.getNumElements() * elementBytes(type.getElementType()) >
-          kStackBytes)
+      type.getNumElements() * elementBytes(type.getElementType()) > kStackBytes)
     return;
   OpBuilder builder(alloc);
-  auto stack =
-      memref::AllocaOp::create(builder, alloc.getLoc(), type,
-                               builder.getI64IntegerAttr(kAlignment));
+  auto stack = memref::AllocaOp::create(builder, alloc.getLoc(), type,
+                                        builder.getI64IntegerAttr(kAlignment));
   alloc.replaceAllUsesWith(stack.getResult());
   alloc.erase();
 }

@@ -45,8 +45,8 @@ struct LowerAsserts : ssmc::impl::SsmLowerAssertsBase<LowerAsserts> {
     func::FuncOp report =
         declareRuntime(getOperation(), "ssmrt_report",
                        b.getFunctionType({pointer, pointer}, {}));
-    Value text = LLVM::AddressOfOp::create(b, loc, pointer,
-                                           message(op.getMsg()));
+    Value text =
+        LLVM::AddressOfOp::create(b, loc, pointer, message(op.getMsg()));
     func::CallOp::create(b, loc, report, ValueRange{context, text});
     op.erase();
   }

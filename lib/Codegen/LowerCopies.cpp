@@ -19,8 +19,8 @@ struct LowerCopies : ssmc::impl::SsmLowerCopiesBase<LowerCopies> {
       OpBuilder builder(copy);
       auto type = cast<MemRefType>(copy.getTarget().getType());
       auto map = builder.getMultiDimIdentityMap(type.getRank());
-      SmallVector<utils::IteratorType> iterators(
-          type.getRank(), utils::IteratorType::parallel);
+      SmallVector<utils::IteratorType> iterators(type.getRank(),
+                                                 utils::IteratorType::parallel);
       linalg::GenericOp::create(
           builder, copy.getLoc(), ValueRange{copy.getSource()},
           ValueRange{copy.getTarget()}, ArrayRef<AffineMap>{map, map},

@@ -5,7 +5,8 @@
 //
 // becomes
 //
-//   func @ssm_forward_run(symbols, inputs, outputs, workspace, weights, context)
+//   func @ssm_forward_run(symbols, inputs, outputs, workspace, weights,
+//   context)
 //     { %L = load symbols[0]; %x = to_tensor(view(load inputs[0], %L));
 //       body; materialize %y in view(load outputs[0], %L); return 0 }
 //
@@ -74,8 +75,8 @@ class EntryLowering {
 public:
   EntryLowering(ModuleOp module, func::FuncOp source)
       : module(module), source(source), builder(module.getContext()),
-        loc(source.getLoc()), pointer(LLVM::LLVMPointerType::get(
-                                  module.getContext())) {}
+        loc(source.getLoc()),
+        pointer(LLVM::LLVMPointerType::get(module.getContext())) {}
 
   LogicalResult run();
   DictionaryAttr signatureAttr() const { return signature.attr; }
@@ -111,8 +112,8 @@ LogicalResult EntryLowering::readSignature() {
   if (!signature.attr)
     return makeSignature();
   auto fail = [&](const Twine &what) {
-    return source.emitError() << kSignatureAttr << " of '" << source.getName()
-                              << "' " << what;
+    return source.emitError()
+           << kSignatureAttr << " of '" << source.getName() << "' " << what;
   };
   auto symbols = signature.attr.getAs<ArrayAttr>("symbols");
   if (!symbols)
@@ -155,10 +156,9 @@ LogicalResult EntryLowering::makeSignature() {
     auto tensor = dyn_cast<RankedTensorType>(type);
     int64_t dtype = tensor ? onnxNumber(tensor.getElementType()) : 0;
     if (!tensor || !tensor.hasStaticShape() || dtype == 0) {
-      source.emitError() << kind << " " << index << " of '"
-                         << source.getName() << "' has type " << type
-                         << ": without " << kSignatureAttr
-                         << " it must be a static tensor";
+      source.emitError() << kind << " " << index << " of '" << source.getName()
+                         << "' has type " << type << ": without "
+                         << kSignatureAttr << " it must be a static tensor";
       return {};
     }
     SmallVector<AffineExpr> dims;
@@ -199,8 +199,8 @@ SmallVector<Value> EntryLowering::loadSymbols(Value symbols) {
                             ArrayRef<LLVM::GEPArg>{static_cast<int32_t>(i)});
     auto load = LLVM::LoadOp::create(builder, loc, i64, address);
     load.setInvariant(true);
-    result.push_back(arith::IndexCastOp::create(builder, loc,
-                                                builder.getIndexType(), load));
+    result.push_back(
+        arith::IndexCastOp::create(builder, loc, builder.getIndexType(), load));
   }
   return result;
 }
@@ -225,8 +225,8 @@ FailureOr<Value> EntryLowering::bufferOf(Value table, int64_t index,
                << " about dimension " << i << " of a " << type;
       continue;
     }
-    sizes.push_back(affine::expandAffineExpr(builder, loc, dims.getResult(i),
-                                             {}, symbols));
+    sizes.push_back(
+        affine::expandAffineExpr(builder, loc, dims.getResult(i), {}, symbols));
   }
   Value bytes = bytesAt(builder, loc, loadPointer(table, index));
   Value zero = arith::ConstantIndexOp::create(builder, loc, 0);
@@ -237,17 +237,16 @@ FailureOr<Value> EntryLowering::bufferOf(Value table, int64_t index,
 /// `ssm_E_dims`: stores every extent of every input, then of every output.
 void EntryLowering::emitDims() {
   builder.setInsertionPointToEnd(module.getBody());
-  auto func = func::FuncOp::create(
-      builder, loc, functionName("_dims"),
-      builder.getFunctionType({pointer, pointer}, {}));
+  auto func =
+      func::FuncOp::create(builder, loc, functionName("_dims"),
+                           builder.getFunctionType({pointer, pointer}, {}));
   builder.setInsertionPointToStart(func.addEntryBlock());
   SmallVector<Value> symbols = loadSymbols(func.getArgument(0));
   Type i64 = builder.getI64Type();
   int32_t position = 0;
   for (AffineMap map : signature.extents)
     for (AffineExpr expr : map.getResults()) {
-      Value extent =
-          affine::expandAffineExpr(builder, loc, expr, {}, symbols);
+      Value extent = affine::expandAffineExpr(builder, loc, expr, {}, symbols);
       extent = arith::IndexCastOp::create(builder, loc, i64, extent);
       Value address =
           LLVM::GEPOp::create(builder, loc, pointer, i64, func.getArgument(1),
@@ -294,10 +293,9 @@ LogicalResult EntryLowering::emitRun() {
   auto terminator = cast<func::ReturnOp>(body.getTerminator());
   SmallVector<Value> outputs, results;
   for (auto [i, value] : llvm::enumerate(terminator.getOperands())) {
-    FailureOr<Value> buffer =
-        bufferOf(func.getArgument(kOutputs), i,
-                 cast<RankedTensorType>(value.getType()),
-                 signature.extents[numInputs + i], symbols);
+    FailureOr<Value> buffer = bufferOf(
+        func.getArgument(kOutputs), i, cast<RankedTensorType>(value.getType()),
+        signature.extents[numInputs + i], symbols);
     if (failed(buffer))
       return failure();
     outputs.push_back(*buffer);
@@ -307,8 +305,7 @@ LogicalResult EntryLowering::emitRun() {
   for (Operation &op : llvm::make_early_inc_range(body.without_terminator()))
     op.moveBefore(entry, entry->end());
   builder.setInsertionPointToEnd(entry);
-  for (auto [value, buffer] :
-       llvm::zip_equal(results, outputs)) {
+  for (auto [value, buffer] : llvm::zip_equal(results, outputs)) {
     auto store = bufferization::MaterializeInDestinationOp::create(
         builder, loc, /*result=*/Type(), value, buffer);
     store.setRestrict(true);

@@ -25,8 +25,7 @@ using namespace mlir;
 
 static SmallVector<OpFoldResult> permute(ArrayRef<OpFoldResult> values,
                                          ArrayRef<int64_t> permutation) {
-  return llvm::map_to_vector(permutation,
-                             [&](int64_t d) { return values[d]; });
+  return llvm::map_to_vector(permutation, [&](int64_t d) { return values[d]; });
 }
 
 static Value transpose(OpBuilder &b, Location loc, Value value,
@@ -80,9 +79,8 @@ struct InsertPastSlice : OpRewritePattern<tensor::InsertSliceOp> {
     auto slice = inner.getDest().getDefiningOp<tensor::ExtractSliceOp>();
     if (!slice || slice.getSource() != op.getDest() ||
         slice.getDroppedDims() != op.getDroppedDims() ||
-        !slice.isSameAs(op, [](OpFoldResult a, OpFoldResult b) {
-          return a == b;
-        }))
+        !slice.isSameAs(op,
+                        [](OpFoldResult a, OpFoldResult b) { return a == b; }))
       return failure();
     SmallVector<OpFoldResult> offsets = op.getMixedOffsets(),
                               sizes = op.getMixedSizes();

@@ -30,8 +30,8 @@ using namespace mlir;
 using namespace ssmc;
 
 static bool isKernel(Operation *op) {
-  if (!isa<linalg::LinalgOp, scf::ForOp, scf::WhileOp, scf::IfOp,
-           scf::ForallOp, scf::ParallelOp>(op) &&
+  if (!isa<linalg::LinalgOp, scf::ForOp, scf::WhileOp, scf::IfOp, scf::ForallOp,
+           scf::ParallelOp>(op) &&
       op->getName().getDialectNamespace() != "ssm")
     return false;
   return llvm::all_of(op->getResultTypes(), [](Type type) {
@@ -149,8 +149,8 @@ func::FuncOp Outliner::createKernel(Operation *op, ArrayRef<Value> captures,
       builder.getFunctionType(types, op->getResultTypes()));
   kernel.setPrivate();
   kernel->setAttr(kKernelAttr, builder.getUnitAttr());
-  kernel->setAttr("llvm.linkage", LLVM::LinkageAttr::get(
-                                      context, LLVM::Linkage::Internal));
+  kernel->setAttr("llvm.linkage",
+                  LLVM::LinkageAttr::get(context, LLVM::Linkage::Internal));
   kernel->setAttr("passthrough",
                   builder.getArrayAttr(builder.getStringAttr("noinline")));
   for (auto [i, unaliased] : llvm::enumerate(findUnaliased(op, captures)))
@@ -191,8 +191,7 @@ func::FuncOp Outliner::uniqueKernel(func::FuncOp kernel, Operation *op) {
 }
 
 void Outliner::outline(func::FuncOp entry) {
-  for (Operation &op :
-       llvm::make_early_inc_range(entry.getBody().front())) {
+  for (Operation &op : llvm::make_early_inc_range(entry.getBody().front())) {
     if (!isKernel(&op))
       continue;
     SetVector<Value> captures;

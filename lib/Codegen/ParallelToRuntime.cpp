@@ -149,16 +149,14 @@ private:
 
 } // namespace
 
-func::FuncOp LoopLowering::create(StringRef suffix,
-                                  ArrayRef<Type> arguments) {
+func::FuncOp LoopLowering::create(StringRef suffix, ArrayRef<Type> arguments) {
   OpBuilder builder = OpBuilder::atBlockEnd(module.getBody());
-  auto func =
-      func::FuncOp::create(builder, loop.getLoc(), name + suffix.str(),
-                           builder.getFunctionType(arguments, {}));
+  auto func = func::FuncOp::create(builder, loop.getLoc(), name + suffix.str(),
+                                   builder.getFunctionType(arguments, {}));
   func.setPrivate();
-  func->setAttr("llvm.linkage", LLVM::LinkageAttr::get(
-                                    builder.getContext(),
-                                    LLVM::Linkage::Internal));
+  func->setAttr(
+      "llvm.linkage",
+      LLVM::LinkageAttr::get(builder.getContext(), LLVM::Linkage::Internal));
   func.addEntryBlock();
   return func;
 }
@@ -188,8 +186,7 @@ func::FuncOp LoopLowering::createChunk() {
   IRMapping mapping;
   ValueRange pieces = block->getArguments();
   for (Value capture : captures.values)
-    mapping.map(capture,
-                putTogether(b, b.getLoc(), capture.getType(), pieces));
+    mapping.map(capture, putTogether(b, b.getLoc(), capture.getType(), pieces));
   for (Operation *op : captures.repeated)
     b.clone(*op, mapping);
   Value begin = arith::IndexCastOp::create(b, b.getIndexType(), pieces[0]);
@@ -237,8 +234,8 @@ func::FuncOp LoopLowering::createBody(func::FuncOp chunk) {
   SmallVector<Type> fields = pieceTypes;
   fields.append(2, i64);
   Type data = LLVM::LLVMStructType::getLiteral(context, fields);
-  func::FuncOp body = create(
-      "_body", {LLVM::LLVMPointerType::get(context), i64, i64});
+  func::FuncOp body =
+      create("_body", {LLVM::LLVMPointerType::get(context), i64, i64});
   b.setInsertionPointToStart(&body.getBody().front());
   SmallVector<Value> values;
   for (auto [i, type] : llvm::enumerate(fields)) {
@@ -261,9 +258,8 @@ bool LoopLowering::run() {
   if (loop.getNumReductions() != 0 || allocates(loop))
     return false;
   captures.addAll(loop);
-  if (!llvm::all_of(captures.values, [](Value value) {
-        return canPass(value.getType());
-      }))
+  if (!llvm::all_of(captures.values,
+                    [](Value value) { return canPass(value.getType()); }))
     return false;
 
   ImplicitLocOpBuilder b(loop.getLoc(), loop);
@@ -297,8 +293,8 @@ bool LoopLowering::run() {
   Value grain = b.createOrFold<arith::CeilDivSIOp>(enough, work);
   Value numPieces = b.createOrFold<arith::CeilDivSIOp>(count, grain);
 
-  Value isParallel = b.createOrFold<arith::CmpIOp>(
-      arith::CmpIPredicate::sgt, numPieces, one);
+  Value isParallel =
+      b.createOrFold<arith::CmpIOp>(arith::CmpIPredicate::sgt, numPieces, one);
   Value count64 = arith::IndexCastOp::create(b, i64, count);
   Value grain64 = arith::IndexCastOp::create(b, i64, grain);
   Value pieces64 = arith::IndexCastOp::create(b, i64, numPieces);
@@ -320,9 +316,9 @@ bool LoopLowering::run() {
           ArrayRef<LLVM::GEPArg>{0, static_cast<int32_t>(i)});
       LLVM::StoreOp::create(b, value, address);
     }
-    func::FuncOp start = declareRuntime(
-        module, "ssmrt_parallel_for",
-        b.getFunctionType({pointer, i64, pointer, pointer}, {}));
+    func::FuncOp start =
+        declareRuntime(module, "ssmrt_parallel_for",
+                       b.getFunctionType({pointer, i64, pointer, pointer}, {}));
     Value function =
         func::ConstantOp::create(b, body.getFunctionType(), body.getName());
     // A function is a pointer once functions are lowered.

@@ -64,14 +64,14 @@ void ssmc::takeApart(OpBuilder &builder, Location loc, Value value,
   auto type = dyn_cast<MemRefType>(value.getType());
   if (!type) {
     if (value.getType().isIndex())
-      value = arith::IndexCastOp::create(builder, loc, builder.getI64Type(),
-                                         value);
+      value =
+          arith::IndexCastOp::create(builder, loc, builder.getI64Type(), value);
     pieces.push_back(value);
     return;
   }
-  Value descriptor =
-      UnrealizedConversionCastOp::create(builder, loc, descriptorOf(type), value)
-          .getResult(0);
+  Value descriptor = UnrealizedConversionCastOp::create(
+                         builder, loc, descriptorOf(type), value)
+                         .getResult(0);
   auto field = [&](ArrayRef<int64_t> position) -> Value {
     return LLVM::ExtractValueOp::create(builder, loc, descriptor, position);
   };

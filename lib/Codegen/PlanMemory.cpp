@@ -4,8 +4,8 @@
 // block that uses it or an alias of it. Its size must be computable from the
 // symbols alone: the backward slice of the size is then repeated at the start
 // of the entry and in `ssm_E_workspace`, in both places by the same code. The
-// latter also says where a buffer would be too large to count or have a negative
-// extent; such an entry is never run.
+// latter also says where a buffer would be too large to count or have a
+// negative extent; such an entry is never run.
 //
 //===----------------------------------------------------------------------===//
 
@@ -72,8 +72,8 @@ EntryPlan::lifetimeOf(memref::AllocOp alloc,
   return life;
 }
 
-/// Offset of each slot, then the size of the arena. What is wrong with a buffer,
-/// as a negative number, goes to `refusal`.
+/// Offset of each slot, then the size of the arena. What is wrong with a
+/// buffer, as a negative number, goes to `refusal`.
 SmallVector<Value> EntryPlan::emitOffsets(OpBuilder &builder, Value symbols,
                                           Value *refusal) {
   Location loc = entry.getLoc();
@@ -87,13 +87,15 @@ SmallVector<Value> EntryPlan::emitOffsets(OpBuilder &builder, Value symbols,
     SmallVector<Value> extents;
     for (Value size : alloc.getDynamicSizes())
       extents.push_back(SymbolFunctions::clone(builder, size, mapping));
-    Value bytes = refusal ? checkedBytesOf(builder, loc, alloc.getType(), extents)
-                          : bytesOf(builder, loc, alloc.getType(), extents);
+    Value bytes = refusal
+                      ? checkedBytesOf(builder, loc, alloc.getType(), extents)
+                      : bytesOf(builder, loc, alloc.getType(), extents);
     if (refusal)
       *refusal = builder.createOrFold<arith::MinSIOp>(loc, *refusal, bytes);
-    sizes[slot] = sizes[slot] ? builder.createOrFold<arith::MaxSIOp>(
-                                    loc, sizes[slot], bytes)
-                              : bytes;
+    sizes[slot] =
+        sizes[slot]
+            ? builder.createOrFold<arith::MaxSIOp>(loc, sizes[slot], bytes)
+            : bytes;
   }
   Value up = arith::ConstantIndexOp::create(builder, loc, kAlignment - 1);
   Value mask = arith::ConstantIndexOp::create(builder, loc, -kAlignment);
@@ -121,8 +123,8 @@ void EntryPlan::emitWorkspaceFunction() {
   Value bytes = emitOffsets(builder, func.getArgument(0), &refusal).back();
   Value refused = arith::CmpIOp::create(
       builder, entry.getLoc(), arith::CmpIPredicate::slt, refusal, zero);
-  bytes = arith::SelectOp::create(builder, entry.getLoc(), refused, refusal,
-                                  bytes);
+  bytes =
+      arith::SelectOp::create(builder, entry.getLoc(), refused, refusal, bytes);
   bytes = arith::IndexCastOp::create(builder, entry.getLoc(), i64, bytes);
   func::ReturnOp::create(builder, entry.getLoc(), bytes);
 }
@@ -131,8 +133,9 @@ LogicalResult EntryPlan::run() {
   WalkResult fits = entry.walk([](memref::AllocOp alloc) {
     if (fixedBytes(alloc.getType()))
       return WalkResult::advance();
-    onnx::emitModelError(alloc.getLoc()) << "a value of type " << alloc.getType()
-                      << " is larger than any memory";
+    onnx::emitModelError(alloc.getLoc())
+        << "a value of type " << alloc.getType()
+        << " is larger than any memory";
     return WalkResult::interrupt();
   });
   if (fits.wasInterrupted())

@@ -23,10 +23,9 @@ bool SymbolFunctions::contains(Value value) {
     return it->second;
   auto load = dyn_cast<LLVM::LoadOp>(op);
   bool pure = load ? load.getInvariant() : isPure(op);
-  bool result =
-      pure && op->getNumRegions() == 0 &&
-      llvm::all_of(op->getOperands(),
-                   [&](Value operand) { return contains(operand); });
+  bool result = pure && op->getNumRegions() == 0 &&
+                llvm::all_of(op->getOperands(),
+                             [&](Value operand) { return contains(operand); });
   return known[op] = result;
 }
 
@@ -49,8 +48,8 @@ int64_t SymbolFunctions::estimate(Value value) {
   SmallVector<OpFoldResult> folded;
   int64_t result = kNominalSymbol;
   if (succeeded(op->fold(operands, folded)) && folded.size() == 1)
-    if (auto attr = dyn_cast_if_present<IntegerAttr>(
-            dyn_cast<Attribute>(folded[0])))
+    if (auto attr =
+            dyn_cast_if_present<IntegerAttr>(dyn_cast<Attribute>(folded[0])))
       result = attr.getValue().getSExtValue();
   return estimates[value] = result;
 }

@@ -19,7 +19,7 @@ public:
   struct Options {
     bool progress = false;
     std::string dumpDir;
-    std::string failIn; // for tests: the phase that is to fail
+    std::string failIn;                  // for tests: the phase that is to fail
     std::function<unsigned()> numPhases; // known after the first
   };
   PhaseRunner(Options options, mlir::TimingScope &timing,

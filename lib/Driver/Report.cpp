@@ -67,7 +67,8 @@ void ssmc::printReport(ArrayAttr report, raw_ostream &os) {
       after += left.getInt();
     }
     if (auto deviation = site.getAs<FloatAttr>("deviation")) {
-      os << ", deviation " << llvm::format("%.1e", deviation.getValueAsDouble());
+      os << ", deviation "
+         << llvm::format("%.1e", deviation.getValueAsDouble());
       if (auto lengths = site.getAs<ArrayAttr>("lengths")) {
         os << " at length ";
         llvm::interleaveComma(lengths, os, [&](Attribute length) {

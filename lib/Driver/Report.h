@@ -14,7 +14,8 @@ llvm::json::Value toJson(mlir::Attribute attr);
 /// remarks.
 void printReport(mlir::ArrayAttr report, llvm::raw_ostream &os);
 
-/// What other lengths than the traced one rest on (`ssmc.lengths`; may be null).
+/// What other lengths than the traced one rest on (`ssmc.lengths`; may be
+/// null).
 void printLengths(mlir::ArrayAttr lengths, llvm::raw_ostream &os);
 
 } // namespace ssmc

@@ -137,8 +137,8 @@ LogicalResult Evaluator::run(Operation *op) {
           Tensor::scalar(real.getType(), real.getValueAsDouble()));
     } else if (auto integer = dyn_cast<IntegerAttr>(value)) {
       Tensor scalar(integer.getType(), {});
-      scalar.mutableInts()[0] = wrapInteger(
-          integer.getValue().getSExtValue(), integer.getType());
+      scalar.mutableInts()[0] =
+          wrapInteger(integer.getValue().getSExtValue(), integer.getType());
       results.push_back(std::move(scalar));
     } else {
       return fail("a constant of an unknown kind");

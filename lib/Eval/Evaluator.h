@@ -1,4 +1,5 @@
-//===- Evaluator.h - computes ops of a graph in double precision -*- C++ -*-===//
+//===- Evaluator.h - computes ops of a graph in double precision -*- C++
+//-*-===//
 //
 // One evaluator serves constant folding, raising, the gate and tests. It needs
 // no types: shapes follow from the values it is given, so the same graph is

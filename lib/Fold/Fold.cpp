@@ -31,8 +31,7 @@ static int64_t byteSize(Type type) {
   auto tensor = dyn_cast<RankedTensorType>(type);
   if (!tensor || !tensor.hasStaticShape())
     return std::numeric_limits<int64_t>::max();
-  return tensor.getNumElements() *
-         ((tensor.getElementTypeBitWidth() + 7) / 8);
+  return tensor.getNumElements() * ((tensor.getElementTypeBitWidth() + 7) / 8);
 }
 
 static Value makeConstant(OpBuilder &b, Operation *op, ElementsAttr value) {
@@ -89,8 +88,8 @@ static bool foldIf(onnx::NodeOp node) {
       !dense.getElementType().isInteger(1))
     return false;
   bool taken = *dense.value_begin<bool>();
-  unsigned region = taken ? node.getInt("then_branch", 0)
-                          : node.getInt("else_branch", 1);
+  unsigned region =
+      taken ? node.getInt("then_branch", 0) : node.getInt("else_branch", 1);
   if (region >= node->getNumRegions() || !node->getRegion(region).hasOneBlock())
     return false;
   Block &block = node->getRegion(region).front();

@@ -8,8 +8,8 @@
 // shapes inferred again; then every extent is compared with what it must be.
 // Where one still is the traced number, that node forbids the request and is
 // named. A node without a rewrite is caught by the comparison where its result
-// shows the extent; what cannot be seen in extents (tables that go on, inputs of
-// the same extent) is listed as an assumption.
+// shows the extent; what cannot be seen in extents (tables that go on, inputs
+// of the same extent) is listed as an assumption.
 //
 // An extent that is to be another number is made a symbol first, which the
 // second round binds: the messages are the same.
@@ -57,9 +57,9 @@ void LengthFreeing::assume(Operation *op, const Twine &what) {
 }
 
 void LengthFreeing::assume(StringRef name, const Twine &what) {
-  assumptions.push_back(b.getDictionaryAttr(
-      {b.getNamedAttr("assumption", b.getStringAttr(what)),
-       b.getNamedAttr("site", b.getStringAttr(name))}));
+  assumptions.push_back(
+      b.getDictionaryAttr({b.getNamedAttr("assumption", b.getStringAttr(what)),
+                           b.getNamedAttr("site", b.getStringAttr(name))}));
 }
 
 //===----------------------------------------------------------------------===//
@@ -126,12 +126,13 @@ LogicalResult LengthFreeing::resolve(const LengthRequest &request,
       argument = candidate;
   const ValueShape *shape = argument ? before.shapeOf(argument) : nullptr;
   if (!shape)
-    return onnx::emitModelError(graph.getLoc()) << "--dim " << request.text
-                             << ": the model has no input '" << request.input
-                             << "'";
+    return onnx::emitModelError(graph.getLoc())
+           << "--dim " << request.text << ": the model has no input '"
+           << request.input << "'";
   if (request.axis >= static_cast<int64_t>(shape->dims.size()))
-    return onnx::emitModelError(graph.getLoc()) << "--dim " << request.text
-                             << ": the input has rank " << shape->dims.size();
+    return onnx::emitModelError(graph.getLoc())
+           << "--dim " << request.text << ": the input has rank "
+           << shape->dims.size();
   AffineExpr old = shape->dims[request.axis];
   AffineExpr wanted = request.number ? b.getAffineConstantExpr(*request.number)
                                      : symbols.get(request.symbol);
@@ -157,8 +158,8 @@ LogicalResult LengthFreeing::resolve(const LengthRequest &request,
            << "' is neither the batch nor the sequence of the graph";
   AffineExpr &changed = seed->kind == AxisKind::Batch ? newBatch : newLength;
   if (changed && changed != wanted)
-    return onnx::emitModelError(graph.getLoc()) << "--dim " << request.text
-                             << ": contradicts another --dim";
+    return onnx::emitModelError(graph.getLoc())
+           << "--dim " << request.text << ": contradicts another --dim";
   changed = wanted;
   return success();
 }
@@ -263,7 +264,8 @@ LogicalResult LengthFreeing::run(ArrayRef<LengthRequest> requests,
   symbols.store();
   ShapeInference after(graph->getParentOfType<ModuleOp>());
   if (failed(after.run(graph, /*merge=*/false)))
-    return onnx::emitModelError(graph.getLoc()) << asked << " cannot be met, see above";
+    return onnx::emitModelError(graph.getLoc())
+           << asked << " cannot be met, see above";
   return compare(after);
 }
 
@@ -278,8 +280,9 @@ struct FreeLengths : ssmc::impl::OnnxFreeLengthsBase<FreeLengths> {
     for (const std::string &text : dims) {
       auto request = parseLengthRequest(text);
       if (!request) {
-        onnx::emitModelError(module.getLoc()) << "--dim " << text
-                           << ": expected INPUT:AXIS=NAME or INPUT:AXIS=NUMBER";
+        onnx::emitModelError(module.getLoc())
+            << "--dim " << text
+            << ": expected INPUT:AXIS=NAME or INPUT:AXIS=NUMBER";
         return signalPassFailure();
       }
       requests.push_back(*request);

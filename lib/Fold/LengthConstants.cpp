@@ -113,8 +113,7 @@ LogicalResult LengthFreeing::adaptConstant(onnx::NodeOp node,
   int64_t end = type.getRank() - (node.getOpType() == "MatMul" ? 2 : 0);
   SmallVector<int64_t> axes;
   for (int64_t d = 0; d < end; ++d)
-    if (type.getDimSize(d) > 1 && changes(like, lead + d) &&
-        joined != d)
+    if (type.getDimSize(d) > 1 && changes(like, lead + d) && joined != d)
       axes.push_back(d);
   if (axes.empty())
     return success();
@@ -169,10 +168,24 @@ LogicalResult LengthFreeing::adaptConstant(onnx::NodeOp node,
 }
 
 LogicalResult LengthFreeing::adaptConstants(onnx::NodeOp node) {
-  static const llvm::StringSet<> broadcasting = {
-      "Add",   "Sub", "Mul",     "Div",       "Pow",   "Max",
-      "Min",   "Mod", "Where",   "And",       "Or",    "Xor",
-      "Equal", "Less", "LessOrEqual", "Greater", "GreaterOrEqual", "MatMul"};
+  static const llvm::StringSet<> broadcasting = {"Add",
+                                                 "Sub",
+                                                 "Mul",
+                                                 "Div",
+                                                 "Pow",
+                                                 "Max",
+                                                 "Min",
+                                                 "Mod",
+                                                 "Where",
+                                                 "And",
+                                                 "Or",
+                                                 "Xor",
+                                                 "Equal",
+                                                 "Less",
+                                                 "LessOrEqual",
+                                                 "Greater",
+                                                 "GreaterOrEqual",
+                                                 "MatMul"};
   StringRef type = node.getOpType();
   // What is scattered into has the extents of the result.
   bool scatters = type == "ScatterElements" || type == "ScatterND";
@@ -191,8 +204,8 @@ LogicalResult LengthFreeing::adaptConstants(onnx::NodeOp node) {
   }
   if (!broadcasts && !scatters && type != "Concat")
     return success();
-  for (OpOperand &operand : node->getOpOperands().take_front(
-           scatters ? 1 : node->getNumOperands()))
+  for (OpOperand &operand :
+       node->getOpOperands().take_front(scatters ? 1 : node->getNumOperands()))
     if (failed(adaptConstant(node, operand, node->getResult(0), broadcasts)))
       return failure();
   return success();

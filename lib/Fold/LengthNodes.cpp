@@ -35,8 +35,8 @@ LogicalResult LengthFreeing::rewriteTarget(onnx::NodeOp node, bool expands) {
       continue;
     rewritten = true;
     unsigned same = expands ? d - (out->size() - inShape->dims.size()) : d;
-    bool copies = same < inShape->dims.size() && from &&
-                  (*from)[same] == (*out)[d];
+    bool copies =
+        same < inShape->dims.size() && from && (*from)[same] == (*out)[d];
     if (copies)
       extent = getAffineConstantExpr(expands ? 1 : 0, b.getContext());
     else if (!expands && !open) {
@@ -72,7 +72,8 @@ LogicalResult LengthFreeing::rewriteSlice(onnx::NodeOp node) {
     axes = before.elementsOf(node.getInputs()[3]);
   if (node.hasInput(4))
     steps = before.elementsOf(node.getInputs()[4]);
-  if (!starts || !ends || (node.hasInput(3) && !axes) || (node.hasInput(4) && !steps))
+  if (!starts || !ends || (node.hasInput(3) && !axes) ||
+      (node.hasInput(4) && !steps))
     return success();
   SmallVector<AffineExpr> next;
   for (AffineExpr end : *ends)
@@ -81,7 +82,8 @@ LogicalResult LengthFreeing::rewriteSlice(onnx::NodeOp node) {
   for (size_t i = 0; i < starts->size() && i < next.size(); ++i) {
     auto given = axes && i < axes->size() ? constantExtent((*axes)[i])
                                           : std::optional<int64_t>(i);
-    auto axis = given ? normalizeAxis(*given, shape->dims.size()) : std::nullopt;
+    auto axis =
+        given ? normalizeAxis(*given, shape->dims.size()) : std::nullopt;
     auto start = constantExtent((*starts)[i]), end = constantExtent(next[i]);
     auto extent = axis ? constantExtent(shape->dims[*axis]) : std::nullopt;
     if (!axis || !start || !end || !extent ||
@@ -173,7 +175,8 @@ LogicalResult LengthFreeing::checkTrips(onnx::NodeOp node) {
       reads |= changes(value, d);
   };
   llvm::for_each(node->getOperands(), visit);
-  node->walk([&](Operation *inner) { llvm::for_each(inner->getOperands(), visit); });
+  node->walk(
+      [&](Operation *inner) { llvm::for_each(inner->getOperands(), visit); });
   int64_t number = count->ints()[0];
   return reads && (number == length || number == batch)
              ? forbid(node, "runs " + Twine(number) +
@@ -209,8 +212,8 @@ LogicalResult LengthFreeing::rewritePad(onnx::NodeOp node) {
       return forbid(node, "cuts the sequence by a number of the traced length");
     size_t cut = *front < 0 ? d : d + rank, other = *front < 0 ? d + rank : d;
     next[cut] = simplifyExtent(*kept - next[other] - (*expected(in))[d]);
-    assume(node, "what it keeps are " + Twine(*kept) +
-                     " tokens at every length");
+    assume(node,
+           "what it keeps are " + Twine(*kept) + " tokens at every length");
     rewritten = true;
   }
   if (!rewritten)

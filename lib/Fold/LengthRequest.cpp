@@ -24,9 +24,8 @@ std::optional<LengthRequest> ssmc::parseLengthRequest(llvm::StringRef text) {
     return request;
   }
   bool named = llvm::isAlpha(value[0]) || value[0] == '_';
-  if (!named || !llvm::all_of(value, [](char c) {
-        return llvm::isAlnum(c) || c == '_';
-      }))
+  if (!named ||
+      !llvm::all_of(value, [](char c) { return llvm::isAlnum(c) || c == '_'; }))
     return std::nullopt;
   request.symbol = value.str();
   return request;

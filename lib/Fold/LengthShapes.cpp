@@ -54,7 +54,8 @@ Value LengthFreeing::extentTensor(onnx::NodeOp at, AffineExpr expr) {
   return {};
 }
 
-Value LengthFreeing::shapeTensor(onnx::NodeOp at, ArrayRef<AffineExpr> extents) {
+Value LengthFreeing::shapeTensor(onnx::NodeOp at,
+                                 ArrayRef<AffineExpr> extents) {
   SmallVector<int64_t> run;
   SmallVector<Value> parts;
   auto flush = [&] {

@@ -1,7 +1,7 @@
 //===- MixerShapes.cpp - shapes of ssm ops from their inputs --------------===//
 
-#include "dialects/onnx/OnnxLocation.h"
 #include "lib/Fold/MixerShapes.h"
+#include "dialects/onnx/OnnxLocation.h"
 
 #include "dialects/ssm/SsmOps.h"
 #include "lib/Operators/IndexLowering.h"
@@ -12,8 +12,9 @@ using namespace ssmc;
 
 using Extents = SmallVector<SmallVector<AffineExpr>>;
 
-FailureOr<Extents> ssmc::mixerExtents(
-    Operation &op, function_ref<ArrayRef<AffineExpr>(Value)> extentsOf) {
+FailureOr<Extents>
+ssmc::mixerExtents(Operation &op,
+                   function_ref<ArrayRef<AffineExpr>(Value)> extentsOf) {
   auto known = [&](Value value) {
     auto type = dyn_cast<ShapedType>(value.getType());
     return type && type.hasRank() &&
@@ -31,13 +32,15 @@ FailureOr<Extents> ssmc::mixerExtents(
         return Extents{all, state};
       })
       .Case([&](ssm::SelectiveScanOp scan) -> FailureOr<Extents> {
-        ArrayRef<AffineExpr> u = extentsOf(scan.getU()), a = extentsOf(scan.getA());
+        ArrayRef<AffineExpr> u = extentsOf(scan.getU()),
+                             a = extentsOf(scan.getA());
         if (u.size() != 3 || a.size() != 2)
           return failure();
         return Extents{SmallVector<AffineExpr>(u), {u[0], u[2], a[1]}};
       })
       .Case([&](ssm::ShortConvOp conv) -> FailureOr<Extents> {
-        ArrayRef<AffineExpr> x = extentsOf(conv.getX()), w = extentsOf(conv.getW());
+        ArrayRef<AffineExpr> x = extentsOf(conv.getX()),
+                             w = extentsOf(conv.getW());
         if (x.size() != 3 || w.size() != 2)
           return failure();
         AffineExpr tail = simplifyExtent((w[1] - 1) * conv.getDilation());
@@ -88,8 +91,8 @@ LogicalResult ssmc::retypeDestination(OpOperand &operand,
   Location loc = op->getLoc();
   TypedAttr fill = fillOf(old);
   if (fill && type.hasStaticShape()) {
-    operand.set(onnx::ConstantOp::create(b, loc,
-                                         DenseElementsAttr::get(type, fill)));
+    operand.set(
+        onnx::ConstantOp::create(b, loc, DenseElementsAttr::get(type, fill)));
   } else if (fill) {
     Value value = arith::ConstantOp::create(b, loc, fill);
     Value empty = buildEmpty(b, loc, shape, symbols);
@@ -97,7 +100,8 @@ LogicalResult ssmc::retypeDestination(OpOperand &operand,
   } else if (old.getDefiningOp<tensor::EmptyOp>()) {
     operand.set(buildEmpty(b, loc, shape, symbols));
   } else {
-    return onnx::emitModelError(op->getLoc()) << "has a state of another shape than its inputs say";
+    return onnx::emitModelError(op->getLoc())
+           << "has a state of another shape than its inputs say";
   }
   if (Operation *dead = old.getDefiningOp(); dead->use_empty())
     dead->erase();

@@ -85,9 +85,9 @@ static std::optional<PositionTable> findLinear(const Columns &columns) {
 // The frequency of cos(t * frequency + phase) by Gauss-Newton, from `frequency`
 // on. With `grow` ever more positions are taken in, so that the angle at the
 // next one is known to less than a turn.
-static std::optional<double> fitFrequency(const Columns &columns, int64_t column,
-                                          double phase, double frequency,
-                                          bool grow) {
+static std::optional<double> fitFrequency(const Columns &columns,
+                                          int64_t column, double phase,
+                                          double frequency, bool grow) {
   int64_t used = grow ? 2 : columns.length;
   while (true) {
     for (int step = 0; step < (used < columns.length ? 2 : 8); ++step) {

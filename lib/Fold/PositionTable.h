@@ -1,4 +1,5 @@
-//===- PositionTable.h - constants that follow from the position -*- C++ -*-===//
+//===- PositionTable.h - constants that follow from the position -*- C++
+//-*-===//
 //
 // An exporter that knows the length stores what it has computed from positions:
 // the positions themselves, a mark on the first token, the cosines of a rotary

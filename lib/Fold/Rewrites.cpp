@@ -17,10 +17,10 @@ onnx::NodeOp ssmc::makeNode(OpBuilder &b, onnx::NodeOp like, StringRef type,
                             ValueRange inputs, Type result,
                             DictionaryAttr attrs) {
   b.setInsertionPoint(like);
-  return onnx::NodeOp::create(
-      b, like.getLoc(), TypeRange{result}, inputs, b.getStringAttr(type),
-      b.getStringAttr(""), b.getI64IntegerAttr(like.getVersion()),
-      attrs ? attrs : b.getDictionaryAttr({}), 0);
+  return onnx::NodeOp::create(b, like.getLoc(), TypeRange{result}, inputs,
+                              b.getStringAttr(type), b.getStringAttr(""),
+                              b.getI64IntegerAttr(like.getVersion()),
+                              attrs ? attrs : b.getDictionaryAttr({}), 0);
 }
 
 SmallVector<int64_t> ssmc::transposePermutation(onnx::NodeOp node) {
@@ -82,8 +82,8 @@ Value ssmc::foldToOperand(onnx::NodeOp node) {
     return in;
   if (op == "Concat" && node.getInputs().size() == 1)
     return in;
-  if (op == "Dropout" && (node->getNumResults() == 1 ||
-                          node->getResult(1).use_empty()) &&
+  if (op == "Dropout" &&
+      (node->getNumResults() == 1 || node->getResult(1).use_empty()) &&
       !node.hasInput(2))
     return in;
   if (op == "Transpose" && isIdentity(transposePermutation(node)))
@@ -112,7 +112,8 @@ static bool mergeReshapes(onnx::NodeOp node, OpBuilder &b) {
   auto shapeType = RankedTensorType::get(target.size(), b.getI64Type());
   Value shape = onnx::ConstantOp::create(
       b, node.getLoc(), DenseIntElementsAttr::get(shapeType, target));
-  auto merged = makeNode(b, node, "Reshape", {inner.getInputs()[0], shape}, type);
+  auto merged =
+      makeNode(b, node, "Reshape", {inner.getInputs()[0], shape}, type);
   node->getResult(0).replaceAllUsesWith(merged->getResult(0));
   return true;
 }

@@ -23,8 +23,8 @@ llvm::SmallVector<int64_t> transposePermutation(mlir::onnx::NodeOp node);
 /// there is none.
 mlir::Value foldToOperand(mlir::onnx::NodeOp node);
 
-/// Merges a Reshape, Transpose or Concat with one that feeds it. The node's result
-/// is replaced and the node left dead.
+/// Merges a Reshape, Transpose or Concat with one that feeds it. The node's
+/// result is replaced and the node left dead.
 bool mergeWithProducer(mlir::onnx::NodeOp node, mlir::OpBuilder &b);
 
 /// Erases the ops of `block` whose results nobody uses, from the last on.

@@ -1,7 +1,7 @@
 //===- ShapeInference.cpp - shapes of every value of a graph --------------===//
 
-#include "dialects/onnx/OnnxLocation.h"
 #include "lib/Fold/ShapeInference.h"
+#include "dialects/onnx/OnnxLocation.h"
 
 #include "dialects/onnx/OnnxShape.h"
 #include "dialects/ssm/SsmOps.h"
@@ -160,7 +160,8 @@ void ShapeInference::define(const ValueShape &shape) {
     });
 }
 
-LogicalResult ShapeInference::checkLimits(Value value, const ValueShape &shape) {
+LogicalResult ShapeInference::checkLimits(Value value,
+                                          const ValueShape &shape) {
   SmallVector<int64_t> extents;
   for (AffineExpr dim : shape.dims) {
     std::optional<int64_t> extent = constantExtent(dim);
@@ -262,8 +263,7 @@ LogicalResult ShapeInference::visit(Operation &op) {
     return success();
   }
   if (isa<DestinationStyleOpInterface>(op) &&
-      op.getDialect()->getNamespace() ==
-          ssm::SsmDialect::getDialectNamespace())
+      op.getDialect()->getNamespace() == ssm::SsmDialect::getDialectNamespace())
     return visitMixer(op);
   return adoptResults(op);
 }

@@ -62,8 +62,8 @@ onnx::NodeOp Simplifier::rebuild(onnx::NodeOp node, ValueRange inputs,
 
 void Simplifier::transposeResults(onnx::NodeOp from, onnx::NodeOp to,
                                   ArrayRef<int64_t> perm) {
-  auto attrs = b.getDictionaryAttr(
-      b.getNamedAttr("perm", b.getDenseI64ArrayAttr(perm)));
+  auto attrs =
+      b.getDictionaryAttr(b.getNamedAttr("perm", b.getDenseI64ArrayAttr(perm)));
   for (auto [old, result] : llvm::zip(from->getResults(), to->getResults()))
     old.replaceAllUsesWith(
         makeNode(b, from, "Transpose", result, old.getType(), attrs)
@@ -145,8 +145,8 @@ bool Simplifier::sinkThroughSplit(onnx::NodeOp node, ArrayRef<int64_t> perm) {
     return false;
   SmallVector<Value> inputs(node.getInputs());
   inputs[0] = untransposed(inputs[0], perm);
-  transposeResults(node, rebuild(node, inputs, withInt(node, "axis", perm[*axis])),
-                   perm);
+  transposeResults(
+      node, rebuild(node, inputs, withInt(node, "axis", perm[*axis])), perm);
   return true;
 }
 
@@ -183,8 +183,8 @@ bool Simplifier::sinkThroughConcat(onnx::NodeOp node, ArrayRef<int64_t> perm) {
       return false;
     inputs.push_back(before);
   }
-  transposeResults(node, rebuild(node, inputs, withInt(node, "axis", perm[*axis])),
-                   perm);
+  transposeResults(
+      node, rebuild(node, inputs, withInt(node, "axis", perm[*axis])), perm);
   return true;
 }
 
@@ -202,10 +202,9 @@ bool Simplifier::sinkThroughMatMul(onnx::NodeOp node, ArrayRef<int64_t> perm) {
     return false;
   auto attrs = b.getDictionaryAttr(
       b.getNamedAttr("perm", b.getDenseI64ArrayAttr({1, 0})));
-  Value transposed =
-      makeNode(b, node, "Transpose", w, onnx::UnknownType::get(b.getContext()),
-               attrs)
-          ->getResult(0);
+  Value transposed = makeNode(b, node, "Transpose", w,
+                              onnx::UnknownType::get(b.getContext()), attrs)
+                         ->getResult(0);
   transposeResults(
       node, rebuild(node, {untransposed(x, perm), transposed}, node.getAttrs()),
       perm);
@@ -213,11 +212,39 @@ bool Simplifier::sinkThroughMatMul(onnx::NodeOp node, ArrayRef<int64_t> perm) {
 }
 
 bool Simplifier::sinkTranspose(onnx::NodeOp node) {
-  static const llvm::StringSet<> elementwise = {
-      "Abs", "Add", "And", "Cast", "Clip", "Cos", "Div", "Equal", "Erf", "Exp",
-      "Gelu", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "Log", "Max",
-      "Min", "Mul", "Neg", "Not", "Or", "Pow", "Reciprocal", "Relu", "Sigmoid",
-      "Sign", "Sin", "Softplus", "Sqrt", "Sub", "Tanh", "Where"};
+  static const llvm::StringSet<> elementwise = {"Abs",
+                                                "Add",
+                                                "And",
+                                                "Cast",
+                                                "Clip",
+                                                "Cos",
+                                                "Div",
+                                                "Equal",
+                                                "Erf",
+                                                "Exp",
+                                                "Gelu",
+                                                "Greater",
+                                                "GreaterOrEqual",
+                                                "Less",
+                                                "LessOrEqual",
+                                                "Log",
+                                                "Max",
+                                                "Min",
+                                                "Mul",
+                                                "Neg",
+                                                "Not",
+                                                "Or",
+                                                "Pow",
+                                                "Reciprocal",
+                                                "Relu",
+                                                "Sigmoid",
+                                                "Sign",
+                                                "Sin",
+                                                "Softplus",
+                                                "Sqrt",
+                                                "Sub",
+                                                "Tanh",
+                                                "Where"};
   if (!node.getDomain().empty() || node->getNumRegions() != 0)
     return false;
   SmallVector<int64_t> perm;
@@ -242,7 +269,8 @@ bool Simplifier::sinkTranspose(onnx::NodeOp node) {
   StringRef type = node.getOpType();
   if (elementwise.contains(type))
     return sinkThroughElementwise(node, perm);
-  bool first = static_cast<bool>(definingNode(node.getInputs()[0], "Transpose"));
+  bool first =
+      static_cast<bool>(definingNode(node.getInputs()[0], "Transpose"));
   if (type == "Split" && first)
     return sinkThroughSplit(node, perm);
   if (type == "Slice" && first)

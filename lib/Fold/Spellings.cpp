@@ -76,8 +76,8 @@ static Value logisticOperand(Value value) {
   return negated(operandOf(otherOperand(value, "Add", 1), "Exp"));
 }
 
-// Where(x > limit, x, log(1 + e^x)), with x or min(x, limit) in the exponential:
-// from the limit on both are the same number.
+// Where(x > limit, x, log(1 + e^x)), with x or min(x, limit) in the
+// exponential: from the limit on both are the same number.
 static Value guardedSoftplus(onnx::NodeOp node) {
   constexpr double kNoLimit = 15; // e^-15 is less than half an ulp of 15
   if (node.getInputs().size() != 3 || !isSingleOrLess(node->getResult(0)))
@@ -89,7 +89,8 @@ static Value guardedSoftplus(onnx::NodeOp node) {
   StringRef compares = condition.getOpType();
   Value x = condition.getInputs()[0];
   std::optional<double> limit = scalarConstant(condition.getInputs()[1]);
-  if (!limit || *limit < kNoLimit || x.getType() != node->getResult(0).getType())
+  if (!limit || *limit < kNoLimit ||
+      x.getType() != node->getResult(0).getType())
     return {};
   bool greater = compares == "Greater" || compares == "GreaterOrEqual";
   if (!greater && compares != "Less" && compares != "LessOrEqual")
@@ -130,8 +131,7 @@ static Value gatheredPiece(onnx::NodeOp node, OpBuilder &b) {
   auto integer = [&](int64_t value) -> Value {
     b.setInsertionPoint(node);
     return onnx::ConstantOp::create(
-        b, node.getLoc(),
-        Tensor::integers(b.getContext(), value).toAttr());
+        b, node.getLoc(), Tensor::integers(b.getContext(), value).toAttr());
   };
   return makeNode(b, node, "Slice",
                   {node.getInputs()[0], integer(first), integer(first + count),

@@ -1,4 +1,5 @@
-//===- Spellings.h - one spelling for what is spelled in many ways -*- C++ -*-===//
+//===- Spellings.h - one spelling for what is spelled in many ways -*- C++
+//-*-===//
 
 #pragma once
 

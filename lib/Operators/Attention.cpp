@@ -27,9 +27,9 @@ using Extents = SmallVector<Extent>;
 
 /// What attributes and static extents say.
 struct Heads {
-  bool flat;             // 3-D inputs
-  int64_t kv, group;     // heads of K and V; query heads for each of them
-  int64_t size, vSize;   // of a head of Q and K, of V
+  bool flat;           // 3-D inputs
+  int64_t kv, group;   // heads of K and V; query heads for each of them
+  int64_t size, vSize; // of a head of Q and K, of V
 };
 } // namespace
 
@@ -41,7 +41,8 @@ static std::optional<std::string> readHeads(onnx::NodeOp node,
                                             ArrayRef<std::optional<Extents>> in,
                                             Heads &heads) {
   size_t rank = in[Q]->size();
-  if ((rank != 3 && rank != 4) || in[K]->size() != rank || in[V]->size() != rank)
+  if ((rank != 3 && rank != 4) || in[K]->size() != rank ||
+      in[V]->size() != rank)
     return "Q, K and V must all have 3 or all 4 dimensions";
   heads.flat = rank == 3;
   Extent q, kv, qSize, kSize, vSize;
@@ -93,8 +94,8 @@ static std::optional<std::string> readHeads(onnx::NodeOp node,
     }
   if (in[PastKey] && differ((*in[PastKey])[2], (*in[PastValue])[2]))
     return "past_key and past_value have different lengths";
-  if (in[Filled] && (in[Filled]->size() != 1 ||
-                     differ((*in[Filled])[0], (*in[Q])[0])))
+  if (in[Filled] &&
+      (in[Filled]->size() != 1 || differ((*in[Filled])[0], (*in[Q])[0])))
     return "nonpad_kv_seqlen must have one element per batch";
   if (in[Mask]) {
     Extent total = (*in[K])[time];
@@ -170,7 +171,8 @@ static LogicalResult inferAttention(InferContext &ctx) {
 
 namespace {
 /// The attention of one node over a backend.
-template <typename B> struct Formula {
+template <typename B>
+struct Formula {
   using Tensor = typename B::Value;
   using Size = typename B::Size;
   using Operand = typename B::Operand;
@@ -266,18 +268,18 @@ template <typename B> struct Formula {
          vSize = b.constant(heads.vSize);
     Operand query{q, {}};
     if (heads.flat) {
-      query.value = b.expand(q, {{0}, {1}, {2, 3, 4}},
-                             {batch, rows, kv, group, size});
+      query.value =
+          b.expand(q, {{0}, {1}, {2, 3, 4}}, {batch, rows, kv, group, size});
       query.dims = {Batch, Row, Group, Member, 5};
     } else {
-      query.value = b.expand(q, {{0}, {1, 2}, {3}, {4}},
-                             {batch, kv, group, rows, size});
+      query.value =
+          b.expand(q, {{0}, {1, 2}, {3}, {4}}, {batch, kv, group, rows, size});
       query.dims = {Batch, Group, Member, Row, 5};
     }
     SmallVector<Size> loops{batch, kv, group, rows, total, size};
-    Tensor products = b.generic(
-        {query, Operand{k, {Batch, Group, Column, 5}}}, loops, allLoops(5),
-        type, 0.0, [](auto x) { return x[2] + x[0] * x[1]; });
+    Tensor products = b.generic({query, Operand{k, {Batch, Group, Column, 5}}},
+                                loops, allLoops(5), type, 0.0,
+                                [](auto x) { return x[2] + x[0] * x[1]; });
     loops.pop_back();
     Tensor scores = bias(products, loops, type);
 
@@ -286,21 +288,21 @@ template <typename B> struct Formula {
     SmallVector<int64_t> all = allLoops(5), kept = allLoops(4);
     Tensor top = reduceAxes(b, scores, columns, type, -INFINITY,
                             [](auto x) { return max(x[1], x[0]); });
-    Tensor raised = mapLike<B>(
-        b, scores, {Operand{scores, all}, Operand{top, kept}}, type,
-        [](auto x) {
-          auto zero = literal(x[1], 0);
-          auto least = literal(x[1], -INFINITY);
-          return exp(x[0] - select(equal(x[1], least), zero, x[1]));
-        });
+    Tensor raised =
+        mapLike<B>(b, scores, {Operand{scores, all}, Operand{top, kept}}, type,
+                   [](auto x) {
+                     auto zero = literal(x[1], 0);
+                     auto least = literal(x[1], -INFINITY);
+                     return exp(x[0] - select(equal(x[1], least), zero, x[1]));
+                   });
     Tensor sum = reduceAxes(b, raised, columns, type, 0,
                             [](auto x) { return x[1] + x[0]; });
-    Tensor weights = mapLike<B>(
-        b, raised, {Operand{raised, all}, Operand{sum, kept}}, type,
-        [](auto x) {
-          auto zero = literal(x[1], 0), one = literal(x[1], 1);
-          return x[0] / select(equal(x[1], zero), one, x[1]);
-        });
+    Tensor weights =
+        mapLike<B>(b, raised, {Operand{raised, all}, Operand{sum, kept}}, type,
+                   [](auto x) {
+                     auto zero = literal(x[1], 0), one = literal(x[1], 1);
+                     return x[0] / select(equal(x[1], zero), one, x[1]);
+                   });
     if (out.size() > Scores && node.getInt("qk_matmul_output_mode", 0) == 3)
       out[Scores] = joined(weights);
 
@@ -309,11 +311,10 @@ template <typename B> struct Formula {
     SmallVector<int64_t> order = allLoops(5);
     if (heads.flat)
       order = {Batch, Row, Group, Member, 4};
-    Tensor y = b.generic(
-        {Operand{weights, {Batch, Group, Member, Row, 5}},
-         Operand{v, {Batch, Group, 5, 4}}},
-        outer, order, type, 0.0,
-        [](auto x) { return x[2] + x[0] * x[1]; });
+    Tensor y = b.generic({Operand{weights, {Batch, Group, Member, Row, 5}},
+                          Operand{v, {Batch, Group, 5, 4}}},
+                         outer, order, type, 0.0,
+                         [](auto x) { return x[2] + x[0] * x[1]; });
     y = convertElements(b, y, b.elementType(q));
     out[Y] = heads.flat ? b.collapse(y, {{0}, {1}, {2, 3, 4}})
                         : b.collapse(y, {{0}, {1, 2}, {3}, {4}});
@@ -398,7 +399,8 @@ static LogicalResult evaluateAttention(EvalContext &ctx) {
     if (ctx.has(i)) {
       in[i] = ctx.inputs[i];
       extents[i].emplace(in[i]->getShape());
-      bool wrong = i == Filled ? in[i]->isFloat() : i != Mask && !in[i]->isFloat();
+      bool wrong =
+          i == Filled ? in[i]->isFloat() : i != Mask && !in[i]->isFloat();
       if (wrong)
         return ctx.error("an operand of the wrong type");
     }
@@ -406,9 +408,14 @@ static LogicalResult evaluateAttention(EvalContext &ctx) {
   if (auto message = readHeads(ctx.node, extents, heads))
     return ctx.error(*message);
   Calculator calculator;
-  Formula<Calculator> formula{calculator, ctx.node, heads, in,
-                              SmallVector<std::optional<Tensor>>(ctx.results.size()),
-                              0, 0};
+  Formula<Calculator> formula{
+      calculator,
+      ctx.node,
+      heads,
+      in,
+      SmallVector<std::optional<Tensor>>(ctx.results.size()),
+      0,
+      0};
   formula.compute();
   if (calculator.failed)
     return ctx.error("too large to evaluate");
@@ -433,9 +440,14 @@ static LogicalResult lowerAttention(LowerContext &ctx) {
   if (auto message = readHeads(ctx.node, extents, heads))
     return ctx.error(*message);
   Emitter emitter(ctx);
-  Formula<Emitter> formula{emitter, ctx.node, heads, in,
-                           SmallVector<std::optional<Value>>(ctx.node->getNumResults()),
-                           {}, {}};
+  Formula<Emitter> formula{
+      emitter,
+      ctx.node,
+      heads,
+      in,
+      SmallVector<std::optional<Value>>(ctx.node->getNumResults()),
+      {},
+      {}};
   formula.compute();
   for (unsigned i = 0; i < formula.out.size(); ++i) {
     if (!formula.out[i])

@@ -107,17 +107,26 @@ static const BinaryFunction binaryFunctions[] = {
     {"BitwiseOr", 18, nullptr, [](int64_t a, int64_t b) { return a | b; },
      [](Scalar a, Scalar b) { return logicalOr(a, b); }},
     {"BitwiseXor", 18, nullptr, [](int64_t a, int64_t b) { return a ^ b; },
-     [](Scalar a, Scalar b) { return a.make<arith::XOrIOp>(a.value, b.value); }},
+     [](Scalar a, Scalar b) {
+       return a.make<arith::XOrIOp>(a.value, b.value);
+     }},
 };
 
 // Chosen by attributes of the node.
 static const BinaryFunction floorMod{
-    "Mod", 10, [](double a, double b) { return floorRest(a, b); },
+    "Mod",
+    10,
+    [](double a, double b) { return floorRest(a, b); },
     [](int64_t a, int64_t b) { return floorRest(a, b); },
-    [](Scalar a, Scalar b) { return floorRest(a, b); }, remainderExprs};
+    [](Scalar a, Scalar b) { return floorRest(a, b); },
+    remainderExprs};
 static const BinaryFunction truncatedMod{
-    "Mod", 10, [](double a, double b) { return remainder(a, b); }, rest,
-    [](Scalar a, Scalar b) { return remainder(a, b); }, truncatedRemainderExprs};
+    "Mod",
+    10,
+    [](double a, double b) { return remainder(a, b); },
+    rest,
+    [](Scalar a, Scalar b) { return remainder(a, b); },
+    truncatedRemainderExprs};
 static const BinaryFunction shiftLeft{
     "BitShift", 11, nullptr,
     [](int64_t a, int64_t b) { return shift(a, b, true); },
@@ -148,9 +157,9 @@ static LogicalResult inferBinary(InferContext &ctx) {
   const BinaryFunction *function = findFunction(ctx.node);
   Type type = ctx.input(0).elementType;
   if (type != ctx.input(1).elementType)
-    return ctx.error("operands have different element types: " +
-                     describeType(type) + " and " +
-                     describeType(ctx.input(1).elementType));
+    return ctx.error(
+        "operands have different element types: " + describeType(type) +
+        " and " + describeType(ctx.input(1).elementType));
   bool isInteger = isa<IntegerType>(type) && !type.isInteger(1);
   if (!isInteger && !(isa<FloatType>(type) && function->real))
     return ctx.error("not defined for elements of type " + describeType(type));
@@ -252,8 +261,8 @@ static LogicalResult evaluatePow(EvalContext &ctx) {
     if (a.isFloat())
       y->mutableFloats()[i] = std::pow(a.floats()[at[0]], b.at(at[1]));
     else if (b.isFloat())
-      y->mutableInts()[i] =
-          toInteger(std::pow(a.at(at[0]), b.floats()[at[1]]), a.getElementType());
+      y->mutableInts()[i] = toInteger(std::pow(a.at(at[0]), b.floats()[at[1]]),
+                                      a.getElementType());
     else
       y->mutableInts()[i] = wrapInteger(
           scalar::power(a.ints()[at[0]], b.ints()[at[1]]), a.getElementType());
@@ -304,8 +313,9 @@ static Scalar emitPower(Scalar x, Scalar y, std::optional<double> e) {
   if (e && x.isFloat()) {
     if (*e == 0.5 || *e == -0.5) {
       // Where they differ: a power of -0 is 0, one of -infinity is infinite.
-      Scalar root = select(equal(x, x.constant(-INFINITY)),
-                           x.constant(INFINITY), scalar::sqrt(x) + x.constant(0));
+      Scalar root =
+          select(equal(x, x.constant(-INFINITY)), x.constant(INFINITY),
+                 scalar::sqrt(x) + x.constant(0));
       return *e == 0.5 ? root : x.constant(1) / root;
     }
     if (*e == 1 || *e == -1)
@@ -320,8 +330,9 @@ static Scalar emitPower(Scalar x, Scalar y, std::optional<double> e) {
     return scalar::pow(x, convert(y, type, false));
   if (y.isFloat()) {
     Type wide = x.builder->getF64Type();
-    return convert(scalar::pow(convert(x, wide, false), convert(y, wide, false)),
-                   type, x.isUnsigned);
+    return convert(
+        scalar::pow(convert(x, wide, false), convert(y, wide, false)), type,
+        x.isUnsigned);
   }
   return emitIntegerPower(x, convert(y, type, x.isUnsigned));
 }
@@ -337,7 +348,8 @@ static LogicalResult lowerPow(LowerContext &ctx) {
 
 void ssmc::registerBinaryOperators(OperatorTable &table) {
   auto add = [&](StringRef name, int64_t since) {
-    table.add({"", name, since, inferBinary, evaluateBinary, lowerBinary, 2, 2});
+    table.add(
+        {"", name, since, inferBinary, evaluateBinary, lowerBinary, 2, 2});
   };
   for (const BinaryFunction &function : scalar::binaryFunctions)
     add(function.name, function.since);

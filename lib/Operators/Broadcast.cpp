@@ -35,8 +35,7 @@ static bool isOne(AffineExpr dim) {
 }
 
 FailureOr<SmallVector<AffineExpr>>
-ssmc::broadcastDims(InferContext &ctx,
-                    ArrayRef<ArrayRef<AffineExpr>> shapes) {
+ssmc::broadcastDims(InferContext &ctx, ArrayRef<ArrayRef<AffineExpr>> shapes) {
   size_t rank = 0;
   for (ArrayRef<AffineExpr> shape : shapes)
     rank = std::max(rank, shape.size());
@@ -52,9 +51,9 @@ ssmc::broadcastDims(InferContext &ctx,
         continue;
       }
       if (isa<AffineConstantExpr>(dim) && isa<AffineConstantExpr>(known))
-        return ctx.error("shapes do not broadcast: " +
-                         describeDims(shapes.front()) + " and " +
-                         describeDims(shape));
+        return ctx.error(
+            "shapes do not broadcast: " + describeDims(shapes.front()) +
+            " and " + describeDims(shape));
       // That one of them may be 1 is not considered: it would take other code.
       ctx.requireEqual(known, dim);
       if (isa<AffineConstantExpr>(dim))
@@ -125,7 +124,8 @@ AffineMap ssmc::broadcastMap(RankedTensorType operand,
   int64_t lead = target.getRank() - operand.getRank();
   SmallVector<AffineExpr> results;
   for (int64_t d = 0; d < operand.getRank(); ++d) {
-    bool repeated = operand.getDimSize(d) == 1 && target.getDimSize(lead + d) != 1;
+    bool repeated =
+        operand.getDimSize(d) == 1 && target.getDimSize(lead + d) != 1;
     results.push_back(repeated ? getAffineConstantExpr(0, context)
                                : getAffineDimExpr(lead + d, context));
   }

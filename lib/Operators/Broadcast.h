@@ -81,8 +81,8 @@ void forEachBroadcast(llvm::ArrayRef<int64_t> target,
 mlir::AffineMap broadcastMap(mlir::RankedTensorType operand,
                              mlir::RankedTensorType target);
 
-using ScalarBody = llvm::function_ref<scalar::Scalar(
-    llvm::ArrayRef<scalar::Scalar> elements)>;
+using ScalarBody =
+    llvm::function_ref<scalar::Scalar(llvm::ArrayRef<scalar::Scalar> elements)>;
 
 /// One linalg.generic over `inputs`, broadcast to result `result` of the node.
 /// Inputs that are the node's own are read with their signs.

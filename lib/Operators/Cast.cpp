@@ -112,5 +112,6 @@ static LogicalResult lowerCast(LowerContext &ctx) {
 
 void ssmc::registerCastOperators(OperatorTable &table) {
   table.add({"", "Cast", 6, inferCast, evaluateCast, lowerCast});
-  table.add({"", "CastLike", 15, inferCastLike, evaluateCastLike, lowerCast, 2, 2});
+  table.add(
+      {"", "CastLike", 15, inferCastLike, evaluateCastLike, lowerCast, 2, 2});
 }

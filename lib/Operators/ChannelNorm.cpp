@@ -36,7 +36,8 @@ static LogicalResult inferChannelNorm(InferContext &ctx) {
     bool fits = !size || !channels || *size == *channels ||
                 (isGroup && ctx.node.getVersion() < 21 && *size == groups);
     if (!fits)
-      return ctx.error("input " + Twine(i) + " does not have one element per "
+      return ctx.error("input " + Twine(i) +
+                       " does not have one element per "
                        "channel");
   }
   ctx.setResult(0, x.elementType, x.dims);
@@ -116,15 +117,14 @@ static typename B::Value channelNorm(B &b, onnx::NodeOp node,
     auto parts = split(b.size(v, 0));
     return {b.expand(v, {{0, 1}}, parts), {1, 2}};
   };
-  V y = mapLike<B>(b, g,
-                   {Operand{g, all}, Operand{mean, {0, 1}},
-                    Operand{variance, {0, 1}}, perChannel(inputs[1]),
-                    perChannel(inputs[2])},
-                   resultType, [&](auto x) {
-                     return (x[0] - x[1]) /
-                                sqrt(x[2] + literal(x[2], epsilon)) * x[3] +
-                            x[4];
-                   });
+  V y = mapLike<B>(
+      b, g,
+      {Operand{g, all}, Operand{mean, {0, 1}}, Operand{variance, {0, 1}},
+       perChannel(inputs[1]), perChannel(inputs[2])},
+      resultType, [&](auto x) {
+        return (x[0] - x[1]) / sqrt(x[2] + literal(x[2], epsilon)) * x[3] +
+               x[4];
+      });
   return b.collapse(y, groups);
 }
 

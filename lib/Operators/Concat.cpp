@@ -120,12 +120,12 @@ static LogicalResult lowerConcat(LowerContext &ctx) {
     SmallVector<int64_t> pieceShape;
     SmallVector<Value> dynamic;
     dispatchIndexOpFoldResults(sizes, dynamic, pieceShape);
-    Value piece = castTo(b, ctx.loc(), ctx.input(i),
-                         RankedTensorType::get(pieceShape, type.getElementType()));
+    Value piece =
+        castTo(b, ctx.loc(), ctx.input(i),
+               RankedTensorType::get(pieceShape, type.getElementType()));
     result = tensor::InsertSliceOp::create(b, ctx.loc(), piece, result, offsets,
                                            sizes, strides);
-    offsets[*axis] =
-        apply(b, ctx.loc(), s0 + s1, {offsets[*axis], extent});
+    offsets[*axis] = apply(b, ctx.loc(), s0 + s1, {offsets[*axis], extent});
   }
   ctx.setResult(0, result);
   return success();
@@ -178,8 +178,9 @@ static LogicalResult inferSplit(InferContext &ctx) {
     AffineExpr part = divideExtents({in.dims[*axis]}, {ctx.constantDim(parts)},
                                     ctx.getContext());
     if (!part || simplifyExtent(part * parts) != in.dims[*axis])
-      return ctx.error("splits an extent that is not known to be divisible by " +
-                       Twine(parts));
+      return ctx.error(
+          "splits an extent that is not known to be divisible by " +
+          Twine(parts));
     extents.assign(parts, part);
   }
   for (int64_t i = 0; i < parts; ++i) {
@@ -249,7 +250,8 @@ static LogicalResult lowerSplit(LowerContext &ctx) {
     SmallVector<OpFoldResult> sizes = resultSizes(ctx, i);
     Value part = takeSlice(b, ctx.loc(), in, offsets, sizes, strides);
     ctx.setResult(i, castTo(b, ctx.loc(), part, ctx.resultType(i)));
-    offsets[*axis] = apply(b, ctx.loc(), s0 + s1, {offsets[*axis], sizes[*axis]});
+    offsets[*axis] =
+        apply(b, ctx.loc(), s0 + s1, {offsets[*axis], sizes[*axis]});
   }
   return success();
 }

@@ -179,7 +179,9 @@ static LogicalResult inferLoop(InferContext &ctx) {
   // Extents that the body changes become symbols, until none does. Those that
   // it has changed at an earlier visit are symbols from the start.
   llvm::DenseSet<int64_t> &varying = ctx.notes();
-  auto place = [](int64_t i, size_t d) { return i * onnx::kMaxRank + int64_t(d); };
+  auto place = [](int64_t i, size_t d) {
+    return i * onnx::kMaxRank + int64_t(d);
+  };
   for (int64_t i = 0; i < carried; ++i)
     for (size_t d = 0; d < arguments[i + 2].dims.size(); ++d)
       if (varying.contains(place(i, d)))
@@ -284,7 +286,8 @@ static LogicalResult evaluateLoop(EvalContext &ctx) {
       return failure();
     int64_t at = 0;
     for (const Tensor &row : rows[k]) {
-      if (row.getShape() != first.getShape() || row.isFloat() != first.isFloat())
+      if (row.getShape() != first.getShape() ||
+          row.isFloat() != first.isFloat())
         return ctx.error("has a body whose output changes its shape");
       if (row.isFloat())
         llvm::copy(row.floats(), out->mutableFloats().begin() + at);
@@ -331,7 +334,8 @@ static LogicalResult lowerLoop(LowerContext &ctx) {
   for (int64_t i = 0; i < carried; ++i) {
     auto type = cast<RankedTensorType>(body.getArgument(i + 2).getType());
     types.push_back(RankedTensorType::get(
-        type.getShape(), cast<RankedTensorType>(ctx.resultType(i)).getElementType()));
+        type.getShape(),
+        cast<RankedTensorType>(ctx.resultType(i)).getElementType()));
     initial.push_back(castTo(b, loc, ctx.input(i + 2), types.back()));
   }
   Value zero = indexConstant(b, loc, 0), one = indexConstant(b, loc, 1), trips;
@@ -412,7 +416,8 @@ static LogicalResult lowerLoop(LowerContext &ctx) {
           scf::ConditionOp::create(nested, loc, go, values);
         },
         [&](OpBuilder &nested, Location loc, ValueRange values) {
-          auto next = iterate(nested, values[0], values[1], values.drop_front(2));
+          auto next =
+              iterate(nested, values[0], values[1], values.drop_front(2));
           lowered = next;
           SmallVector<Value> yielded{
               arith::AddIOp::create(nested, loc, values[0], one)};
@@ -445,8 +450,8 @@ static LogicalResult lowerLoop(LowerContext &ctx) {
 
 namespace ssmc {
 void registerControlOperators(OperatorTable &table) {
-  table.add({"", "If", 1, inferIf, evaluateIf, lowerIf, 1, 1, 0,
-             Operator::kAny});
+  table.add(
+      {"", "If", 1, inferIf, evaluateIf, lowerIf, 1, 1, 0, Operator::kAny});
   table.add({"", "Loop", 1, inferLoop, evaluateLoop, lowerLoop, 0,
              Operator::kAny, 0, Operator::kAny});
 }

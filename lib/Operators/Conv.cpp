@@ -28,9 +28,8 @@ struct Geometry {
 
 /// Reads and checks the attributes. `windows` are the weight's extents.
 /// Returns a message on failure.
-static std::optional<std::string> readGeometry(onnx::NodeOp node,
-                                               ArrayRef<int64_t> windows,
-                                               Geometry &geometry) {
+static std::optional<std::string>
+readGeometry(onnx::NodeOp node, ArrayRef<int64_t> windows, Geometry &geometry) {
   size_t rank = windows.size();
   geometry.windows.assign(windows.begin(), windows.end());
   geometry.groups = node.getInt("group", 1);
@@ -39,8 +38,9 @@ static std::optional<std::string> readGeometry(onnx::NodeOp node,
   auto read = [&](StringRef name, SmallVector<int64_t> &to, size_t count,
                   int64_t otherwise, int64_t least) {
     to = node.getInts(name).value_or(SmallVector<int64_t>(count, otherwise));
-    return to.size() == count &&
-           llvm::all_of(to, [&](int64_t v) { return v >= least && v < (1 << 30); });
+    return to.size() == count && llvm::all_of(to, [&](int64_t v) {
+             return v >= least && v < (1 << 30);
+           });
   };
   SmallVector<int64_t> pads, kernel;
   if (!read("strides", geometry.strides, rank, 1, 1))
@@ -64,9 +64,8 @@ static std::optional<std::string> readGeometry(onnx::NodeOp node,
 
 /// The padding that makes an output as long as the input over the stride:
 /// needs the input's extent unless the stride is 1.
-static std::pair<int64_t, int64_t> samePadding(const Geometry &geometry,
-                                               size_t k,
-                                               std::optional<int64_t> extent) {
+static std::pair<int64_t, int64_t>
+samePadding(const Geometry &geometry, size_t k, std::optional<int64_t> extent) {
   int64_t reach = (geometry.windows[k] - 1) * geometry.dilations[k] + 1;
   int64_t total = reach - 1;
   if (int64_t stride = geometry.strides[k]; stride != 1 && extent)
@@ -137,10 +136,10 @@ static LogicalResult inferConv(InferContext &ctx) {
 }
 
 template <typename B>
-static typename B::Value
-convolve(B &b, const Geometry &geometry, typename B::Value x,
-         typename B::Value w, std::optional<typename B::Value> bias,
-         ArrayRef<typename B::Size> outputSizes) {
+static typename B::Value convolve(B &b, const Geometry &geometry,
+                                  typename B::Value x, typename B::Value w,
+                                  std::optional<typename B::Value> bias,
+                                  ArrayRef<typename B::Size> outputSizes) {
   using Size = typename B::Size;
   using Operand = typename B::Operand;
   size_t spatial = geometry.windows.size();
@@ -156,8 +155,8 @@ convolve(B &b, const Geometry &geometry, typename B::Value x,
   int64_t groups = geometry.groups;
   Size outputs = b.size(w, 0), perGroup = b.size(w, 1);
   bool grouped = groups > 1;
-  bool depthwise = grouped && b.isOne(perGroup) &&
-                   b.isEqual(outputs, b.constant(groups));
+  bool depthwise =
+      grouped && b.isOne(perGroup) && b.isEqual(outputs, b.constant(groups));
   // Positions of the tail of a shape after `lead` dimensions.
   auto tailGroups = [&](SmallVector<ReassociationIndices> lead, int64_t first) {
     for (size_t k = 0; k < spatial; ++k)
@@ -169,10 +168,9 @@ convolve(B &b, const Geometry &geometry, typename B::Value x,
       lead.push_back(b.size(of, 2 + k));
     return lead;
   };
-  auto xSizes = withSpatial(
-      {b.size(x, 0), b.constant(groups), perGroup}, x);
-  auto wSizes = withSpatial(
-      {b.constant(groups), b.divide(outputs, groups), perGroup}, w);
+  auto xSizes = withSpatial({b.size(x, 0), b.constant(groups), perGroup}, x);
+  auto wSizes =
+      withSpatial({b.constant(groups), b.divide(outputs, groups), perGroup}, w);
   if (depthwise) {
     w = b.collapse(w, tailGroups({{0, 1}}, 2));
   } else if (grouped) {
@@ -214,7 +212,8 @@ convolve(B &b, const Geometry &geometry, typename B::Value x,
     y = b.collapse(y, tailGroups({{0}, {1, 2}}, 3));
   if (!bias)
     return convertElements(b, y, resultType);
-  return mapLike<B>(b, y, {Operand{y, allLoops(2 + spatial)}, Operand{*bias, {1}}},
+  return mapLike<B>(b, y,
+                    {Operand{y, allLoops(2 + spatial)}, Operand{*bias, {1}}},
                     resultType, [](auto x) { return x[0] + x[1]; });
 }
 
@@ -229,7 +228,8 @@ static LogicalResult evaluateConv(EvalContext &ctx) {
   std::optional<Tensor> bias;
   if (ctx.has(2))
     bias = ctx.inputs[2];
-  if (!haveChannels(xs[1], ws[1], geometry.groups) || ws[0] % geometry.groups != 0 ||
+  if (!haveChannels(xs[1], ws[1], geometry.groups) ||
+      ws[0] % geometry.groups != 0 ||
       (bias && (bias->getShape() != ws.take_front(1) || !bias->isFloat())))
     return ctx.error("operands that do not fit");
   SmallVector<int64_t> sizes{xs[0], ws[0]};

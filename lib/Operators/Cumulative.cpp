@@ -44,7 +44,8 @@ static LogicalResult evaluateCumulative(EvalContext &ctx) {
   Tensor *y = ctx.makeResult(0, x.getElementType(), x.getShape());
   if (!y)
     return failure();
-  int64_t length = x.getShape()[*axis], step = rowMajorStrides(x.getShape())[*axis];
+  int64_t length = x.getShape()[*axis],
+          step = rowMajorStrides(x.getShape())[*axis];
   auto scan = [&](auto from, auto to, auto start, auto combine) {
     for (int64_t i = 0, e = x.getNumElements(); i < e; ++i) {
       // Every element of the first slice starts a row.
@@ -63,10 +64,12 @@ static LogicalResult evaluateCumulative(EvalContext &ctx) {
     scan(x.floats(), y->mutableFloats(), isSum ? 0.0 : 1.0,
          [&](double a, double b) { return isSum ? a + b : a * b; });
   else
-    scan(x.ints(), y->mutableInts(), int64_t(!isSum), [&](int64_t a, int64_t b) {
-      uint64_t u = a, v = b;
-      return wrapInteger(int64_t(isSum ? u + v : u * v), x.getElementType());
-    });
+    scan(x.ints(), y->mutableInts(), int64_t(!isSum),
+         [&](int64_t a, int64_t b) {
+           uint64_t u = a, v = b;
+           return wrapInteger(int64_t(isSum ? u + v : u * v),
+                              x.getElementType());
+         });
   return success();
 }
 
@@ -111,15 +114,16 @@ static LogicalResult lowerCumulative(LowerContext &ctx) {
                          : b.builder.getIntegerAttr(type, value);
     Value element = arith::ConstantOp::create(b.builder, b.loc, attr);
     Value empty = tensor::EmptyOp::create(b.builder, b.loc, sizes, type);
-    return linalg::FillOp::create(b.builder, b.loc, element, empty).getResult(0);
+    return linalg::FillOp::create(b.builder, b.loc, element, empty)
+        .getResult(0);
   };
   Value constant = filled(sizes, type, isSum ? 1 : 0);
   Value state = filled(stateSizes, b.accumulatorType(x), isSum ? 0 : 1);
   Value h = tensor::EmptyOp::create(b.builder, b.loc, sizes, type);
-  auto scan = ssm::ScanOp::create(
-      b.builder, b.loc, TypeRange{h.getType(), state.getType()},
-      isSum ? constant : x, isSum ? x : constant, h, state,
-      uint64_t(*axis), reverse);
+  auto scan = ssm::ScanOp::create(b.builder, b.loc,
+                                  TypeRange{h.getType(), state.getType()},
+                                  isSum ? constant : x, isSum ? x : constant, h,
+                                  state, uint64_t(*axis), reverse);
   setResult(ctx, 0, scan->getResult(0));
   return success();
 }

@@ -37,7 +37,8 @@ OpFoldResult Emitter::multiply(OpFoldResult x, OpFoldResult y) {
 }
 
 Value Emitter::scalar(OpFoldResult size, Type type) {
-  Scalar value{&builder, loc, getValueOrCreateConstantIndexOp(builder, loc, size)};
+  Scalar value{&builder, loc,
+               getValueOrCreateConstantIndexOp(builder, loc, size)};
   Scalar wide = scalar::convert(value, builder.getI64Type(), false);
   Value element = scalar::convert(wide, type, false).value;
   return tensor::FromElementsOp::create(
@@ -47,10 +48,9 @@ Value Emitter::scalar(OpFoldResult size, Type type) {
 Value ssmc::convertElements(Emitter &b, Value x, Type type) {
   if (b.elementType(x) == type)
     return x;
-  return mapLike<Emitter>(b, x, Emitter::Operand{x, allLoops(b.rank(x))}, type,
-                          [&](ArrayRef<Scalar> x) {
-                            return scalar::convert(x[0], type, false);
-                          });
+  return mapLike<Emitter>(
+      b, x, Emitter::Operand{x, allLoops(b.rank(x))}, type,
+      [&](ArrayRef<Scalar> x) { return scalar::convert(x[0], type, false); });
 }
 
 OpFoldResult Emitter::divide(OpFoldResult x, int64_t divisor) {
@@ -69,9 +69,11 @@ static TypedAttr identityAttr(OpBuilder &b, Type type, double identity,
   if (std::isinf(identity)) {
     bool plain = isUnsigned || width == 1;
     if (identity > 0)
-      value = plain ? APInt::getMaxValue(width) : APInt::getSignedMaxValue(width);
+      value =
+          plain ? APInt::getMaxValue(width) : APInt::getSignedMaxValue(width);
     else
-      value = plain ? APInt::getMinValue(width) : APInt::getSignedMinValue(width);
+      value =
+          plain ? APInt::getMinValue(width) : APInt::getSignedMinValue(width);
   }
   return IntegerAttr::get(type, value);
 }
@@ -88,8 +90,9 @@ Value Emitter::emitGeneric(ArrayRef<Operand> inputs, ArrayRef<Size> loops,
       exprs.push_back(d == kRepeated ? getAffineConstantExpr(0, context)
                                      : getAffineDimExpr(d, context));
     for (const Window &window : input.windows)
-      exprs[window.dim] = exprs[window.dim] * window.stride +
-                          getAffineDimExpr(window.loop, context) * window.dilation;
+      exprs[window.dim] =
+          exprs[window.dim] * window.stride +
+          getAffineDimExpr(window.loop, context) * window.dilation;
     maps.push_back(AffineMap::get(loops.size(), 0, exprs, context));
     values.push_back(input.value);
   }
@@ -204,7 +207,8 @@ Value Emitter::gatherRows(Value table, Value rows) {
   Operand numbers{rows, allLoops(column)};
   return generic(numbers, loops, allLoops(column + 1), elementType(table),
                  std::nullopt, [&](auto x, auto index) {
-                   Scalar row = scalar::convert(x[0], builder.getIndexType(), false);
+                   Scalar row =
+                       scalar::convert(x[0], builder.getIndexType(), false);
                    row = scalar::max(row, row.constant(0));
                    row = scalar::min(row, row.with(last));
                    return row.template make<tensor::ExtractOp>(

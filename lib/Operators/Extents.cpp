@@ -118,8 +118,9 @@ struct LinearForm {
   void addTerm(AffineExpr term, int64_t factor);
   AffineExpr build(MLIRContext *context) const;
   bool isDivisibleBy(int64_t divisor) const {
-    return constant % divisor == 0 &&
-           llvm::all_of(terms, [&](auto &t) { return t.second % divisor == 0; });
+    return constant % divisor == 0 && llvm::all_of(terms, [&](auto &t) {
+             return t.second % divisor == 0;
+           });
   }
 };
 } // namespace
@@ -131,7 +132,8 @@ static bool precedes(AffineExpr a, AffineExpr b) {
     return sa.getPosition() < sb.getPosition();
   if (sa || sb)
     return static_cast<bool>(sa);
-  auto ba = dyn_cast<AffineBinaryOpExpr>(a), bb = dyn_cast<AffineBinaryOpExpr>(b);
+  auto ba = dyn_cast<AffineBinaryOpExpr>(a),
+       bb = dyn_cast<AffineBinaryOpExpr>(b);
   if (!ba || !bb || a.getKind() != b.getKind())
     return a.getKind() < b.getKind();
   if (ba.getLHS() != bb.getLHS())
@@ -158,7 +160,8 @@ void LinearForm::addTerm(AffineExpr term, int64_t factor) {
 AffineExpr LinearForm::build(MLIRContext *context) const {
   auto sorted = terms;
   llvm::erase_if(sorted, [](auto &t) { return t.second == 0; });
-  llvm::sort(sorted, [](auto &a, auto &b) { return precedes(a.first, b.first); });
+  llvm::sort(sorted,
+             [](auto &a, auto &b) { return precedes(a.first, b.first); });
   AffineExpr sum;
   for (auto &[term, multiple] : sorted)
     sum = sum ? sum + term * multiple : term * multiple;
@@ -213,7 +216,8 @@ void LinearForm::add(AffineExpr expr, int64_t factor) {
     if (lhs.terms.size() == 1)
       inner = dyn_cast<AffineBinaryOpExpr>(lhs.terms[0].first);
     if (modulo && inner && lhs.terms[0].second == -1 && lhs.constant % c == 0 &&
-        inner.getKind() == AffineExprKind::Mod && constantExtent(inner.getRHS()) == c) {
+        inner.getKind() == AffineExprKind::Mod &&
+        constantExtent(inner.getRHS()) == c) {
       add(inner.getLHS().ceilDiv(c), addProduct(0, factor, c));
       add(inner.getLHS(), addProduct(0, factor, -1));
       return;

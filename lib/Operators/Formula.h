@@ -26,13 +26,15 @@ namespace ssmc {
 /// A dimension of an operand that is read at 0 throughout.
 inline constexpr int64_t kRepeated = -1;
 
-/// Dimension `dim` of an operand is read at dims[dim] * stride + loop * dilation.
+/// Dimension `dim` of an operand is read at dims[dim] * stride + loop *
+/// dilation.
 struct Window {
   int64_t dim, stride, loop, dilation;
 };
 
 /// An operand of a loop nest: `dims[k]` is the loop its dimension k runs over.
-template <typename V> struct LoopOperand {
+template <typename V>
+struct LoopOperand {
   V value;
   llvm::SmallVector<int64_t> dims;
   bool isUnsigned = false;
@@ -146,8 +148,8 @@ public:
         inputs, loops, resultDims, elementType, identity,
         [&](llvm::ArrayRef<scalar::Scalar> x,
             llvm::function_ref<scalar::Scalar(int64_t)> index) {
-          if constexpr (std::is_invocable_v<
-                            Body, llvm::ArrayRef<scalar::Scalar>>)
+          if constexpr (std::is_invocable_v<Body,
+                                            llvm::ArrayRef<scalar::Scalar>>)
             return body(x);
           else
             return body(x, index);
@@ -227,9 +229,8 @@ typename B::Value reduceAxes(B &b, typename B::Value x,
                              bool isUnsigned = false) {
   int64_t rank = b.rank(x);
   typename B::Operand operand{x, allLoops(rank), isUnsigned};
-  return b.template generic<S>(operand, sizesOf(b, x),
-                               loopsWithout(rank, axes), elementType, identity,
-                               body);
+  return b.template generic<S>(operand, sizesOf(b, x), loopsWithout(rank, axes),
+                               elementType, identity, body);
 }
 
 /// `x` in another element type, as Cast does with signed integers.

@@ -1,8 +1,8 @@
 //===- Gather.cpp - Gather, GatherElements, GatherND ----------------------===//
 //
 // Indices count from the end where they are negative. What is still outside of
-// the data is an error in the evaluator; compiled code reports it, and reads the
-// nearest valid element, never outside of the tensor.
+// the data is an error in the evaluator; compiled code reports it, and reads
+// the nearest valid element, never outside of the tensor.
 //
 //===----------------------------------------------------------------------===//
 
@@ -43,7 +43,8 @@ static LogicalResult inferGather(InferContext &ctx) {
   auto extent = constantExtent(data.dims[*axis]);
   if (known && extent)
     for (AffineExpr index : *known)
-      if (constantExtent(index) && !normalizeAxis(*constantExtent(index), *extent))
+      if (constantExtent(index) &&
+          !normalizeAxis(*constantExtent(index), *extent))
         return ctx.error("has index " + Twine(*constantExtent(index)) +
                          " outside of an extent of " + Twine(*extent));
   SmallVector<AffineExpr> dims(data.dims.begin(), data.dims.begin() + *axis);
@@ -56,7 +57,8 @@ static LogicalResult inferGather(InferContext &ctx) {
   SmallVector<AffineExpr> picked;
   for (AffineExpr index : *known) {
     auto constant = constantExtent(index);
-    auto at = constant ? normalizeAxis(*constant, elements->size()) : std::nullopt;
+    auto at =
+        constant ? normalizeAxis(*constant, elements->size()) : std::nullopt;
     if (!at)
       return success();
     picked.push_back((*elements)[*at]);
@@ -119,8 +121,8 @@ static LogicalResult lowerGather(LowerContext &ctx) {
   // One constant index takes a slice.
   if (known && known->size() == 1 && constantExtent((*known)[0]) &&
       !dataType.isDynamicDim(*axis)) {
-    auto at = normalizeAxis(*constantExtent((*known)[0]),
-                            dataType.getDimSize(*axis));
+    auto at =
+        normalizeAxis(*constantExtent((*known)[0]), dataType.getDimSize(*axis));
     if (!at)
       return ctx.error("has an index outside of its data");
     SmallVector<OpFoldResult> offsets(dataType.getRank(), b.getIndexAttr(0));
@@ -133,8 +135,8 @@ static LogicalResult lowerGather(LowerContext &ctx) {
       return failure();
     (*from)[*axis] = getAffineConstantExpr(1, b.getContext());
     Value slice = takeSlice(b, loc, data, offsets, sizes, strides);
-    ctx.setResult(0, buildReshape(b, loc, slice, *from, type, *to,
-                                  resultSizes(ctx, 0)));
+    ctx.setResult(
+        0, buildReshape(b, loc, slice, *from, type, *to, resultSizes(ctx, 0)));
     return success();
   }
   int64_t spread = indexType.getRank();
@@ -144,18 +146,16 @@ static LogicalResult lowerGather(LowerContext &ctx) {
   auto map = AffineMap::get(type.getRank(), 0, exprs, b.getContext());
   OpFoldResult extent = tensor::getMixedSize(b, loc, data, *axis);
   checkIndices(ctx, 1, *axis, extent);
-  ctx.setResult(0, buildElements(b, loc, ctx.emptyResult(0), indices, map,
-                                 [&](OpBuilder &b, Location loc,
-                                     ValueRange index, ValueRange in) {
-                                   SmallVector<Value> at(
-                                       index.take_front(*axis));
-                                   at.push_back(wrapAndClamp(
-                                       b, loc, toIndex(b, loc, in[0]),
-                                       indexValue(b, loc, extent)));
-                                   llvm::append_range(
-                                       at, index.drop_front(*axis + spread));
-                                   return readElement(b, loc, data, at);
-                                 }));
+  ctx.setResult(
+      0, buildElements(
+             b, loc, ctx.emptyResult(0), indices, map,
+             [&](OpBuilder &b, Location loc, ValueRange index, ValueRange in) {
+               SmallVector<Value> at(index.take_front(*axis));
+               at.push_back(wrapAndClamp(b, loc, toIndex(b, loc, in[0]),
+                                         indexValue(b, loc, extent)));
+               llvm::append_range(at, index.drop_front(*axis + spread));
+               return readElement(b, loc, data, at);
+             }));
   return success();
 }
 
@@ -194,9 +194,10 @@ static LogicalResult evaluateGatherElements(EvalContext &ctx) {
   bool valid = true;
   auto result =
       pickElements(ctx, data, at.getShape(), [&](ArrayRef<int64_t> index) {
-        int64_t row = checkedIndex(ctx, (*indices)[i++],
-                                   data.getShape()[*axis], valid);
-        return linearize(index, strides) + (row - index[*axis]) * strides[*axis];
+        int64_t row =
+            checkedIndex(ctx, (*indices)[i++], data.getShape()[*axis], valid);
+        return linearize(index, strides) +
+               (row - index[*axis]) * strides[*axis];
       });
   return valid ? finish(ctx, std::move(result)) : failure();
 }
@@ -210,17 +211,17 @@ static LogicalResult lowerGatherElements(LowerContext &ctx) {
     return ctx.error("has an axis beyond the rank of its data");
   SmallVector<OpFoldResult> sizes = tensor::getMixedSizes(b, ctx.loc(), data);
   checkIndices(ctx, 1, *axis, sizes[*axis]);
-  ctx.setResult(
-      0, buildElements(b, ctx.loc(), ctx.emptyResult(0), ctx.input(1),
-                       b.getMultiDimIdentityMap(type.getRank()),
-                       [&](OpBuilder &b, Location loc, ValueRange index,
-                           ValueRange in) {
-                         SmallVector<Value> at(index);
-                         at[*axis] = toIndex(b, loc, in[0]);
-                         for (auto [i, size] : llvm::zip(at, sizes))
-                           i = wrapAndClamp(b, loc, i, indexValue(b, loc, size));
-                         return readElement(b, loc, data, at);
-                       }));
+  ctx.setResult(0, buildElements(b, ctx.loc(), ctx.emptyResult(0), ctx.input(1),
+                                 b.getMultiDimIdentityMap(type.getRank()),
+                                 [&](OpBuilder &b, Location loc,
+                                     ValueRange index, ValueRange in) {
+                                   SmallVector<Value> at(index);
+                                   at[*axis] = toIndex(b, loc, in[0]);
+                                   for (auto [i, size] : llvm::zip(at, sizes))
+                                     i = wrapAndClamp(b, loc, i,
+                                                      indexValue(b, loc, size));
+                                   return readElement(b, loc, data, at);
+                                 }));
   return success();
 }
 
@@ -232,7 +233,8 @@ static LogicalResult inferGatherND(InferContext &ctx) {
   const ValueShape &data = ctx.input(0), &indices = ctx.input(1);
   int64_t batch = ctx.node.getInt("batch_dims", 0);
   int64_t rank = data.dims.size(), indexRank = indices.dims.size();
-  auto depth = indexRank > 0 ? constantExtent(indices.dims.back()) : std::nullopt;
+  auto depth =
+      indexRank > 0 ? constantExtent(indices.dims.back()) : std::nullopt;
   if (!depth || !integerInput(ctx, 1))
     return ctx.error("needs integer indices with a static last extent");
   if (batch < 0 || batch >= indexRank || *depth < 1 || batch > rank ||
@@ -250,7 +252,8 @@ static LogicalResult evaluateGatherND(EvalContext &ctx) {
   if (failed(indices))
     return failure();
   int64_t batch = ctx.node.getInt("batch_dims", 0), rank = data.getRank();
-  int64_t spread = at.getRank() - 1, depth = spread >= 0 ? at.getShape().back() : 0;
+  int64_t spread = at.getRank() - 1,
+          depth = spread >= 0 ? at.getShape().back() : 0;
   if (batch < 0 || batch > spread || depth < 1 || batch > rank ||
       depth > rank - batch ||
       at.getShape().take_front(batch) != data.getShape().take_front(batch))
@@ -264,9 +267,9 @@ static LogicalResult evaluateGatherND(EvalContext &ctx) {
     int64_t tuple = linearize(index.take_front(spread), indexStrides);
     int64_t position = linearize(index.take_front(batch), strides);
     for (int64_t k = 0; k < depth; ++k)
-      position += strides[batch + k] *
-                  checkedIndex(ctx, (*indices)[tuple + k],
-                               data.getShape()[batch + k], valid);
+      position +=
+          strides[batch + k] * checkedIndex(ctx, (*indices)[tuple + k],
+                                            data.getShape()[batch + k], valid);
     return position + linearize(index.drop_front(spread),
                                 ArrayRef(strides).drop_front(batch + depth));
   });
@@ -285,21 +288,22 @@ static LogicalResult lowerGatherND(LowerContext &ctx) {
     return ctx.error("has indices that do not fit its data");
   checkIndices(ctx, 1, batch, ArrayRef(sizes).slice(batch, depth));
   ctx.setResult(
-      0, buildElements(
-             b, ctx.loc(), ctx.emptyResult(0), {}, {},
-             [&](OpBuilder &b, Location loc, ValueRange index, ValueRange) {
-               SmallVector<Value> at(index.take_front(batch));
-               SmallVector<Value> tuple(index.take_front(spread));
-               for (int64_t k = 0; k < depth; ++k) {
-                 tuple.push_back(indexConstant(b, loc, k));
-                 Value i = readElement(b, loc, indices, tuple);
-                 tuple.pop_back();
-                 at.push_back(wrapAndClamp(b, loc, toIndex(b, loc, i),
-                                           indexValue(b, loc, sizes[batch + k])));
-               }
-               llvm::append_range(at, index.drop_front(spread));
-               return readElement(b, loc, data, at);
-             }));
+      0,
+      buildElements(
+          b, ctx.loc(), ctx.emptyResult(0), {}, {},
+          [&](OpBuilder &b, Location loc, ValueRange index, ValueRange) {
+            SmallVector<Value> at(index.take_front(batch));
+            SmallVector<Value> tuple(index.take_front(spread));
+            for (int64_t k = 0; k < depth; ++k) {
+              tuple.push_back(indexConstant(b, loc, k));
+              Value i = readElement(b, loc, indices, tuple);
+              tuple.pop_back();
+              at.push_back(wrapAndClamp(b, loc, toIndex(b, loc, i),
+                                        indexValue(b, loc, sizes[batch + k])));
+            }
+            llvm::append_range(at, index.drop_front(spread));
+            return readElement(b, loc, data, at);
+          }));
   return success();
 }
 

@@ -60,8 +60,8 @@ static LogicalResult inferConstantOfShape(InferContext &ctx) {
   auto count = constantExtent(multiplyExtents(dims, ctx.getContext()));
   auto integer = dyn_cast<IntegerAttr>(*value);
   if (integer && count && dims.size() <= 1 && *count <= 64)
-    ctx.setElements(0, SmallVector<AffineExpr>(
-                           *count, ctx.constantDim(valueOf(integer))));
+    ctx.setElements(
+        0, SmallVector<AffineExpr>(*count, ctx.constantDim(valueOf(integer))));
   return success();
 }
 
@@ -103,8 +103,9 @@ static LogicalResult lowerConstantOfShape(LowerContext &ctx) {
     SmallVector<OpFoldResult> sizes;
     Value zero = indexConstant(ctx.builder, ctx.loc(), 0);
     for (int64_t d = 0; d < type.getRank(); ++d) {
-      Value extent = toIndex(ctx.builder, ctx.loc(),
-                             extractScalar(ctx.builder, ctx.loc(), ctx.input(0), d));
+      Value extent =
+          toIndex(ctx.builder, ctx.loc(),
+                  extractScalar(ctx.builder, ctx.loc(), ctx.input(0), d));
       extent = arith::MaxSIOp::create(ctx.builder, ctx.loc(), extent, zero);
       sizes.push_back(extent);
     }
@@ -127,8 +128,8 @@ static int64_t countSteps(int64_t from, int64_t to, int64_t step) {
   if (step > 0 ? to <= from : to >= from)
     return 0;
   // Distances fit unsigned numbers, whatever the signs are.
-  uint64_t span = step > 0 ? uint64_t(to) - uint64_t(from)
-                           : uint64_t(from) - uint64_t(to);
+  uint64_t span =
+      step > 0 ? uint64_t(to) - uint64_t(from) : uint64_t(from) - uint64_t(to);
   uint64_t stride = step > 0 ? uint64_t(step) : -uint64_t(step);
   uint64_t count = span / stride + (span % stride != 0);
   return std::min<uint64_t>(count, std::numeric_limits<int64_t>::max());
@@ -178,8 +179,8 @@ static LogicalResult inferRange(InferContext &ctx) {
       *constantExtent(count) <= 64) {
     SmallVector<AffineExpr> elements;
     for (int64_t i = 0; i < *constantExtent(count); ++i)
-      elements.push_back(simplifyExtent(
-          (*start)[0] + ctx.constantDim(*step) * ctx.constantDim(i)));
+      elements.push_back(simplifyExtent((*start)[0] + ctx.constantDim(*step) *
+                                                          ctx.constantDim(i)));
     ctx.setElements(0, elements);
   }
   return success();
@@ -207,9 +208,9 @@ static LogicalResult evaluateRange(EvalContext &ctx) {
   }
   int64_t first = start.ints()[0], delta = ctx.inputs[2].ints()[0];
   for (auto [i, value] : llvm::enumerate(result->mutableInts()))
-    value = wrapInteger(
-        static_cast<int64_t>(uint64_t(first) + uint64_t(delta) * i),
-        start.getElementType());
+    value =
+        wrapInteger(static_cast<int64_t>(uint64_t(first) + uint64_t(delta) * i),
+                    start.getElementType());
   return success();
 }
 
@@ -236,8 +237,8 @@ static LogicalResult lowerRange(LowerContext &ctx) {
                                          toIndex(b, loc, start));
       // A step of zero makes nothing.
       Value step = toIndex(b, loc, delta);
-      Value none = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq,
-                                         step, zero);
+      Value none =
+          arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, step, zero);
       Value one = indexConstant(b, loc, 1);
       Value safe = arith::SelectOp::create(b, loc, none, one, step);
       count = arith::CeilDivSIOp::create(b, loc, span, safe);
@@ -250,7 +251,8 @@ static LogicalResult lowerRange(LowerContext &ctx) {
       b, loc, empty, {}, {},
       [&](OpBuilder &b, Location loc, ValueRange index, ValueRange) -> Value {
         if (isa<FloatType>(element)) {
-          Value i = arith::IndexCastOp::create(b, loc, b.getI64Type(), index[0]);
+          Value i =
+              arith::IndexCastOp::create(b, loc, b.getI64Type(), index[0]);
           i = arith::SIToFPOp::create(b, loc, element, i);
           i = arith::MulFOp::create(b, loc, i, delta);
           return arith::AddFOp::create(b, loc, start, i);
@@ -305,7 +307,8 @@ static LogicalResult evaluateOneHot(EvalContext &ctx) {
   SmallVector<int64_t> shape(indices.getShape());
   shape.insert(shape.begin() + *axis, depth);
   SmallVector<int64_t> strides = rowMajorStrides(indices.getShape());
-  return finish(ctx, pickElements(ctx, values, shape, [&](ArrayRef<int64_t> index) {
+  return finish(ctx,
+                pickElements(ctx, values, shape, [&](ArrayRef<int64_t> index) {
                   int64_t at = linearize(index.take_front(*axis), strides) +
                                linearize(index.drop_front(*axis + 1),
                                          ArrayRef(strides).drop_front(*axis));
@@ -330,30 +333,31 @@ static LogicalResult lowerOneHot(LowerContext &ctx) {
       exprs.push_back(b.getAffineDimExpr(d));
   auto map = AffineMap::get(inType.getRank() + 1, 0, exprs, b.getContext());
   ctx.setResult(
-      0, buildElements(
-             b, ctx.loc(), empty, indices, map,
-             [&](OpBuilder &b, Location loc, ValueRange index, ValueRange in) {
-               Value hot = in[0];
-               // A number between two indices is neither.
-               Value whole;
-               if (isa<FloatType>(hot.getType())) {
-                 Value floor = math::FloorOp::create(b, loc, hot);
-                 whole = arith::CmpFOp::create(
-                     b, loc, arith::CmpFPredicate::OEQ, floor, hot);
-                 hot = arith::FPToSIOp::create(b, loc, b.getI64Type(), hot);
-               }
-               hot = toIndex(b, loc, hot);
-               Value zero = indexConstant(b, loc, 0);
-               Value negative = arith::CmpIOp::create(
-                   b, loc, arith::CmpIPredicate::slt, hot, zero);
-               Value wrapped = arith::AddIOp::create(b, loc, hot, depth);
-               hot = arith::SelectOp::create(b, loc, negative, wrapped, hot);
-               Value here = arith::CmpIOp::create(
-                   b, loc, arith::CmpIPredicate::eq, hot, index[*axis]);
-               if (whole)
-                 here = arith::AndIOp::create(b, loc, here, whole);
-               return arith::SelectOp::create(b, loc, here, on, off).getResult();
-             }));
+      0,
+      buildElements(
+          b, ctx.loc(), empty, indices, map,
+          [&](OpBuilder &b, Location loc, ValueRange index, ValueRange in) {
+            Value hot = in[0];
+            // A number between two indices is neither.
+            Value whole;
+            if (isa<FloatType>(hot.getType())) {
+              Value floor = math::FloorOp::create(b, loc, hot);
+              whole = arith::CmpFOp::create(b, loc, arith::CmpFPredicate::OEQ,
+                                            floor, hot);
+              hot = arith::FPToSIOp::create(b, loc, b.getI64Type(), hot);
+            }
+            hot = toIndex(b, loc, hot);
+            Value zero = indexConstant(b, loc, 0);
+            Value negative = arith::CmpIOp::create(
+                b, loc, arith::CmpIPredicate::slt, hot, zero);
+            Value wrapped = arith::AddIOp::create(b, loc, hot, depth);
+            hot = arith::SelectOp::create(b, loc, negative, wrapped, hot);
+            Value here = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq,
+                                               hot, index[*axis]);
+            if (whole)
+              here = arith::AndIOp::create(b, loc, here, whole);
+            return arith::SelectOp::create(b, loc, here, on, off).getResult();
+          }));
   return success();
 }
 
@@ -443,19 +447,20 @@ static LogicalResult evaluateTrilu(EvalContext &ctx) {
   }
   bool upper = ctx.node.getInt("upper", 1) != 0;
   SmallVector<int64_t> strides = rowMajorStrides(in.getShape());
-  return finish(ctx, pickElements(ctx, in, in.getShape(), [&](ArrayRef<int64_t> index) {
-                  int64_t above = index.back() - index.drop_back().back();
-                  bool keep = upper ? above >= k : above <= k;
-                  return keep ? linearize(index, strides) : -1;
-                }));
+  return finish(
+      ctx, pickElements(ctx, in, in.getShape(), [&](ArrayRef<int64_t> index) {
+        int64_t above = index.back() - index.drop_back().back();
+        bool keep = upper ? above >= k : above <= k;
+        return keep ? linearize(index, strides) : -1;
+      }));
 }
 
 static LogicalResult lowerTrilu(LowerContext &ctx) {
   OpBuilder &b = ctx.builder;
   RankedTensorType type = ctx.resultType(0);
-  Value k = ctx.input(1)
-                ? toIndex(b, ctx.loc(), extractScalar(b, ctx.loc(), ctx.input(1)))
-                : indexConstant(b, ctx.loc(), 0);
+  Value k = ctx.input(1) ? toIndex(b, ctx.loc(),
+                                   extractScalar(b, ctx.loc(), ctx.input(1)))
+                         : indexConstant(b, ctx.loc(), 0);
   auto keeps = ctx.node.getInt("upper", 1) != 0 ? arith::CmpIPredicate::sge
                                                 : arith::CmpIPredicate::sle;
   ctx.setResult(
@@ -463,8 +468,8 @@ static LogicalResult lowerTrilu(LowerContext &ctx) {
              b, ctx.loc(), ctx.emptyResult(0), ctx.input(0),
              b.getMultiDimIdentityMap(type.getRank()),
              [&](OpBuilder &b, Location loc, ValueRange index, ValueRange in) {
-               Value above = arith::SubIOp::create(
-                   b, loc, index.back(), index.drop_back().back());
+               Value above = arith::SubIOp::create(b, loc, index.back(),
+                                                   index.drop_back().back());
                Value keep = arith::CmpIOp::create(b, loc, keeps, above, k);
                return arith::SelectOp::create(
                           b, loc, keep, in[0],

@@ -23,7 +23,8 @@ static std::string describeRange(int64_t axis, OpFoldResult extent,
   std::string text;
   llvm::raw_string_ostream os(text);
   if (auto known = getConstantIntValue(extent))
-    os << "the range " << (fromEnd ? -*known : 0) << " to " << *known - 1 << " of ";
+    os << "the range " << (fromEnd ? -*known : 0) << " to " << *known - 1
+       << " of ";
   os << "axis " << axis << " of its data";
   return text;
 }
@@ -51,8 +52,7 @@ void ssmc::checkIndices(LowerContext &ctx, unsigned input, int64_t axis,
   int64_t rank = cast<RankedTensorType>(indices.getType()).getRank();
   Type flag = b.getI1Type();
   Value yes = arith::ConstantIntOp::create(b, loc, 1, 1);
-  Value empty =
-      tensor::EmptyOp::create(b, loc, ArrayRef<int64_t>{}, flag);
+  Value empty = tensor::EmptyOp::create(b, loc, ArrayRef<int64_t>{}, flag);
   Value start = linalg::FillOp::create(b, loc, yes, empty).getResult(0);
   SmallVector<Value> bounds;
   for (OpFoldResult extent : extents)
@@ -67,9 +67,9 @@ void ssmc::checkIndices(LowerContext &ctx, unsigned input, int64_t axis,
         Value index = toIndex(b, loc, args[0]), extent = bounds.front();
         for (size_t k = 1; k < bounds.size(); ++k) {
           Value component = linalg::IndexOp::create(b, loc, rank - 1);
-          Value isIt = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq,
-                                             component,
-                                             indexConstant(b, loc, k));
+          Value isIt =
+              arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, component,
+                                    indexConstant(b, loc, k));
           extent = arith::SelectOp::create(b, loc, isIt, bounds[k], extent);
         }
         if (fromEnd) { // -extent <= index < extent
@@ -77,11 +77,10 @@ void ssmc::checkIndices(LowerContext &ctx, unsigned input, int64_t axis,
           extent = arith::AddIOp::create(b, loc, extent, extent);
         }
         // Without signs, a negative number is large.
-        Value inside = arith::CmpIOp::create(
-            b, loc, arith::CmpIPredicate::ult, index, extent);
+        Value inside = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ult,
+                                             index, extent);
         linalg::YieldOp::create(
-            b, loc,
-            arith::AndIOp::create(b, loc, args[1], inside).getResult());
+            b, loc, arith::AndIOp::create(b, loc, args[1], inside).getResult());
       });
   Value inside =
       tensor::ExtractOp::create(b, loc, all.getResult(0), ValueRange{});

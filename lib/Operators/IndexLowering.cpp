@@ -80,8 +80,8 @@ ssmc::materializeExtent(OpBuilder &b, Location loc, AffineExpr expr,
 Value ssmc::wrapAndClamp(OpBuilder &b, Location loc, Value index,
                          Value extent) {
   Value zero = indexConstant(b, loc, 0), one = indexConstant(b, loc, 1);
-  Value negative = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::slt,
-                                         index, zero);
+  Value negative =
+      arith::CmpIOp::create(b, loc, arith::CmpIPredicate::slt, index, zero);
   Value wrapped = arith::AddIOp::create(b, loc, index, extent);
   index = arith::SelectOp::create(b, loc, negative, wrapped, index);
   Value last = arith::SubIOp::create(b, loc, extent, one);
@@ -101,8 +101,8 @@ Value ssmc::readElement(OpBuilder &b, Location loc, Value tensor,
     if (type.getDimSize(d) > 0)
       continue;
     Value extent = tensor::DimOp::create(b, loc, tensor, d);
-    Value some = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::sgt,
-                                       extent, zero);
+    Value some =
+        arith::CmpIOp::create(b, loc, arith::CmpIPredicate::sgt, extent, zero);
     any = arith::AndIOp::create(b, loc, any, some);
   }
   auto branch = scf::IfOp::create(
@@ -146,7 +146,8 @@ Value ssmc::extractScalar(OpBuilder &b, Location loc, Value value,
     return value;
   SmallVector<Value> index;
   for (int64_t d = 0; d < type.getRank(); ++d)
-    index.push_back(indexConstant(b, loc, d + 1 == type.getRank() ? position : 0));
+    index.push_back(
+        indexConstant(b, loc, d + 1 == type.getRank() ? position : 0));
   return tensor::ExtractOp::create(b, loc, value, index);
 }
 
@@ -154,12 +155,12 @@ Value ssmc::takeSlice(OpBuilder &b, Location loc, Value value,
                       ArrayRef<OpFoldResult> offsets,
                       ArrayRef<OpFoldResult> sizes,
                       ArrayRef<OpFoldResult> strides) {
-  bool nothing = llvm::any_of(sizes, [](OpFoldResult size) {
-    return getConstantIntValue(size) == 0;
-  });
+  bool nothing = llvm::any_of(
+      sizes, [](OpFoldResult size) { return getConstantIntValue(size) == 0; });
   if (nothing)
     return tensor::EmptyOp::create(
-        b, loc, sizes, cast<RankedTensorType>(value.getType()).getElementType());
+        b, loc, sizes,
+        cast<RankedTensorType>(value.getType()).getElementType());
   return tensor::ExtractSliceOp::create(b, loc, value, offsets, sizes, strides);
 }
 
@@ -275,12 +276,11 @@ Value ssmc::buildReshape(OpBuilder &b, Location loc, Value value,
     return tensor::EmptyOp::create(b, loc, sizes, type.getElementType());
   std::optional<SmallVector<Group>> groups = pairDimensions(from, to);
   // Upstream cannot give a buffer's dimension to several of unknown extents.
-  bool splitsUnknown =
-      groups && llvm::any_of(*groups, [&](const Group &group) {
-        return llvm::count_if(group.to, [&](int64_t d) {
-                 return type.isDynamicDim(d);
-               }) > 1;
-      });
+  bool splitsUnknown = groups && llvm::any_of(*groups, [&](const Group &group) {
+                         return llvm::count_if(group.to, [&](int64_t d) {
+                                  return type.isDynamicDim(d);
+                                }) > 1;
+                       });
   if (!groups || splitsUnknown)
     return copyByPosition(b, loc, value, type, sizes);
   SmallVector<ReassociationIndices> collapse, expand;
@@ -298,9 +298,8 @@ Value ssmc::buildReshape(OpBuilder &b, Location loc, Value value,
   SmallVector<int64_t> middle;
   auto collapsed = cast<RankedTensorType>(value.getType());
   for (auto [i, group] : llvm::enumerate(*groups)) {
-    bool dynamic = llvm::any_of(group.to, [&](int64_t d) {
-      return type.isDynamicDim(d);
-    });
+    bool dynamic =
+        llvm::any_of(group.to, [&](int64_t d) { return type.isDynamicDim(d); });
     int64_t product = 1;
     for (int64_t d : group.to)
       product = dynamic ? ShapedType::kDynamic : product * type.getDimSize(d);

@@ -16,7 +16,8 @@
 
 namespace ssmc {
 
-mlir::Value indexConstant(mlir::OpBuilder &b, mlir::Location loc, int64_t value);
+mlir::Value indexConstant(mlir::OpBuilder &b, mlir::Location loc,
+                          int64_t value);
 /// An extent or offset as a value.
 mlir::Value indexValue(mlir::OpBuilder &b, mlir::Location loc,
                        mlir::OpFoldResult value);
@@ -41,9 +42,9 @@ mlir::Value wrapAndClamp(mlir::OpBuilder &b, mlir::Location loc,
                          mlir::Value index, mlir::Value extent);
 
 /// Asserts at run time that every index in input `input` of the node is within
-/// its extent, counted from the front or, if `fromEnd`, the end. With several extents the last
-/// dimension of the input has an index of each, for `axis` and the axes after
-/// it. Says nothing where the compiler sees that it holds.
+/// its extent, counted from the front or, if `fromEnd`, the end. With several
+/// extents the last dimension of the input has an index of each, for `axis` and
+/// the axes after it. Says nothing where the compiler sees that it holds.
 void checkIndices(LowerContext &ctx, unsigned input, int64_t axis,
                   llvm::ArrayRef<mlir::OpFoldResult> extents,
                   bool fromEnd = true);
@@ -55,13 +56,13 @@ mlir::Value readElement(mlir::OpBuilder &b, mlir::Location loc,
 
 /// A tensor of the shape of `destination` whose elements `element` computes
 /// from their index, and from the elements of `inputs` under `maps`.
-mlir::Value buildElements(
-    mlir::OpBuilder &b, mlir::Location loc, mlir::Value destination,
-    mlir::ValueRange inputs, llvm::ArrayRef<mlir::AffineMap> maps,
-    llvm::function_ref<mlir::Value(mlir::OpBuilder &, mlir::Location,
-                                   mlir::ValueRange index,
-                                   mlir::ValueRange elements)>
-        element);
+mlir::Value
+buildElements(mlir::OpBuilder &b, mlir::Location loc, mlir::Value destination,
+              mlir::ValueRange inputs, llvm::ArrayRef<mlir::AffineMap> maps,
+              llvm::function_ref<mlir::Value(mlir::OpBuilder &, mlir::Location,
+                                             mlir::ValueRange index,
+                                             mlir::ValueRange elements)>
+                  element);
 
 /// The scalar or 1-element tensor `value` as a scalar.
 mlir::Value extractScalar(mlir::OpBuilder &b, mlir::Location loc,
@@ -79,7 +80,8 @@ mlir::Value takeSlice(mlir::OpBuilder &b, mlir::Location loc, mlir::Value value,
 /// expands where the extents prove that it may; else copies element by element
 /// and never reads outside.
 mlir::Value buildReshape(mlir::OpBuilder &b, mlir::Location loc,
-                         mlir::Value value, llvm::ArrayRef<mlir::AffineExpr> from,
+                         mlir::Value value,
+                         llvm::ArrayRef<mlir::AffineExpr> from,
                          mlir::RankedTensorType type,
                          llvm::ArrayRef<mlir::AffineExpr> to,
                          llvm::ArrayRef<mlir::OpFoldResult> sizes);
@@ -89,7 +91,8 @@ mlir::FailureOr<llvm::SmallVector<mlir::AffineExpr>>
 inputExtents(LowerContext &ctx, unsigned i);
 mlir::FailureOr<llvm::SmallVector<mlir::AffineExpr>>
 resultExtents(LowerContext &ctx, unsigned i);
-llvm::SmallVector<mlir::OpFoldResult> resultSizes(LowerContext &ctx, unsigned i);
+llvm::SmallVector<mlir::OpFoldResult> resultSizes(LowerContext &ctx,
+                                                  unsigned i);
 
 /// Result 0 as input 0 under the shape of the result.
 mlir::LogicalResult lowerAsReshape(LowerContext &ctx);

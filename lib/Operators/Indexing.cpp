@@ -87,10 +87,9 @@ FailureOr<Tensor> ssmc::pickStrided(EvalContext &ctx, const Tensor &source,
   if (low < 0 || high >= source.getNumElements())
     return ctx.error("reads outside of its input");
   auto copy = [&](auto in, auto out) {
-    forEachBroadcast(shape, SmallVector<int64_t>(strides),
-                     [&](int64_t i, ArrayRef<int64_t> at) {
-                       out[i] = in[base + at[0]];
-                     });
+    forEachBroadcast(
+        shape, SmallVector<int64_t>(strides),
+        [&](int64_t i, ArrayRef<int64_t> at) { out[i] = in[base + at[0]]; });
   };
   if (source.isFloat())
     copy(source.floats(), result.mutableFloats());

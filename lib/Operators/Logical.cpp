@@ -33,8 +33,7 @@ static const Relation relations[] = {
     {"LessOrEqual", 12, Operands::Numbers, lessEqual<double>,
      lessEqual<int64_t>, lessEqual,
      [](AffineExpr a, AffineExpr b) { return negated(isLess(b, a)); }},
-    {"Greater", 7, Operands::Numbers,
-     [](double a, double b) { return a > b; },
+    {"Greater", 7, Operands::Numbers, [](double a, double b) { return a > b; },
      [](int64_t a, int64_t b) { return a > b; },
      [](Scalar a, Scalar b) { return less(b, a); },
      [](AffineExpr a, AffineExpr b) { return isLess(b, a); }},
@@ -66,9 +65,9 @@ static LogicalResult inferRelation(InferContext &ctx) {
   const Relation *relation = findRelation(ctx.node);
   Type type = ctx.input(0).elementType;
   if (type != ctx.input(1).elementType)
-    return ctx.error("operands have different element types: " +
-                     describeType(type) + " and " +
-                     describeType(ctx.input(1).elementType));
+    return ctx.error(
+        "operands have different element types: " + describeType(type) +
+        " and " + describeType(ctx.input(1).elementType));
   bool isBoolean = type.isInteger(1);
   if (!type.isIntOrFloat() ||
       (relation->operands == Operands::Booleans && !isBoolean) ||
@@ -106,9 +105,9 @@ static LogicalResult evaluateRelation(EvalContext &ctx) {
                      : 0;
   auto to = y->mutableInts();
   forEachBroadcast(*shape, strides, [&](int64_t i, ArrayRef<int64_t> at) {
-    to[i] = a.isFloat()
-                ? relation->real(a.floats()[at[0]], b.floats()[at[1]])
-                : relation->integer(a.ints()[at[0]] ^ bias, b.ints()[at[1]] ^ bias);
+    to[i] = a.isFloat() ? relation->real(a.floats()[at[0]], b.floats()[at[1]])
+                        : relation->integer(a.ints()[at[0]] ^ bias,
+                                            b.ints()[at[1]] ^ bias);
   });
   return success();
 }
@@ -130,16 +129,16 @@ static LogicalResult inferTest(InferContext &ctx) {
   const ValueShape &x = ctx.input(0);
   StringRef name = ctx.node.getOpType();
   bool isBoolean = x.elementType.isInteger(1);
-  bool fits = name == "Not"          ? isBoolean
-              : name == "BitwiseNot" ? isa<IntegerType>(x.elementType) && !isBoolean
-                                     : isa<FloatType>(x.elementType);
+  bool fits = name == "Not" ? isBoolean
+              : name == "BitwiseNot"
+                  ? isa<IntegerType>(x.elementType) && !isBoolean
+                  : isa<FloatType>(x.elementType);
   if (!fits)
     return ctx.error("not defined for elements of type " +
                      describeType(x.elementType));
-  ctx.setResult(0,
-                name == "BitwiseNot" ? x.elementType
-                                     : booleanType(ctx.getContext()),
-                x.dims);
+  ctx.setResult(
+      0, name == "BitwiseNot" ? x.elementType : booleanType(ctx.getContext()),
+      x.dims);
   return success();
 }
 
@@ -178,19 +177,22 @@ static LogicalResult lowerTest(LowerContext &ctx) {
   StringRef name = ctx.node.getOpType();
   const std::pair<bool, bool> signs = infinitySigns(ctx.node);
   ctx.setResult(0, elementwise(ctx, 0, ctx.input(0), [&](ArrayRef<Scalar> in) {
-    Scalar x = in[0];
-    if (!x.isFloat())
-      return x.make<arith::XOrIOp>(x.value, x.constant(-1).value);
-    if (name == "IsNaN")
-      return x.make<arith::CmpFOp>(arith::CmpFPredicate::UNO, x.value, x.value);
-    // Not equal to itself: false for every x.
-    Scalar found = scalar::less(x, x);
-    if (signs.second)
-      found = scalar::logicalOr(found, scalar::equal(x, x.constant(INFINITY)));
-    if (signs.first)
-      found = scalar::logicalOr(found, scalar::equal(x, x.constant(-INFINITY)));
-    return found;
-  }));
+                  Scalar x = in[0];
+                  if (!x.isFloat())
+                    return x.make<arith::XOrIOp>(x.value, x.constant(-1).value);
+                  if (name == "IsNaN")
+                    return x.make<arith::CmpFOp>(arith::CmpFPredicate::UNO,
+                                                 x.value, x.value);
+                  // Not equal to itself: false for every x.
+                  Scalar found = scalar::less(x, x);
+                  if (signs.second)
+                    found = scalar::logicalOr(
+                        found, scalar::equal(x, x.constant(INFINITY)));
+                  if (signs.first)
+                    found = scalar::logicalOr(
+                        found, scalar::equal(x, x.constant(-INFINITY)));
+                  return found;
+                }));
   return success();
 }
 
@@ -203,9 +205,9 @@ static LogicalResult inferWhere(InferContext &ctx) {
     return ctx.error("the condition must be of booleans");
   Type type = ctx.input(1).elementType;
   if (type != ctx.input(2).elementType)
-    return ctx.error("operands have different element types: " +
-                     describeType(type) + " and " +
-                     describeType(ctx.input(2).elementType));
+    return ctx.error(
+        "operands have different element types: " + describeType(type) +
+        " and " + describeType(ctx.input(2).elementType));
   auto dims = broadcastInputs(ctx);
   if (failed(dims))
     return failure();
@@ -245,11 +247,11 @@ static LogicalResult evaluateWhere(EvalContext &ctx) {
 }
 
 static LogicalResult lowerWhere(LowerContext &ctx) {
-  ctx.setResult(
-      0, elementwise(ctx, 0, {ctx.input(0), ctx.input(1), ctx.input(2)},
-                     [](ArrayRef<Scalar> x) {
-                       return scalar::select(x[0], x[1], x[2]);
-                     }));
+  ctx.setResult(0,
+                elementwise(ctx, 0, {ctx.input(0), ctx.input(1), ctx.input(2)},
+                            [](ArrayRef<Scalar> x) {
+                              return scalar::select(x[0], x[1], x[2]);
+                            }));
   return success();
 }
 
@@ -257,7 +259,8 @@ void ssmc::registerLogicalOperators(OperatorTable &table) {
   for (const Relation &relation : scalar::relations)
     table.add({"", relation.name, relation.since, inferRelation,
                evaluateRelation, lowerRelation, 2, 2});
-  for (auto [name, since] : std::initializer_list<std::pair<StringRef, int64_t>>{
+  for (auto [name, since] :
+       std::initializer_list<std::pair<StringRef, int64_t>>{
            {"Not", 1}, {"BitwiseNot", 18}, {"IsNaN", 9}, {"IsInf", 10}})
     table.add({"", name, since, inferTest, evaluateTest, lowerTest});
   table.add({"", "Where", 9, inferWhere, evaluateWhere, lowerWhere, 3, 3});

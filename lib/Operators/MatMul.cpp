@@ -23,16 +23,16 @@ static LogicalResult checkProduct(InferContext &ctx, AffineExpr left,
                                   AffineExpr right) {
   Type type = ctx.input(0).elementType;
   if (type != ctx.input(1).elementType)
-    return ctx.error("operands have different element types: " +
-                     describeType(type) + " and " +
-                     describeType(ctx.input(1).elementType));
+    return ctx.error(
+        "operands have different element types: " + describeType(type) +
+        " and " + describeType(ctx.input(1).elementType));
   if (!isNumber(type))
     return ctx.error("not defined for elements of type " + describeType(type));
   auto a = asConstant(left), b = asConstant(right);
   if (a && b && *a != *b)
-    return ctx.error("the extents to sum over differ: " +
-                     describeDims(ctx.input(0).dims) + " and " +
-                     describeDims(ctx.input(1).dims));
+    return ctx.error(
+        "the extents to sum over differ: " + describeDims(ctx.input(0).dims) +
+        " and " + describeDims(ctx.input(1).dims));
   ctx.requireEqual(left, right);
   return success();
 }
@@ -103,7 +103,8 @@ static LogicalResult evaluateMatMul(EvalContext &ctx) {
             offset = i * rows * columns;
     if (a.isFloat())
       multiplyMatrices(a.floats().data() + aOffset, b.floats().data() + bOffset,
-                       y->mutableFloats().data() + offset, rows, depth, columns);
+                       y->mutableFloats().data() + offset, rows, depth,
+                       columns);
     else
       multiplyMatrices(a.ints().data() + aOffset, b.ints().data() + bOffset,
                        y->mutableInts().data() + offset, rows, depth, columns);
@@ -119,9 +120,9 @@ static LogicalResult evaluateMatMul(EvalContext &ctx) {
 static Value contract(Emitter &b, Emitter::Operand left, Emitter::Operand right,
                       ArrayRef<OpFoldResult> loops,
                       ArrayRef<int64_t> resultDims) {
-  Value sum = b.generic({left, right}, loops, resultDims,
-                        b.accumulatorType(left.value), 0.0,
-                        [](auto x) { return x[2] + x[0] * x[1]; });
+  Value sum =
+      b.generic({left, right}, loops, resultDims, b.accumulatorType(left.value),
+                0.0, [](auto x) { return x[2] + x[0] * x[1]; });
   return convertElements(b, sum, b.elementType(left.value));
 }
 
@@ -187,8 +188,7 @@ static LogicalResult inferGemm(InferContext &ctx) {
     if (failed(sum))
       return failure();
     for (auto [expected, found] : llvm::zip_longest(dims, *sum))
-      if (!expected || !found ||
-          (asConstant(*expected) && *expected != *found))
+      if (!expected || !found || (asConstant(*expected) && *expected != *found))
         return ctx.error("C of shape " + describeDims(c.dims) +
                          " does not broadcast to the product");
   }
@@ -197,10 +197,9 @@ static LogicalResult inferGemm(InferContext &ctx) {
 }
 
 template <typename S, typename B>
-static typename B::Value gemm(B &b, onnx::NodeOp node, typename B::Value left,
-                              typename B::Value right,
-                              std::optional<typename B::Value> addend,
-                              bool isUnsigned) {
+static typename B::Value
+gemm(B &b, onnx::NodeOp node, typename B::Value left, typename B::Value right,
+     std::optional<typename B::Value> addend, bool isUnsigned) {
   bool ta = node.getInt("transA", 0), tb = node.getInt("transB", 0);
   double alpha = node.getFloat("alpha", 1), beta = node.getFloat("beta", 1);
   // Loops: row, column, sum.
@@ -209,16 +208,18 @@ static typename B::Value gemm(B &b, onnx::NodeOp node, typename B::Value left,
        isUnsigned},
       {right, tb ? SmallVector<int64_t>{1, 2} : SmallVector<int64_t>{2, 1},
        isUnsigned}};
-  typename B::Size loops[] = {b.size(left, ta ? 1 : 0), b.size(right, tb ? 0 : 1),
+  typename B::Size loops[] = {b.size(left, ta ? 1 : 0),
+                              b.size(right, tb ? 0 : 1),
                               b.size(left, ta ? 0 : 1)};
-  typename B::Value result = b.template generic<S>(
-      operands, loops, {0, 1}, b.accumulatorType(left), 0.0,
-      [](auto x) { return x[2] + x[0] * x[1]; });
+  typename B::Value result =
+      b.template generic<S>(operands, loops, {0, 1}, b.accumulatorType(left),
+                            0.0, [](auto x) { return x[2] + x[0] * x[1]; });
   if (!addend && alpha == 1)
     return convertElements(b, result, b.elementType(left));
   SmallVector<typename B::Operand> parts{{result, {0, 1}, isUnsigned}};
   if (addend)
-    parts.push_back(aligned(b, *addend, ArrayRef(loops).take_front(2), isUnsigned));
+    parts.push_back(
+        aligned(b, *addend, ArrayRef(loops).take_front(2), isUnsigned));
   bool isScaled = alpha != 1 || beta != 1;
   return b.template generic<S>(
       parts, ArrayRef(loops).take_front(2), {0, 1}, b.elementType(left),
@@ -249,9 +250,8 @@ static LogicalResult evaluateGemm(EvalContext &ctx) {
       return ctx.error("an addend that does not fit");
   }
   Calculator calculator;
-  Tensor y = a.isFloat()
-                 ? gemm<double>(calculator, ctx.node, a, b, c, false)
-                 : gemm<int64_t>(calculator, ctx.node, a, b, c, false);
+  Tensor y = a.isFloat() ? gemm<double>(calculator, ctx.node, a, b, c, false)
+                         : gemm<int64_t>(calculator, ctx.node, a, b, c, false);
   if (calculator.failed)
     return ctx.error("too large to evaluate");
   ctx.results[0] = std::move(y);

@@ -16,14 +16,14 @@ using namespace ssmc;
 namespace {
 /// Where a form of the operator has its operands and results.
 struct Form {
-  bool centred;        // subtracts the mean
-  int skip = -1;       // input: added to x first
-  int scale = 1;       // inputs
-  int shift = -1;      //
-  int bias = -1;       // input: added to x and skip
-  int mean = -1;       // results: statistics
-  int deviation = -1;  // 1 / standard deviation
-  int sum = -1;        // result: x + skip + bias
+  bool centred;       // subtracts the mean
+  int skip = -1;      // input: added to x first
+  int scale = 1;      // inputs
+  int shift = -1;     //
+  int bias = -1;      // input: added to x and skip
+  int mean = -1;      // results: statistics
+  int deviation = -1; // 1 / standard deviation
+  int sum = -1;       // result: x + skip + bias
   double epsilon = 1e-5;
 };
 } // namespace
@@ -70,7 +70,8 @@ static LogicalResult inferNormalization(InferContext &ctx) {
       if (!isa<FloatType>(ctx.input(i).elementType))
         return ctx.error("input " + Twine(i) + " must be of floats");
       if (ctx.input(i).dims.size() > size_t(rank))
-        return ctx.error("input " + Twine(i) + " has a greater rank than the "
+        return ctx.error("input " + Twine(i) +
+                         " has a greater rank than the "
                          "first");
       auto dims = broadcastDims(ctx, {x.dims, ctx.input(i).dims});
       if (failed(dims))
@@ -96,9 +97,10 @@ static LogicalResult inferNormalization(InferContext &ctx) {
 
 /// `inputs` are those of the node, `results` take the place of its results.
 template <typename B>
-static void normalize(B &b, onnx::NodeOp node, const Form &form,
-                      ArrayRef<std::optional<typename B::Value>> inputs,
-                      MutableArrayRef<std::optional<typename B::Value>> results) {
+static void
+normalize(B &b, onnx::NodeOp node, const Form &form,
+          ArrayRef<std::optional<typename B::Value>> inputs,
+          MutableArrayRef<std::optional<typename B::Value>> results) {
   using namespace scalar;
   using V = typename B::Value;
   using Operand = typename B::Operand;
@@ -138,8 +140,8 @@ static void normalize(B &b, onnx::NodeOp node, const Form &form,
   };
   std::optional<V> mean;
   if (form.centred)
-    mean = average(reduceAxes(b, x, axes, type, 0,
-                              [](auto x) { return x[1] + x[0]; }));
+    mean = average(
+        reduceAxes(b, x, axes, type, 0, [](auto x) { return x[1] + x[0]; }));
   SmallVector<Operand> centred{{x, all}};
   if (mean)
     centred.push_back({*mean, kept});
@@ -179,7 +181,8 @@ static LogicalResult evaluateNormalization(EvalContext &ctx) {
   for (const Tensor &input : ctx.inputs) {
     inputs.push_back(input.isNull() ? std::nullopt : std::optional(input));
     if (!input.isNull()) {
-      auto shape = broadcastShapes({ctx.inputs[0].getShape(), input.getShape()});
+      auto shape =
+          broadcastShapes({ctx.inputs[0].getShape(), input.getShape()});
       if (!input.isFloat() || !shape ||
           ArrayRef(*shape) != ctx.inputs[0].getShape())
         return ctx.error("operands that do not fit");
@@ -197,8 +200,7 @@ static LogicalResult evaluateNormalization(EvalContext &ctx) {
 
 static LogicalResult lowerNormalization(LowerContext &ctx) {
   Form form = formOf(ctx.node);
-  SmallVector<std::optional<Value>> inputs,
-      results(ctx.node->getNumResults());
+  SmallVector<std::optional<Value>> inputs, results(ctx.node->getNumResults());
   for (unsigned i = 0, e = ctx.node.getInputs().size(); i < e; ++i)
     inputs.push_back(ctx.node.hasInput(i) ? std::optional(ctx.input(i))
                                           : std::nullopt);
@@ -208,8 +210,9 @@ static LogicalResult lowerNormalization(LowerContext &ctx) {
   normalize(emitter, ctx.node, form, inputs, results);
   for (unsigned i = 0; i < results.size(); ++i) {
     if (results[i])
-      setResult(ctx, i, convertElements(emitter, *results[i],
-                                        ctx.resultType(i).getElementType()));
+      setResult(ctx, i,
+                convertElements(emitter, *results[i],
+                                ctx.resultType(i).getElementType()));
     else if (!ctx.node->getResult(i).use_empty())
       return ctx.error("result " + Twine(i) + " is not computed");
   }

@@ -1,7 +1,7 @@
 //===- Operator.cpp - the operator table and the views of a node ----------===//
 
-#include "dialects/onnx/OnnxLocation.h"
 #include "lib/Operators/Operator.h"
+#include "dialects/onnx/OnnxLocation.h"
 
 #include "lib/Eval/Evaluator.h"
 
@@ -68,8 +68,8 @@ static LogicalResult checkCount(size_t count, unsigned least, unsigned most,
 
 LogicalResult Operator::checkArity(onnx::NodeOp node,
                                    std::string &message) const {
-  if (failed(checkCount(node.getInputs().size(), minInputs, maxInputs,
-                        "inputs", message)) ||
+  if (failed(checkCount(node.getInputs().size(), minInputs, maxInputs, "inputs",
+                        message)) ||
       failed(checkCount(node->getNumResults(), minOutputs, maxOutputs,
                         "outputs", message)))
     return failure();
@@ -85,7 +85,8 @@ LogicalResult Operator::checkArity(onnx::NodeOp node,
 // Views of a node
 //===----------------------------------------------------------------------===//
 
-std::optional<SmallVector<int64_t>> InferContext::constantInts(unsigned i) const {
+std::optional<SmallVector<int64_t>>
+InferContext::constantInts(unsigned i) const {
   ElementsAttr attr = constant(i);
   if (!attr || !attr.getElementType().isIntOrIndex())
     return std::nullopt;

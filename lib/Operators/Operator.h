@@ -91,7 +91,9 @@ public:
   Evaluator &evaluator;
   llvm::SmallVector<Tensor> results;
 
-  bool has(unsigned i) const { return i < inputs.size() && !inputs[i].isNull(); }
+  bool has(unsigned i) const {
+    return i < inputs.size() && !inputs[i].isNull();
+  }
   /// Makes result `i` a tensor of zeros. Null, with the error reported, where
   /// the shape is not one the evaluator can hold.
   Tensor *makeResult(unsigned i, mlir::Type elementType,

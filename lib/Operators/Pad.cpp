@@ -162,8 +162,8 @@ static Value repeatedIndex(OpBuilder &b, Location loc, StringRef mode, Value i,
   auto modulo = [&](Value value, Value period) -> Value {
     period = arith::MaxSIOp::create(b, loc, period, one);
     Value rest = arith::RemSIOp::create(b, loc, value, period);
-    Value negative = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::slt,
-                                           rest, zero);
+    Value negative =
+        arith::CmpIOp::create(b, loc, arith::CmpIPredicate::slt, rest, zero);
     Value wrapped = arith::AddIOp::create(b, loc, rest, period);
     return arith::SelectOp::create(b, loc, negative, wrapped, rest);
   };
@@ -225,10 +225,10 @@ static LogicalResult lowerPad(LowerContext &ctx) {
   for (int64_t d = 0; d < rank; ++d) {
     OpFoldResult size = ctx.resultDim(0, d);
     if (!size) {
-      Value sum = indexValue(b, loc,
-                             apply(b, loc, s0 + s1 + s2,
-                                   {extents[d], (*amounts)[d].first,
-                                    (*amounts)[d].second}));
+      Value sum = indexValue(
+          b, loc,
+          apply(b, loc, s0 + s1 + s2,
+                {extents[d], (*amounts)[d].first, (*amounts)[d].second}));
       size = arith::MaxSIOp::create(b, loc, sum, zero).getResult();
     }
     sizes.push_back(size);
@@ -284,8 +284,8 @@ static LogicalResult lowerPad(LowerContext &ctx) {
     ctx.setResult(0, castTo(b, loc, filled, type));
     return success();
   }
-  Value padded = tensor::InsertSliceOp::create(b, loc, piece, filled, place,
-                                               length, ones);
+  Value padded =
+      tensor::InsertSliceOp::create(b, loc, piece, filled, place, length, ones);
   ctx.setResult(0, castTo(b, loc, padded, type));
   return success();
 }

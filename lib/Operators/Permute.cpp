@@ -104,8 +104,9 @@ static FailureOr<BlockMove> blockMove(onnx::NodeOp node,
       report("has channels that are no multiple of the squared block size");
       return failure();
     }
-    move.digits = depthFirst ? SmallVector<AffineExpr>{in[0], s, s, depth, in[2], in[3]}
-                             : SmallVector<AffineExpr>{in[0], depth, s, s, in[2], in[3]};
+    move.digits =
+        depthFirst ? SmallVector<AffineExpr>{in[0], s, s, depth, in[2], in[3]}
+                   : SmallVector<AffineExpr>{in[0], depth, s, s, in[2], in[3]};
     move.perm = depthFirst ? SmallVector<int64_t>{0, 3, 4, 1, 5, 2}
                            : SmallVector<int64_t>{0, 1, 4, 2, 5, 3};
     move.result = {in[0], depth, simplifyExtent(in[2] * block),
@@ -145,8 +146,8 @@ static LogicalResult evaluateBlockMove(EvalContext &ctx) {
   SmallVector<AffineExpr> dims;
   for (int64_t extent : ctx.inputs[0].getShape())
     dims.push_back(getAffineConstantExpr(extent, ctx.node->getContext()));
-  auto move = blockMove(ctx.node, dims,
-                        [&](StringRef why) { (void)ctx.error(why); });
+  auto move =
+      blockMove(ctx.node, dims, [&](StringRef why) { (void)ctx.error(why); });
   if (failed(move))
     return failure();
   auto result = permuted(ctx, ctx.inputs[0].reshaped(constants(move->digits)),
@@ -161,8 +162,8 @@ static LogicalResult lowerBlockMove(LowerContext &ctx) {
   auto from = inputExtents(ctx, 0);
   if (failed(from))
     return failure();
-  auto move = blockMove(ctx.node, *from,
-                        [&](StringRef why) { (void)ctx.error(why); });
+  auto move =
+      blockMove(ctx.node, *from, [&](StringRef why) { (void)ctx.error(why); });
   if (failed(move))
     return failure();
   if (!ctx.resultType(0).hasStaticShape())
@@ -176,8 +177,9 @@ static LogicalResult lowerBlockMove(LowerContext &ctx) {
     dims.push_back(move->digits[d]);
   }
   auto split = RankedTensorType::get(digits, element);
-  Value value = buildReshape(b, ctx.loc(), ctx.input(0), *from, split,
-                             move->digits, getAsIndexOpFoldResult(b.getContext(), digits));
+  Value value =
+      buildReshape(b, ctx.loc(), ctx.input(0), *from, split, move->digits,
+                   getAsIndexOpFoldResult(b.getContext(), digits));
   Value empty = tensor::EmptyOp::create(b, ctx.loc(), shape, element);
   value = linalg::TransposeOp::create(b, ctx.loc(), value, empty, move->perm)
               ->getResult(0);
@@ -188,8 +190,8 @@ static LogicalResult lowerBlockMove(LowerContext &ctx) {
 
 namespace ssmc {
 void registerPermuteOperators(OperatorTable &table) {
-  table.add({"", "Transpose", 1, inferTranspose, evaluateTranspose,
-             lowerTranspose});
+  table.add(
+      {"", "Transpose", 1, inferTranspose, evaluateTranspose, lowerTranspose});
   for (StringRef name : {"DepthToSpace", "SpaceToDepth"})
     table.add({"", name, 1, inferBlockMove, evaluateBlockMove, lowerBlockMove});
 }

@@ -14,7 +14,18 @@ using namespace mlir;
 using namespace ssmc;
 
 namespace {
-enum class Kind { Sum, Mean, Max, Min, Prod, SumSquare, L1, L2, LogSum, LogSumExp };
+enum class Kind {
+  Sum,
+  Mean,
+  Max,
+  Min,
+  Prod,
+  SumSquare,
+  L1,
+  L2,
+  LogSum,
+  LogSumExp
+};
 
 /// Axes in ascending order, each once.
 using Axes = SmallVector<int64_t>;
@@ -78,9 +89,8 @@ static LogicalResult inferReduce(InferContext &ctx) {
                      describeType(x.elementType));
   int64_t rank = x.dims.size();
   bool keep = ctx.node.getInt("keepdims", 1) != 0;
-  auto given = givenAxes(ctx.node, ctx.node.hasInput(1)
-                                       ? ctx.constantInts(1)
-                                       : std::nullopt);
+  auto given = givenAxes(ctx.node, ctx.node.hasInput(1) ? ctx.constantInts(1)
+                                                        : std::nullopt);
   if (failed(given))
     return ctx.error("the axes must be a constant");
   auto axes = resolveAxes(ctx.node, *given, rank);
@@ -113,8 +123,14 @@ namespace ssmc::scalar {
 // integers go by way of double.
 static int64_t plus(int64_t a, int64_t b) { return uint64_t(a) + uint64_t(b); }
 static int64_t times(int64_t a, int64_t b) { return uint64_t(a) * uint64_t(b); }
-template <typename T> static T plus(T a, T b) { return a + b; }
-template <typename T> static T times(T a, T b) { return a * b; }
+template <typename T>
+static T plus(T a, T b) {
+  return a + b;
+}
+template <typename T>
+static T times(T a, T b) {
+  return a * b;
+}
 template <double (*value)(double), Scalar (*emit)(Scalar)>
 static Scalar viaDouble(Scalar x) {
   if (x.isFloat())
@@ -130,13 +146,16 @@ template <double (*value)(double), Scalar (*emit)(Scalar)>
 static int64_t viaDouble(int64_t x) {
   return int64_t(value(double(x)));
 }
-template <typename T> static T root(T x) {
+template <typename T>
+static T root(T x) {
   return viaDouble<std::sqrt, scalar::sqrt>(x);
 }
-template <typename T> static T logarithm(T x) {
+template <typename T>
+static T logarithm(T x) {
   return viaDouble<std::log, scalar::log>(x);
 }
-template <typename T> static T exponential(T x) {
+template <typename T>
+static T exponential(T x) {
   return viaDouble<std::exp, scalar::exp>(x);
 }
 } // namespace ssmc::scalar
@@ -156,9 +175,7 @@ static typename B::Value reduce(B &b, Kind kind, typename B::Value x,
     return b.template generic<S>(operand, sizesOf(b, r), allLoops(b.rank(r)),
                                  type, std::nullopt, body);
   };
-  auto sum = [&] {
-    return run(0, [](auto x) { return plus(x[1], x[0]); });
-  };
+  auto sum = [&] { return run(0, [](auto x) { return plus(x[1], x[0]); }); };
   auto sumOfSquares = [&] {
     return run(0, [](auto x) { return plus(x[1], times(x[0], x[0])); });
   };
@@ -197,9 +214,9 @@ static typename B::Value reduce(B &b, Kind kind, typename B::Value x,
         [](auto x) { return plus(x[2], exponential(x[0] - x[1])); });
     typename B::Operand parts[] = {{total, allLoops(kept.size()), isUnsigned},
                                    {top, allLoops(kept.size()), isUnsigned}};
-    return b.template generic<S>(
-        parts, sizesOf(b, total), allLoops(kept.size()), type, std::nullopt,
-        [](auto x) { return logarithm(x[0]) + x[1]; });
+    return b.template generic<S>(parts, sizesOf(b, total),
+                                 allLoops(kept.size()), type, std::nullopt,
+                                 [](auto x) { return logarithm(x[0]) + x[1]; });
   }
   case Kind::Mean:
     break;
@@ -257,8 +274,8 @@ static LogicalResult lowerReduce(LowerContext &ctx) {
   }
   Emitter emitter(ctx);
   Value x = ctx.input(0);
-  auto axes = resolveAxes(ctx.node, *givenAxes(ctx.node, constants),
-                          emitter.rank(x));
+  auto axes =
+      resolveAxes(ctx.node, *givenAxes(ctx.node, constants), emitter.rank(x));
   if (!axes)
     return ctx.error("an axis is beyond the rank");
   Value y = reduce<double>(emitter, kindOf(ctx.node), x, *axes,
@@ -271,9 +288,9 @@ static LogicalResult lowerReduce(LowerContext &ctx) {
 }
 
 void ssmc::registerReduceOperators(OperatorTable &table) {
-  for (StringRef name :
-       {"ReduceMean", "ReduceMax", "ReduceMin", "ReduceProd", "ReduceSumSquare",
-        "ReduceL1", "ReduceL2", "ReduceLogSum", "ReduceLogSumExp", "ReduceSum"}) {
+  for (StringRef name : {"ReduceMean", "ReduceMax", "ReduceMin", "ReduceProd",
+                         "ReduceSumSquare", "ReduceL1", "ReduceL2",
+                         "ReduceLogSum", "ReduceLogSumExp", "ReduceSum"}) {
     table.add({"", name, 1, inferReduce, evaluateReduce, lowerReduce});
     table.add({"", name, name == "ReduceSum" ? 13 : 18, inferReduce,
                evaluateReduce, lowerReduce, 1, 2});

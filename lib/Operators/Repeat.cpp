@@ -29,15 +29,16 @@ static LogicalResult inferExpand(InferContext &ctx) {
     if (failed(dims))
       return failure();
     ctx.setResult(0, in.elementType, *dims);
-    if (dims->size() <= 1 && constantExtent(multiplyExtents(*dims, ctx.getContext())) == 1)
+    if (dims->size() <= 1 &&
+        constantExtent(multiplyExtents(*dims, ctx.getContext())) == 1)
       if (auto elements = ctx.knownElements(0))
         ctx.setElements(0, *elements);
     return success();
   }
   // Only the rank is known: every extent of one may grow.
   const ValueShape &shape = ctx.input(1);
-  auto length = shape.dims.size() == 1 ? constantExtent(shape.dims[0])
-                                       : std::nullopt;
+  auto length =
+      shape.dims.size() == 1 ? constantExtent(shape.dims[0]) : std::nullopt;
   if (!length || *length < 0 || *length > 64)
     return ctx.error("has a target of unknown rank");
   size_t rank = std::max<size_t>(*length, in.dims.size());
@@ -61,7 +62,8 @@ static LogicalResult evaluateExpand(EvalContext &ctx) {
   if (!shape)
     return ctx.error("has a target that its input does not broadcast to");
   SmallVector<int64_t> strides = broadcastStrides(in.getShape(), *shape);
-  return finish(ctx, pickElements(ctx, in, *shape, [&](ArrayRef<int64_t> index) {
+  return finish(ctx,
+                pickElements(ctx, in, *shape, [&](ArrayRef<int64_t> index) {
                   return linearize(index, strides);
                 }));
 }
@@ -87,8 +89,7 @@ static LogicalResult lowerExpand(LowerContext &ctx) {
   OpBuilder &b = ctx.builder;
   if (known) {
     AffineMap map = broadcastMap(inType, type);
-    ctx.setResult(0, buildElements(b, ctx.loc(), empty,
-                                   ctx.input(0), map,
+    ctx.setResult(0, buildElements(b, ctx.loc(), empty, ctx.input(0), map,
                                    [](OpBuilder &, Location, ValueRange,
                                       ValueRange in) { return in[0]; }));
     return success();
@@ -96,16 +97,16 @@ static LogicalResult lowerExpand(LowerContext &ctx) {
   Value in = ctx.input(0);
   SmallVector<OpFoldResult> sizes = tensor::getMixedSizes(b, ctx.loc(), in);
   ctx.setResult(
-      0, buildElements(b, ctx.loc(), empty, {}, {},
-                       [&](OpBuilder &b, Location loc, ValueRange index,
-                           ValueRange) {
-                         // The last valid index is 0 where the extent is 1.
-                         SmallVector<Value> at;
-                         for (auto [d, size] : llvm::enumerate(sizes))
-                           at.push_back(wrapAndClamp(b, loc, index[lead + d],
-                                                     indexValue(b, loc, size)));
-                         return readElement(b, loc, in, at);
-                       }));
+      0, buildElements(
+             b, ctx.loc(), empty, {}, {},
+             [&](OpBuilder &b, Location loc, ValueRange index, ValueRange) {
+               // The last valid index is 0 where the extent is 1.
+               SmallVector<Value> at;
+               for (auto [d, size] : llvm::enumerate(sizes))
+                 at.push_back(wrapAndClamp(b, loc, index[lead + d],
+                                           indexValue(b, loc, size)));
+               return readElement(b, loc, in, at);
+             }));
   return success();
 }
 

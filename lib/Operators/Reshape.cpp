@@ -41,8 +41,8 @@ static LogicalResult inferReshape(InferContext &ctx) {
   if (!wanted) {
     // Only the rank is known, from the length of the shape.
     const ValueShape &shape = ctx.input(1);
-    auto rank = shape.dims.size() == 1 ? constantExtent(shape.dims[0])
-                                       : std::nullopt;
+    auto rank =
+        shape.dims.size() == 1 ? constantExtent(shape.dims[0]) : std::nullopt;
     if (!rank || *rank < 0 || *rank > 64)
       return ctx.error("has a target of unknown rank");
     SmallVector<AffineExpr> dims;
@@ -58,8 +58,8 @@ static LogicalResult inferReshape(InferContext &ctx) {
     std::optional<int64_t> constant = constantExtent(extent);
     if (constant == 0 && !allowZero) {
       if (i >= in.dims.size())
-        return ctx.error("copies extent " + Twine(i) +
-                         " of an input of rank " + Twine(in.dims.size()));
+        return ctx.error("copies extent " + Twine(i) + " of an input of rank " +
+                         Twine(in.dims.size()));
       extent = in.dims[i];
     } else if (constant == -1) {
       if (open)
@@ -275,14 +275,14 @@ static LogicalResult lowerIdentity(LowerContext &ctx) {
 
 namespace ssmc {
 void registerReshapeOperators(OperatorTable &table) {
-  table.add({"", "Reshape", 1, inferReshape, evaluateReshape, lowerAsReshape, 1,
-             2});
+  table.add(
+      {"", "Reshape", 1, inferReshape, evaluateReshape, lowerAsReshape, 1, 2});
   table.add({"", "Flatten", 1, inferFlatten, evaluateFlatten, lowerAsReshape});
-  table.add({"", "Squeeze", 1, inferSqueeze, evaluateSqueeze, lowerAsReshape, 1,
-             2});
+  table.add(
+      {"", "Squeeze", 1, inferSqueeze, evaluateSqueeze, lowerAsReshape, 1, 2});
   table.add({"", "Unsqueeze", 1, inferUnsqueeze, evaluateUnsqueeze,
              lowerAsReshape, 1, 2});
-  table.add({"", "Identity", 1, inferIdentity, evaluateIdentity,
-             lowerIdentity});
+  table.add(
+      {"", "Identity", 1, inferIdentity, evaluateIdentity, lowerIdentity});
 }
 } // namespace ssmc

@@ -9,8 +9,8 @@
 //===----------------------------------------------------------------------===//
 
 #include "lib/Operators/Families.h"
-#include "lib/Operators/IndexLowering.h"
 #include "lib/Operators/Formula.h"
+#include "lib/Operators/IndexLowering.h"
 #include "lib/Operators/ShapeArithmetic.h"
 
 using namespace mlir;
@@ -45,11 +45,13 @@ static LogicalResult inferRotary(InferContext &ctx) {
   auto last = asConstant(x.dims.back());
   auto head = last ? headSize(ctx.node, rank, *last) : std::nullopt;
   if (!head)
-    return ctx.error("the hidden size must be a constant multiple of num_heads");
+    return ctx.error(
+        "the hidden size must be a constant multiple of num_heads");
   auto rotated = rotatedSize(ctx.node, *head);
   if (!rotated)
     return ctx.error("rotary_embedding_dim must be even and at most the size "
-                     "of a head, " + Twine(*head));
+                     "of a head, " +
+                     Twine(*head));
   size_t cacheRank = ctx.node.hasInput(3) ? 2 : 3;
   for (unsigned i : {1, 2}) {
     const ValueShape &cache = ctx.input(i);
@@ -78,23 +80,23 @@ static LogicalResult inferRotary(InferContext &ctx) {
     // One row serves all.
     const ValueShape &table = ctx.input(i);
     bool one = i < 3;
-    if ((differ(table.dims[0], batch) && !(one && asConstant(table.dims[0]) == 1)) ||
-        (differ(table.dims[1], length) && !(one && asConstant(table.dims[1]) == 1)))
-      return ctx.error("input " + Twine(i) + " of shape " +
-                       describeDims(table.dims) +
-                       " does not fit the batch and length of " +
-                       describeDims(x.dims));
+    if ((differ(table.dims[0], batch) &&
+         !(one && asConstant(table.dims[0]) == 1)) ||
+        (differ(table.dims[1], length) &&
+         !(one && asConstant(table.dims[1]) == 1)))
+      return ctx.error(
+          "input " + Twine(i) + " of shape " + describeDims(table.dims) +
+          " does not fit the batch and length of " + describeDims(x.dims));
   }
   ctx.setResult(0, x.elementType, x.dims);
   return success();
 }
 
 template <typename B>
-static typename B::Value rotate(B &b, onnx::NodeOp node, typename B::Value x,
-                                typename B::Value cosines,
-                                typename B::Value sines,
-                                std::optional<typename B::Value> positions,
-                                int64_t head) {
+static typename B::Value
+rotate(B &b, onnx::NodeOp node, typename B::Value x, typename B::Value cosines,
+       typename B::Value sines, std::optional<typename B::Value> positions,
+       int64_t head) {
   using V = typename B::Value;
   using Operand = typename B::Operand;
   Type type = b.elementType(x);
@@ -108,16 +110,15 @@ static typename B::Value rotate(B &b, onnx::NodeOp node, typename B::Value x,
   SmallVector<ReassociationIndices> split{{0}, {1}, {2, 3}};
   if (flat) {
     int64_t heads = node.getInt("num_heads", 1);
-    x = b.expand(x, split,
-                 {b.size(x, 0), b.size(x, 1), b.constant(heads),
-                  b.constant(head)});
+    x = b.expand(
+        x, split,
+        {b.size(x, 0), b.size(x, 1), b.constant(heads), b.constant(head)});
   }
   // Now of rank 4, with the sequence at dimension 1 or 2. The first and second
   // elements of the pairs:
   int64_t time = flat ? 1 : 2;
-  V part = rotated == head
-               ? x
-               : b.slice(x, 3, b.constant(0), b.constant(rotated));
+  V part =
+      rotated == head ? x : b.slice(x, 3, b.constant(0), b.constant(rotated));
   auto sizes = sizesOf(b, part);
   int64_t pair = interleaved ? 4 : 3, place = interleaved ? 3 : 4;
   sizes[3] = b.constant(interleaved ? half : 2);
@@ -135,16 +136,15 @@ static typename B::Value rotate(B &b, onnx::NodeOp node, typename B::Value x,
     };
     return {table, {repeated(0, 0), repeated(1, time), place}};
   };
-  V turned = b.generic({Operand{first, dims}, Operand{second, dims},
-                        cache(cosines), cache(sines)},
-                       sizes, allLoops(5), type, std::nullopt,
-                       [&](auto x, auto index) {
-                         using namespace scalar;
-                         auto which = index(pair);
-                         return select(equal(which, literal(which, 0)),
-                                       x[0] * x[2] - x[1] * x[3],
-                                       x[0] * x[3] + x[1] * x[2]);
-                       });
+  V turned = b.generic(
+      {Operand{first, dims}, Operand{second, dims}, cache(cosines),
+       cache(sines)},
+      sizes, allLoops(5), type, std::nullopt, [&](auto x, auto index) {
+        using namespace scalar;
+        auto which = index(pair);
+        return select(equal(which, literal(which, 0)),
+                      x[0] * x[2] - x[1] * x[3], x[0] * x[3] + x[1] * x[2]);
+      });
   V result = b.collapse(turned, pairs);
   if (rotated != head)
     result = b.concat({result, b.slice(x, 3, b.constant(rotated),
@@ -173,8 +173,7 @@ static LogicalResult evaluateRotary(EvalContext &ctx) {
   }
   for (const Tensor &cache : {ctx.inputs[1], ctx.inputs[2]}) {
     ArrayRef<int64_t> shape = cache.getShape();
-    bool fits = cache.isFloat() &&
-                shape.size() == (positions ? 2u : 3u) &&
+    bool fits = cache.isFloat() && shape.size() == (positions ? 2u : 3u) &&
                 shape.back() == *rotated / 2;
     if (fits && !positions)
       fits = (shape[0] == batch || shape[0] == 1) &&

@@ -57,8 +57,8 @@ static Scalar safeDivisor(Scalar b) {
 Scalar operator/(Scalar a, Scalar b) {
   if (a.isFloat())
     return a.make<arith::DivFOp>(a.value, b.value);
-  Scalar quotient = binary<arith::DivFOp, arith::DivSIOp, arith::DivUIOp>(
-      a, safeDivisor(b));
+  Scalar quotient =
+      binary<arith::DivFOp, arith::DivSIOp, arith::DivUIOp>(a, safeDivisor(b));
   if (!a.isUnsigned)
     quotient = select(equal(b, b.constant(-1)), -a, quotient);
   return select(equal(b, b.constant(0)), a.constant(0), quotient);
@@ -141,7 +141,9 @@ Scalar atanh(Scalar x) { return x.make<math::AtanhOp>(x.value); }
 Scalar floor(Scalar x) { return x.make<math::FloorOp>(x.value); }
 Scalar ceil(Scalar x) { return x.make<math::CeilOp>(x.value); }
 Scalar roundEven(Scalar x) { return x.make<math::RoundEvenOp>(x.value); }
-Scalar pow(Scalar x, Scalar y) { return x.make<math::PowFOp>(x.value, y.value); }
+Scalar pow(Scalar x, Scalar y) {
+  return x.make<math::PowFOp>(x.value, y.value);
+}
 
 Scalar convert(Scalar x, Type type, bool toUnsigned) {
   Type from = x.getType();

@@ -31,7 +31,8 @@ struct Scalar {
   }
   /// A constant of the type of this value.
   Scalar constant(double constant) const;
-  template <typename Op, typename... Args> Scalar make(Args... args) const {
+  template <typename Op, typename... Args>
+  Scalar make(Args... args) const {
     return with(Op::create(*builder, loc, args...).getResult());
   }
 };
@@ -96,13 +97,26 @@ inline double max(double a, double b) { return a > b || a != a ? a : b; }
 inline double min(double a, double b) { return a < b || a != a ? a : b; }
 inline double roundEven(double x) { return std::nearbyint(x); }
 inline double remainder(double a, double b) { return std::fmod(a, b); }
-template <typename T> bool less(T a, T b) { return a < b; }
-template <typename T> bool lessEqual(T a, T b) { return a <= b; }
-template <typename T> bool equal(T a, T b) { return a == b; }
-template <typename T> bool notEqual(T a, T b) { return a != b; }
+template <typename T>
+bool less(T a, T b) {
+  return a < b;
+}
+template <typename T>
+bool lessEqual(T a, T b) {
+  return a <= b;
+}
+template <typename T>
+bool equal(T a, T b) {
+  return a == b;
+}
+template <typename T>
+bool notEqual(T a, T b) {
+  return a != b;
+}
 inline bool logicalAnd(bool a, bool b) { return a && b; }
 inline bool logicalOr(bool a, bool b) { return a || b; }
-template <typename T> T select(bool condition, T a, T b) {
+template <typename T>
+T select(bool condition, T a, T b) {
   return condition ? a : b;
 }
 
@@ -114,7 +128,10 @@ inline int64_t min(int64_t a, int64_t b) { return a < b ? a : b; }
 inline int64_t quotient(int64_t a, int64_t b) {
   return b == 0 ? 0 : b == -1 ? int64_t(-uint64_t(a)) : a / b;
 }
-template <typename T> T quotient(T a, T b) { return a / b; }
+template <typename T>
+T quotient(T a, T b) {
+  return a / b;
+}
 
 /// A constant of the type of `like`.
 inline double literal(double, double constant) { return constant; }
@@ -136,11 +153,13 @@ inline Scalar toElement(Scalar like, Scalar counter) {
   return convert(counter, like.getType(), false);
 }
 
-template <typename T> T sigmoid(T x) {
+template <typename T>
+T sigmoid(T x) {
   return literal(x, 1) / (literal(x, 1) + exp(-x));
 }
 /// max(x, 0) + log(1 + exp(-|x|)): no overflow, no loss for small exp.
-template <typename T> T softplus(T x) {
+template <typename T>
+T softplus(T x) {
   return max(x, literal(x, 0)) + log1p(exp(-abs(x)));
 }
 

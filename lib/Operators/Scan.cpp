@@ -34,11 +34,12 @@ static FailureOr<ScanSpec> scanSpec(onnx::NodeOp node) {
     return failure();
   spec.states = inputs - spec.reads;
   spec.writes = outputs - spec.states;
-  if (spec.writes < 0 || node->getNumRegions() != 1 || !node->getRegion(0).hasOneBlock())
+  if (spec.writes < 0 || node->getNumRegions() != 1 ||
+      !node->getRegion(0).hasOneBlock())
     return failure();
   Block &body = node->getRegion(0).front();
-  if (static_cast<int64_t>(body.getNumArguments()) != inputs ||
-      body.empty() || !body.back().hasTrait<OpTrait::IsTerminator>() ||
+  if (static_cast<int64_t>(body.getNumArguments()) != inputs || body.empty() ||
+      !body.back().hasTrait<OpTrait::IsTerminator>() ||
       body.back().getNumOperands() != static_cast<unsigned>(outputs))
     return failure();
   auto ints = [&](StringRef name, int64_t count) {

@@ -36,7 +36,8 @@ static uint64_t max(uint64_t a, uint64_t b) { return a > b ? a : b; }
 static uint64_t min(uint64_t a, uint64_t b) { return a < b ? a : b; }
 
 /// Of doubles, integers that wrap around, or values to emit.
-template <typename T> static T reduce(Reduction reduction, T old, T update) {
+template <typename T>
+static T reduce(Reduction reduction, T old, T update) {
   switch (reduction) {
   case Reduction::None:
     return update;
@@ -87,9 +88,8 @@ scatter(EvalContext &ctx,
     });
   };
   if (data.isFloat())
-    write(result.mutableFloats(), updates.floats(), [&](double a, double b) {
-      return scalar::reduce(*reduction, a, b);
-    });
+    write(result.mutableFloats(), updates.floats(),
+          [&](double a, double b) { return scalar::reduce(*reduction, a, b); });
   else
     write(result.mutableInts(), updates.ints(), [&](int64_t a, int64_t b) {
       return reduceInt(*reduction, a, b, data.getElementType());
@@ -110,7 +110,8 @@ buildScatter(LowerContext &ctx, Reduction reduction,
   Value data = ctx.input(0), updates = ctx.input(2);
   auto dataType = cast<RankedTensorType>(data.getType());
   // Of booleans too, true is the greater one.
-  bool isUnsigned = isUnsignedInput(ctx, 0) || dataType.getElementType().isInteger(1);
+  bool isUnsigned =
+      isUnsignedInput(ctx, 0) || dataType.getElementType().isInteger(1);
   SmallVector<Value> lower, upper, step;
   Value zero = indexConstant(b, loc, 0), one = indexConstant(b, loc, 1);
   for (OpFoldResult size : tensor::getMixedSizes(b, loc, updates)) {
@@ -127,8 +128,8 @@ buildScatter(LowerContext &ctx, Reduction reduction,
     any = any ? arith::MinSIOp::create(b, loc, any, extent) : extent;
   }
   if (any && !upper.empty()) {
-    Value none = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, any,
-                                       zero);
+    Value none =
+        arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, any, zero);
     upper[0] = arith::SelectOp::create(b, loc, none, zero, upper[0]);
   }
   auto nest = scf::buildLoopNest(
@@ -170,7 +171,8 @@ static LogicalResult inferScatterElements(InferContext &ctx) {
   if (indices.dims.size() != data.dims.size() ||
       updates.dims.size() != data.dims.size() ||
       !indices.elementType.isIntOrIndex())
-    return ctx.error("needs integer indices and updates of the rank of its data");
+    return ctx.error(
+        "needs integer indices and updates of the rank of its data");
   if (updates.elementType != data.elementType)
     return ctx.error("has updates of another type than its data");
   for (auto [a, b] : llvm::zip(indices.dims, updates.dims)) {
@@ -185,8 +187,8 @@ static LogicalResult inferScatterElements(InferContext &ctx) {
     if (!other)
       other = constantExtent(indices.dims[d]);
     if (own && other && *other > *own && int64_t(d) != axis)
-      return ctx.error("has indices that are larger than its data in dimension " +
-                       Twine(d));
+      return ctx.error(
+          "has indices that are larger than its data in dimension " + Twine(d));
   }
   if (!reductionOf(ctx.node))
     return ctx.error("has an unknown reduction");
@@ -226,8 +228,8 @@ static std::optional<int64_t> consecutiveRows(const Tensor &indices,
   bool consecutive = true;
   int64_t i = 0;
   forEachIndex(indices.getShape(), [&](ArrayRef<int64_t> index) {
-    consecutive &= normalizeAxis(indices.ints()[i++], extent) ==
-                   *first + index[axis];
+    consecutive &=
+        normalizeAxis(indices.ints()[i++], extent) == *first + index[axis];
   });
   return consecutive ? first : std::nullopt;
 }
@@ -274,25 +276,26 @@ static LogicalResult lowerScatterElements(LowerContext &ctx) {
     SmallVector<OpFoldResult> offsets(type.getRank(), b.getIndexAttr(0));
     SmallVector<OpFoldResult> strides(type.getRank(), b.getIndexAttr(1));
     offsets[*axis] = b.getIndexAttr(*row);
-    ctx.setResult(0, tensor::InsertSliceOp::create(
-                         b, ctx.loc(), updates, data, offsets,
-                         tensor::getMixedSizes(b, ctx.loc(), updates), strides));
+    ctx.setResult(0,
+                  tensor::InsertSliceOp::create(
+                      b, ctx.loc(), updates, data, offsets,
+                      tensor::getMixedSizes(b, ctx.loc(), updates), strides));
     return success();
   }
   Value indices = ctx.input(1);
   SmallVector<OpFoldResult> sizes = tensor::getMixedSizes(b, ctx.loc(), data);
   checkIndices(ctx, 1, *axis, sizes[*axis]);
-  ctx.setResult(
-      0, buildScatter(ctx, *reduction,
-                      [&](OpBuilder &b, Location loc, ValueRange index) {
-                        SmallVector<Value> place(index);
-                        Value at = readElement(b, loc, indices, index);
-                        place[*axis] = toIndex(b, loc, at);
-                        for (auto [d, i] : llvm::enumerate(place))
-                          i = wrapAndClamp(b, loc, i,
-                                           indexValue(b, loc, sizes[d]));
-                        return place;
-                      }));
+  ctx.setResult(0,
+                buildScatter(ctx, *reduction,
+                             [&](OpBuilder &b, Location loc, ValueRange index) {
+                               SmallVector<Value> place(index);
+                               Value at = readElement(b, loc, indices, index);
+                               place[*axis] = toIndex(b, loc, at);
+                               for (auto [d, i] : llvm::enumerate(place))
+                                 i = wrapAndClamp(b, loc, i,
+                                                  indexValue(b, loc, sizes[d]));
+                               return place;
+                             }));
   return success();
 }
 
@@ -303,8 +306,8 @@ static LogicalResult lowerScatterElements(LowerContext &ctx) {
 static LogicalResult inferScatterND(InferContext &ctx) {
   const ValueShape &data = ctx.input(0), &indices = ctx.input(1),
                    &updates = ctx.input(2);
-  auto depth = indices.dims.empty() ? std::nullopt
-                                    : constantExtent(indices.dims.back());
+  auto depth =
+      indices.dims.empty() ? std::nullopt : constantExtent(indices.dims.back());
   if (!depth || *depth < 1 || *depth > static_cast<int64_t>(data.dims.size()) ||
       !indices.elementType.isIntOrIndex())
     return ctx.error("needs integer indices with a static last extent of at "
@@ -393,8 +396,8 @@ static std::optional<Box> boxOf(const Tensor &indices,
     bool fits = *base + size <= extents[k];
     forEachIndex(shape, [&](ArrayRef<int64_t> index) {
       int64_t at = indices.ints()[linearize(index, strides) + k];
-      fits &= normalizeAxis(at, extents[k]) ==
-              *base + (moves ? index[along] : 0);
+      fits &=
+          normalizeAxis(at, extents[k]) == *base + (moves ? index[along] : 0);
     });
     if (!fits)
       return std::nullopt;
@@ -428,7 +431,8 @@ static LogicalResult lowerScatterND(LowerContext &ctx) {
     auto from = inputExtents(ctx, 2), whole = inputExtents(ctx, 0);
     if (failed(from) || failed(whole))
       return failure();
-    SmallVector<OpFoldResult> offsets, sizes = tensor::getMixedSizes(b, loc, data);
+    SmallVector<OpFoldResult> offsets,
+        sizes = tensor::getMixedSizes(b, loc, data);
     SmallVector<OpFoldResult> strides(type.getRank(), b.getIndexAttr(1));
     SmallVector<int64_t> shape(type.getShape());
     for (int64_t k = 0; k < depth; ++k) {
@@ -438,10 +442,9 @@ static LogicalResult lowerScatterND(LowerContext &ctx) {
       (*whole)[k] = b.getAffineConstantExpr(box->sizes[k]);
     }
     offsets.resize(type.getRank(), b.getIndexAttr(0));
-    Value piece =
-        buildReshape(b, loc, updates, *from,
-                     RankedTensorType::get(shape, type.getElementType()),
-                     *whole, sizes);
+    Value piece = buildReshape(
+        b, loc, updates, *from,
+        RankedTensorType::get(shape, type.getElementType()), *whole, sizes);
     ctx.setResult(0, tensor::InsertSliceOp::create(b, loc, piece, data, offsets,
                                                    sizes, strides));
     return success();
@@ -449,21 +452,21 @@ static LogicalResult lowerScatterND(LowerContext &ctx) {
   SmallVector<OpFoldResult> sizes = tensor::getMixedSizes(b, loc, data);
   checkIndices(ctx, 1, 0, ArrayRef(sizes).take_front(depth));
   ctx.setResult(
-      0, buildScatter(
-             ctx, *reduction,
-             [&](OpBuilder &b, Location loc, ValueRange index) {
-               SmallVector<Value> tuple(index.take_front(spread)), place;
-               for (int64_t k = 0; k < depth; ++k) {
-                 tuple.push_back(indexConstant(b, loc, k));
-                 Value at = readElement(b, loc, indices, tuple);
-                 tuple.pop_back();
-                 place.push_back(toIndex(b, loc, at));
-               }
-               llvm::append_range(place, index.drop_front(spread));
-               for (auto [d, i] : llvm::enumerate(place))
-                 i = wrapAndClamp(b, loc, i, indexValue(b, loc, sizes[d]));
-               return place;
-             }));
+      0,
+      buildScatter(
+          ctx, *reduction, [&](OpBuilder &b, Location loc, ValueRange index) {
+            SmallVector<Value> tuple(index.take_front(spread)), place;
+            for (int64_t k = 0; k < depth; ++k) {
+              tuple.push_back(indexConstant(b, loc, k));
+              Value at = readElement(b, loc, indices, tuple);
+              tuple.pop_back();
+              place.push_back(toIndex(b, loc, at));
+            }
+            llvm::append_range(place, index.drop_front(spread));
+            for (auto [d, i] : llvm::enumerate(place))
+              i = wrapAndClamp(b, loc, i, indexValue(b, loc, sizes[d]));
+            return place;
+          }));
   return success();
 }
 

@@ -29,8 +29,8 @@ static LogicalResult inferShape(InferContext &ctx) {
 static LogicalResult evaluateShape(EvalContext &ctx) {
   ArrayRef<int64_t> shape = ctx.inputs[0].getShape();
   auto [start, end] = shapeRange(ctx.node, shape.size());
-  ctx.results[0] = Tensor::integers(ctx.node->getContext(),
-                                    shape.slice(start, end - start));
+  ctx.results[0] =
+      Tensor::integers(ctx.node->getContext(), shape.slice(start, end - start));
   return success();
 }
 

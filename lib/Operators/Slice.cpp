@@ -132,15 +132,14 @@ static LogicalResult inferSlice(InferContext &ctx) {
       auto a = constantExtent(start), b = constantExtent(end),
            extent = constantExtent(dim);
       if (a && b && extent) {
-        length =
-            ctx.constantDim(take(*a, *b, spec->steps[i], *extent).length);
+        length = ctx.constantDim(take(*a, *b, spec->steps[i], *extent).length);
       } else if (spec->steps[i] > 0) {
         AffineExpr from = placeBound(start, dim), to = placeBound(end, dim);
         if (from && to && provablyAtLeast(to, from))
-          length = simplifyExtent(
-              spec->steps[i] == 1
-                  ? to - from
-                  : (to - from + (spec->steps[i] - 1)).floorDiv(spec->steps[i]));
+          length = simplifyExtent(spec->steps[i] == 1
+                                      ? to - from
+                                      : (to - from + (spec->steps[i] - 1))
+                                            .floorDiv(spec->steps[i]));
       }
     }
     dim = length ? length : ctx.freshSymbol("slice");
@@ -218,8 +217,8 @@ static std::pair<Value, Value> takeValue(OpBuilder &b, Location loc,
                                          Value extent) {
   Value zero = indexConstant(b, loc, 0), one = indexConstant(b, loc, 1);
   auto fromFront = [&](Value at) -> Value {
-    Value negative = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::slt,
-                                           at, zero);
+    Value negative =
+        arith::CmpIOp::create(b, loc, arith::CmpIPredicate::slt, at, zero);
     Value wrapped = arith::AddIOp::create(b, loc, at, extent);
     return arith::SelectOp::create(b, loc, negative, wrapped, at);
   };
@@ -237,8 +236,8 @@ static std::pair<Value, Value> takeValue(OpBuilder &b, Location loc,
   }
   span = arith::MaxSIOp::create(b, loc, span, zero);
   int64_t stride = step > 0 ? step : -step;
-  Value length = arith::CeilDivSIOp::create(b, loc, span,
-                                            indexConstant(b, loc, stride));
+  Value length =
+      arith::CeilDivSIOp::create(b, loc, span, indexConstant(b, loc, stride));
   return {start, length};
 }
 
@@ -331,9 +330,8 @@ static LogicalResult lowerSlice(LowerContext &ctx) {
           return indexValue(b, loc, known);
         return toIndex(b, loc, extractScalar(b, loc, ctx.input(input), i));
       };
-      auto [start, taken] =
-          takeValue(b, loc, bound(starts, 1), bound(ends, 2), step,
-                    indexValue(b, loc, sizes[axis]));
+      auto [start, taken] = takeValue(b, loc, bound(starts, 1), bound(ends, 2),
+                                      step, indexValue(b, loc, sizes[axis]));
       offset = start;
       // A length known otherwise is not trusted with a start that is not.
       length = taken;
@@ -346,8 +344,7 @@ static LogicalResult lowerSlice(LowerContext &ctx) {
     ctx.setResult(0, castTo(b, loc, slice, ctx.resultType(0)));
     return success();
   }
-  Value empty =
-      tensor::EmptyOp::create(b, loc, sizes, inType.getElementType());
+  Value empty = tensor::EmptyOp::create(b, loc, sizes, inType.getElementType());
   Value picked = buildElements(
       b, loc, empty, {}, {},
       [&](OpBuilder &b, Location loc, ValueRange index, ValueRange) {

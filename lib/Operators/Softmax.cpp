@@ -62,8 +62,8 @@ static typename B::Value softmax(B &b, typename B::Value x,
   }
   auto raised = mapLike<B>(b, x, {Operand{x, all}, Operand{top, kept}}, type,
                            [](auto x) { return exp(x[0] - x[1]); });
-  auto sum = reduceAxes(b, raised, axes, type, 0,
-                        [](auto x) { return x[1] + x[0]; });
+  auto sum =
+      reduceAxes(b, raised, axes, type, 0, [](auto x) { return x[1] + x[0]; });
   return mapLike<B>(b, x, {Operand{raised, all}, Operand{sum, kept}},
                     resultType, [](auto x) { return x[0] / x[1]; });
 }
@@ -121,12 +121,13 @@ static typename B::Value position(B &b, onnx::NodeOp node, typename B::Value x,
   bool last = node.getInt("select_last_index", 0) != 0;
   int64_t rank = b.rank(x);
   SmallVector<int64_t> kept = loopsWithout(rank, axis);
-  auto extreme = isMax ? reduceAxes<S>(b, x, axis, b.elementType(x), -INFINITY,
-                                       [](auto x) { return max(x[1], x[0]); },
-                                       isUnsigned)
-                       : reduceAxes<S>(b, x, axis, b.elementType(x), INFINITY,
-                                       [](auto x) { return min(x[1], x[0]); },
-                                       isUnsigned);
+  auto extreme = isMax
+                     ? reduceAxes<S>(
+                           b, x, axis, b.elementType(x), -INFINITY,
+                           [](auto x) { return max(x[1], x[0]); }, isUnsigned)
+                     : reduceAxes<S>(
+                           b, x, axis, b.elementType(x), INFINITY,
+                           [](auto x) { return min(x[1], x[0]); }, isUnsigned);
   Type indexType = IntegerType::get(node.getContext(), 64);
   using Operand = typename B::Operand;
   Operand operands[] = {{x, allLoops(rank), isUnsigned},
@@ -137,8 +138,8 @@ static typename B::Value position(B &b, onnx::NodeOp node, typename B::Value x,
         auto here = toElement(x[2], index(axis));
         auto better = last ? max(x[2], here) : min(x[2], here);
         // What is not a number wins, and is not equal to itself.
-        auto wins = select(equal(x[0], x[0]), equal(x[0], x[1]),
-                           notEqual(x[0], x[0]));
+        auto wins =
+            select(equal(x[0], x[0]), equal(x[0], x[1]), notEqual(x[0], x[0]));
         return select(wins, better, x[2]);
       });
 }
@@ -166,8 +167,8 @@ static LogicalResult lowerArg(LowerContext &ctx) {
   auto axis = normalizeAxis(ctx.node.getInt("axis", 0), emitter.rank(x));
   if (!axis)
     return ctx.error("the axis is beyond the rank");
-  Value y = position<double>(emitter, ctx.node, x, *axis,
-                             isUnsignedInput(ctx, 0));
+  Value y =
+      position<double>(emitter, ctx.node, x, *axis, isUnsignedInput(ctx, 0));
   if (ctx.node.getInt("keepdims", 1) != 0)
     y = insertOnes(emitter, y, *axis);
   setResult(ctx, 0, y);

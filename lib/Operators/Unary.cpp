@@ -14,8 +14,8 @@ struct UnaryFunction {
   UnaryFunction(StringRef name, Formula formula,
                 std::pair<StringRef, double> first = {"", 0},
                 std::pair<StringRef, double> second = {"", 0})
-      : name(name), real(formula), emit(formula), first(first),
-        second(second) {}
+      : name(name), real(formula), emit(formula), first(first), second(second) {
+  }
   /// The same formula holds for integers.
   template <typename Formula>
   static UnaryFunction number(StringRef name, Formula formula) {
@@ -35,22 +35,30 @@ struct UnaryFunction {
 namespace ssmc::scalar {
 // The least integer has no negative: it wraps to itself.
 static int64_t negative(int64_t x) { return int64_t(-uint64_t(x)); }
-template <typename T> static T negative(T x) { return -x; }
+template <typename T>
+static T negative(T x) {
+  return -x;
+}
 static int64_t magnitude(int64_t x) { return x < 0 ? negative(x) : x; }
-template <typename T> static T magnitude(T x) { return abs(x); }
+template <typename T>
+static T magnitude(T x) {
+  return abs(x);
+}
 
 static const UnaryFunction unaryFunctions[] = {
     UnaryFunction::number("Abs",
                           [](auto x, double, double) { return magnitude(x); }),
-    UnaryFunction::number("Neg", [](auto x, double, double) { return negative(x); }),
-    UnaryFunction::number("Relu", [](auto x, double, double) {
-      return max(x, literal(x, 0));
-    }),
-    UnaryFunction::number("Sign", [](auto x, double, double) {
-      auto zero = literal(x, 0);
-      return select(less(zero, x), literal(x, 1),
-                    select(less(x, zero), literal(x, -1), x));
-    }),
+    UnaryFunction::number("Neg",
+                          [](auto x, double, double) { return negative(x); }),
+    UnaryFunction::number(
+        "Relu", [](auto x, double, double) { return max(x, literal(x, 0)); }),
+    UnaryFunction::number("Sign",
+                          [](auto x, double, double) {
+                            auto zero = literal(x, 0);
+                            return select(
+                                less(zero, x), literal(x, 1),
+                                select(less(x, zero), literal(x, -1), x));
+                          }),
     {"Exp", [](auto x, double, double) { return exp(x); }},
     {"Log", [](auto x, double, double) { return log(x); }},
     {"Sqrt", [](auto x, double, double) { return sqrt(x); }},
@@ -78,9 +86,9 @@ static const UnaryFunction unaryFunctions[] = {
     {"Mish", [](auto x, double, double) { return x * tanh(softplus(x)); }},
     {"HardSwish",
      [](auto x, double, double) {
-       return x * max(literal(x, 0), min(literal(x, 1),
-                                         x * literal(x, 1.0 / 6) +
-                                             literal(x, 0.5)));
+       return x * max(literal(x, 0),
+                      min(literal(x, 1),
+                          x * literal(x, 1.0 / 6) + literal(x, 0.5)));
      }},
     {"HardSigmoid",
      [](auto x, double a, double b) {
@@ -161,8 +169,8 @@ static const UnaryFunction *findFunction(onnx::NodeOp node) {
 static LogicalResult inferUnary(InferContext &ctx) {
   const ValueShape &input = ctx.input(0);
   const UnaryFunction *function = findFunction(ctx.node);
-  bool isInteger = isa<IntegerType>(input.elementType) &&
-                   !input.elementType.isInteger(1);
+  bool isInteger =
+      isa<IntegerType>(input.elementType) && !input.elementType.isInteger(1);
   if (!isa<FloatType>(input.elementType) && !(isInteger && function->integer))
     return ctx.error("not defined for elements of type " +
                      describeType(input.elementType));

@@ -18,10 +18,10 @@ struct Combiner {
 } // namespace
 
 static const Combiner &findCombiner(StringRef name) {
-  static const Combiner maximum{
-      scalar::max, scalar::max, scalar::max, maxExprs};
-  static const Combiner minimum{
-      scalar::min, scalar::min, scalar::min, minExprs};
+  static const Combiner maximum{scalar::max, scalar::max, scalar::max,
+                                maxExprs};
+  static const Combiner minimum{scalar::min, scalar::min, scalar::min,
+                                minExprs};
   static const Combiner sum{
       [](double a, double b) { return a + b; },
       [](int64_t a, int64_t b) { return int64_t(uint64_t(a) + uint64_t(b)); },
@@ -33,8 +33,8 @@ static const Combiner &findCombiner(StringRef name) {
 static LogicalResult inferVariadic(InferContext &ctx) {
   Type type = ctx.input(0).elementType;
   unsigned count = ctx.node.getInputs().size();
-  bool numbers = isa<FloatType>(type) ||
-                 (isa<IntegerType>(type) && !type.isInteger(1));
+  bool numbers =
+      isa<FloatType>(type) || (isa<IntegerType>(type) && !type.isInteger(1));
   if (!numbers || (ctx.node.getOpType() == "Mean" && !isa<FloatType>(type)))
     return ctx.error("not defined for elements of type " + describeType(type));
   for (unsigned i = 0; i < count; ++i) {
@@ -51,8 +51,9 @@ static LogicalResult inferVariadic(InferContext &ctx) {
     propagateElements(ctx, count, [&](ArrayRef<AffineExpr> x) {
       AffineExpr result = x[0];
       for (AffineExpr other : x.drop_front())
-        result = result ? findCombiner(ctx.node.getOpType()).extent(result, other)
-                        : result;
+        result = result
+                     ? findCombiner(ctx.node.getOpType()).extent(result, other)
+                     : result;
       return result;
     });
   return success();
@@ -182,22 +183,21 @@ static LogicalResult lowerClip(LowerContext &ctx) {
     }
   onnx::NodeOp node = ctx.node;
   bool isUnsigned = isUnsignedInput(ctx, 0);
-  ctx.setResult(0, elementwise(ctx, 0, inputs, [&](ArrayRef<Scalar> x) {
-                  Scalar value = x[0];
-                  value.isUnsigned = isUnsigned;
-                  unsigned next = 1;
-                  if (node.hasInput(1))
-                    value = scalar::max(value, x[next++]);
-                  else if (node.getAttrs().contains("min"))
-                    value = scalar::max(value,
-                                        value.constant(node.getFloat("min", 0)));
-                  if (node.hasInput(2))
-                    value = scalar::min(value, x[next]);
-                  else if (node.getAttrs().contains("max"))
-                    value = scalar::min(value,
-                                        value.constant(node.getFloat("max", 0)));
-                  return value;
-                }));
+  ctx.setResult(
+      0, elementwise(ctx, 0, inputs, [&](ArrayRef<Scalar> x) {
+        Scalar value = x[0];
+        value.isUnsigned = isUnsigned;
+        unsigned next = 1;
+        if (node.hasInput(1))
+          value = scalar::max(value, x[next++]);
+        else if (node.getAttrs().contains("min"))
+          value = scalar::max(value, value.constant(node.getFloat("min", 0)));
+        if (node.hasInput(2))
+          value = scalar::min(value, x[next]);
+        else if (node.getAttrs().contains("max"))
+          value = scalar::min(value, value.constant(node.getFloat("max", 0)));
+        return value;
+      }));
   return success();
 }
 

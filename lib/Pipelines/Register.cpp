@@ -11,8 +11,8 @@
 #include "lib/Codegen/Cpu/CpuPasses.h"
 #include "lib/Conversion/OnnxToLinalg/Passes.h"
 #include "lib/Fold/Passes.h"
-#include "lib/Raise/RaisePasses.h"
 #include "lib/Import/Onnx/Passes.h"
+#include "lib/Raise/RaisePasses.h"
 
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllExtensions.h"

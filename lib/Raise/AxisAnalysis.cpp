@@ -75,9 +75,9 @@ SmallVector<AxisSeed> AxisAnalysis::findSeeds(const Graph &graph) {
     unsigned number = argument.getArgNumber();
     auto type = cast<RankedTensorType>(argument.getType());
     // States of rank 3 and more are not sequences: they keep their axis 1.
-    bool sequence = number == primary ||
-                    (shape->size() == 2 && (*shape)[1] == main[1] &&
-                     !type.getElementType().isFloat());
+    bool sequence =
+        number == primary || (shape->size() == 2 && (*shape)[1] == main[1] &&
+                              !type.getElementType().isFloat());
     if (shape->size() >= 2 && (*shape)[0] == main[0])
       seeds.push_back({number, 0, AxisKind::Batch});
     if (sequence && ((*shape)[0] == main[0] || (*shape)[0] == 1))
@@ -110,9 +110,8 @@ void AxisAnalysis::run() {
   }
   for (BlockArgument argument : body.getArguments()) {
     auto it = axes.find(argument);
-    classes[argument] = it == axes.end()
-                            ? TokenClass::Mixed
-                            : classifyAxes(it->second, length);
+    classes[argument] =
+        it == axes.end() ? TokenClass::Mixed : classifyAxes(it->second, length);
   }
   for (Operation *op : graph.getNodes())
     visit(op);
@@ -196,8 +195,8 @@ void AxisAnalysis::visit(Operation *op) {
   for (unsigned i = 0, e = op->getNumResults(); i < e; ++i) {
     Value result = op->getResult(i);
     auto it = axes.find(result);
-    TokenClass tokens = it == axes.end() ? TokenClass::Mixed
-                                         : classifyAxes(it->second, length);
+    TokenClass tokens =
+        it == axes.end() ? TokenClass::Mixed : classifyAxes(it->second, length);
     classes[result] = tokens;
     if (tokens != TokenClass::Mixed)
       continue; // a whole sequence again: what follows starts afresh

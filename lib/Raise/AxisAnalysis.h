@@ -1,4 +1,5 @@
-//===- AxisAnalysis.h - which axis of every tensor is batch or time -*- C++ -*-===//
+//===- AxisAnalysis.h - which axis of every tensor is batch or time -*- C++
+//-*-===//
 //
 // One forward pass over a graph carries labels from the inputs' batch and time
 // axes to every value, by what the operators do and never by sizes or names.

@@ -21,13 +21,17 @@ public:
   mlir::onnx::NodeOp node;
 
   bool has(unsigned i) const { return mlir::onnx::NodeOp(node).hasInput(i); }
-  unsigned numInputs() const { return mlir::onnx::NodeOp(node).getInputs().size(); }
+  unsigned numInputs() const {
+    return mlir::onnx::NodeOp(node).getInputs().size();
+  }
   mlir::Value input(unsigned i) const {
     return mlir::onnx::NodeOp(node).getInputs()[i];
   }
   llvm::ArrayRef<int64_t> shape(unsigned i) const;
   const ValueAxes &axes(unsigned i) const;
-  TokenClass tokenClass(unsigned i) const { return analysis.getClass(input(i)); }
+  TokenClass tokenClass(unsigned i) const {
+    return analysis.getClass(input(i));
+  }
   bool isConstant(unsigned i) const {
     return tokenClass(i) == TokenClass::Constant;
   }

@@ -65,9 +65,8 @@ static void conv(AxisTransfer &t) {
     if (!pointwise)
       t.mix();
     auto strides = t.node.getInts("strides");
-    int64_t stride = strides && int64_t(strides->size()) == rank - 2
-                         ? (*strides)[a - 2]
-                         : 1;
+    int64_t stride =
+        strides && int64_t(strides->size()) == rank - 2 ? (*strides)[a - 2] : 1;
     if (pointwise)
       labels[a] = axis;
     else if (isPlainTime(axis) && stride == 1)

@@ -34,8 +34,8 @@ static void gather(AxisTransfer &t) {
   if (!indices)
     return;
   if (indices->size() == 1 && isPlainTime(digits)) {
-    int64_t k = indices->front() < 0 ? indices->front() + extent
-                                     : indices->front();
+    int64_t k =
+        indices->front() < 0 ? indices->front() + extent : indices->front();
     t.covers(0, 0, digits[0], k, k + 1);
   } else if (t.rank(1) == 1 && int64_t(indices->size()) == extent &&
              isPlainTime(digits)) {
@@ -45,8 +45,8 @@ static void gather(AxisTransfer &t) {
 }
 
 /// Cuts `count` positions from `start`, `step` apart, out of axis `axis`.
-static void cut(AxisTransfer &t, unsigned result, Digits &digits,
-                int64_t start, int64_t step, int64_t count) {
+static void cut(AxisTransfer &t, unsigned result, Digits &digits, int64_t start,
+                int64_t step, int64_t count) {
   int64_t extent = 1;
   for (const Digit &digit : digits)
     extent *= digit.extent;

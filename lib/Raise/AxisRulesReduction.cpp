@@ -88,10 +88,9 @@ static void trilu(AxisTransfer &t) {
 }
 
 void registerReductionAxisRules(AxisRuleTable &table) {
-  for (const char *name :
-       {"ReduceSum", "ReduceMean", "ReduceMax", "ReduceMin", "ReduceProd",
-        "ReduceL1", "ReduceL2", "ReduceLogSum", "ReduceLogSumExp",
-        "ReduceSumSquare"})
+  for (const char *name : {"ReduceSum", "ReduceMean", "ReduceMax", "ReduceMin",
+                           "ReduceProd", "ReduceL1", "ReduceL2", "ReduceLogSum",
+                           "ReduceLogSumExp", "ReduceSumSquare"})
     table[name] = reduce;
   table["ArgMax"] = argReduce;
   table["ArgMin"] = argReduce;

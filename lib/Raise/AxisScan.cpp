@@ -34,14 +34,16 @@ bool AxisAnalysis::visitScan(onnx::NodeOp node) {
   int64_t inputs = node.getInputs().size();
   int64_t reads = node.getInt("num_scan_inputs", 0), states = inputs - reads;
   int64_t writes = node->getNumResults() - states;
-  SmallVector<int64_t> readAxes = node.getInts("scan_input_axes")
-                                      .value_or(SmallVector<int64_t>(reads, 0));
+  SmallVector<int64_t> readAxes =
+      node.getInts("scan_input_axes").value_or(SmallVector<int64_t>(reads, 0));
   SmallVector<int64_t> writeAxes =
-      node.getInts("scan_output_axes").value_or(SmallVector<int64_t>(writes, 0));
+      node.getInts("scan_output_axes")
+          .value_or(SmallVector<int64_t>(writes, 0));
   if (reads < 1 || states < 0 || writes < 0 || body.empty() ||
       body.getNumArguments() != inputs ||
       body.back().getNumOperands() != node->getNumResults() ||
-      int64_t(readAxes.size()) != reads || int64_t(writeAxes.size()) != writes ||
+      int64_t(readAxes.size()) != reads ||
+      int64_t(writeAxes.size()) != writes ||
       llvm::any_of(node.getInputs(), [&](Value v) { return !getAxes(v); }))
     return false;
 
@@ -50,8 +52,7 @@ bool AxisAnalysis::visitScan(onnx::NodeOp node) {
   for (auto [i, input] : llvm::enumerate(node.getInputs())) {
     ValueAxes labels = *getAxes(input);
     if (int64_t(i) >= states) {
-      int64_t axis =
-          AxisTransfer::axisOf(readAxes[i - states], labels.size());
+      int64_t axis = AxisTransfer::axisOf(readAxes[i - states], labels.size());
       if (axis < 0)
         return false;
       time = labels[axis];

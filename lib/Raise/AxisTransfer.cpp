@@ -29,8 +29,8 @@ ArrayRef<int64_t> AxisTransfer::resultShape(unsigned i) const {
 std::optional<SmallVector<int64_t>> AxisTransfer::ints(unsigned i,
                                                        int64_t limit) const {
   auto type = dyn_cast<ShapedType>(input(i).getType());
-  if (!type || !type.getElementType().isIntOrIndex() ||
-      !isConstant(i) || llvm::product_of(shape(i)) > limit)
+  if (!type || !type.getElementType().isIntOrIndex() || !isConstant(i) ||
+      llvm::product_of(shape(i)) > limit)
     return std::nullopt;
   FailureOr<Tensor> value = analysis.graph.evaluateConstant(input(i));
   if (failed(value))
@@ -38,8 +38,8 @@ std::optional<SmallVector<int64_t>> AxisTransfer::ints(unsigned i,
   return SmallVector<int64_t>(value->ints());
 }
 
-std::optional<SmallVector<int64_t>>
-AxisTransfer::intsOrAttr(unsigned i, StringRef name) {
+std::optional<SmallVector<int64_t>> AxisTransfer::intsOrAttr(unsigned i,
+                                                             StringRef name) {
   if (has(i))
     return ints(i);
   return node.getInts(name);
@@ -68,8 +68,7 @@ void AxisTransfer::covers(unsigned result, unsigned i, const Digit &digit,
   spans[result] = {begin * digit.stride, end * digit.stride - 1};
 }
 
-Digits AxisTransfer::join(ArrayRef<const Digits *> candidates,
-                          int64_t extent) {
+Digits AxisTransfer::join(ArrayRef<const Digits *> candidates, int64_t extent) {
   const Digits *chosen = nullptr;
   for (const Digits *axis : candidates) {
     if (!isLabelled(*axis))
@@ -135,7 +134,9 @@ void AxisTransfer::fill(int64_t axis, int64_t index, unsigned updates) {
 bool setMixerAxes(Operation *op,
                   llvm::function_ref<const ValueAxes *(Value)> axesOf,
                   llvm::function_ref<void(Value, ValueAxes)> set) {
-  auto shapeOf = [](Value v) { return cast<ShapedType>(v.getType()).getShape(); };
+  auto shapeOf = [](Value v) {
+    return cast<ShapedType>(v.getType()).getShape();
+  };
   // Axes of an operand, without its time axis.
   auto stateOf = [&](Value result, const ValueAxes &like) {
     ValueAxes labels = unlabelled(shapeOf(result));

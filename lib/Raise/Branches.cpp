@@ -89,8 +89,7 @@ static bool movesByData(const Graph &graph, onnx::NodeOp node) {
 
 /// Rounding to integers has as many pieces as there are integers.
 static bool rounds(onnx::NodeOp node) {
-  return isa<FloatType>(
-             getElementTypeOrSelf(node.getInputs()[0].getType())) &&
+  return isa<FloatType>(getElementTypeOrSelf(node.getInputs()[0].getType())) &&
          !isa<FloatType>(getElementTypeOrSelf(node->getResult(0).getType()));
 }
 
@@ -213,9 +212,8 @@ void Branches::observe(Evaluator &evaluator) {
       continue;
     SmallVector<Tensor> operands;
     for (Value operand : node.op.getInputs()) {
-      FailureOr<Tensor> value = isa<NoneType>(operand.getType())
-                                    ? Tensor()
-                                    : evaluator.get(operand);
+      FailureOr<Tensor> value =
+          isa<NoneType>(operand.getType()) ? Tensor() : evaluator.get(operand);
       if (failed(value))
         return;
       operands.push_back(*value);

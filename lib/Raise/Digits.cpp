@@ -20,8 +20,7 @@ bool hasKind(const Digits &axis, AxisKind kind) {
 }
 
 bool isLabelled(const Digits &axis) {
-  return any_of(axis,
-                [](const Digit &d) { return d.kind != AxisKind::Other; });
+  return any_of(axis, [](const Digit &d) { return d.kind != AxisKind::Other; });
 }
 
 bool isPlainTime(const Digits &axis) {
@@ -31,8 +30,9 @@ bool isPlainTime(const Digits &axis) {
 void joinDigits(Digits &axis) {
   Digits joined;
   for (const Digit &digit : axis) {
-    if (digit.extent == 1 && (axis.size() > 1 || digit.kind == AxisKind::Time)
-        && digit.kind != AxisKind::Batch)
+    if (digit.extent == 1 &&
+        (axis.size() > 1 || digit.kind == AxisKind::Time) &&
+        digit.kind != AxisKind::Batch)
       continue;
     if (!joined.empty() && joined.back().kind == digit.kind) {
       Digit &last = joined.back();
@@ -106,7 +106,8 @@ ValueAxes reshapeAxes(const ValueAxes &from, ArrayRef<int64_t> shape,
     joinDigits(axis);
     axes.push_back(std::move(axis));
   }
-  lost |= any_of(flat, [](const Digit &d) { return d.kind != AxisKind::Other; });
+  lost |=
+      any_of(flat, [](const Digit &d) { return d.kind != AxisKind::Other; });
   return axes;
 }
 
@@ -125,9 +126,8 @@ TokenClass classifyAxes(const ValueAxes &axes, int64_t length) {
     for (const Digit &digit : axis)
       if (digit.kind == AxisKind::Time)
         time.push_back(digit);
-  llvm::sort(time, [](const Digit &a, const Digit &b) {
-    return a.stride < b.stride;
-  });
+  llvm::sort(
+      time, [](const Digit &a, const Digit &b) { return a.stride < b.stride; });
   int64_t covered = 1;
   for (const Digit &digit : time) {
     if (digit.stride != covered)

@@ -43,9 +43,8 @@ Answer Discretisation::readA(int64_t time) {
   A = Tensor(exponent.getElementType(), {pieces.channels, states});
   auto values = A.mutableFloats();
   // One for all states where the decay has no axis of them.
-  int64_t times =
-      A.getNumElements() /
-      llvm::product_of(source.view.getShape().drop_front(2));
+  int64_t times = A.getNumElements() /
+                  llvm::product_of(source.view.getShape().drop_front(2));
   for (int64_t i = 0, e = A.getNumElements(); i < e; ++i) {
     double value = exponent.floats()[i / times];
     values[i] = isLog ? std::log(value) : value;
@@ -59,18 +58,18 @@ Answer Discretisation::check(int64_t time) {
   for (uint64_t seed : {1, 2, 3}) {
     Random random(seed);
     // Steps around one half, then from tiny to large.
-    Tensor steps = seed == 1 ? random.normals(problem.elementType(delta->value),
-                                              pieces.shape(*delta, time), 0.5)
-                             : random.uniforms(
-                                   problem.elementType(delta->value),
-                                   pieces.shape(*delta, time), 0,
-                                   seed == 2 ? 0.01 : 20);
+    Tensor steps = seed == 1
+                       ? random.normals(problem.elementType(delta->value),
+                                        pieces.shape(*delta, time), 0.5)
+                       : random.uniforms(problem.elementType(delta->value),
+                                         pieces.shape(*delta, time), 0,
+                                         seed == 2 ? 0.01 : 20);
     Tensor xs = random.normals(problem.elementType(x->value),
                                pieces.shape(*x, time), 1);
     Tensor bs = random.normals(problem.elementType(B->value),
                                pieces.shape(*B, time), 1);
-    FailureOr<SmallVector<Tensor>> result = pieces.run(
-        {&a, &u}, {{&*delta, steps}, {&*x, xs}, {&*B, bs}}, time);
+    FailureOr<SmallVector<Tensor>> result =
+        pieces.run({&a, &u}, {{&*delta, steps}, {&*x, xs}, {&*B, bs}}, time);
     if (failed(result))
       return Answer::Unknown;
     Tensor decay(steps.getElementType(), (*result)[1].getShape());

@@ -1,9 +1,9 @@
 //===- Discretisation.h - exp(delta A) and delta B x -----------*- C++ -*-===//
 //
 // How these are spelled is not looked at: the nodes in front of a scan's decay
-// and drive are taken in until what they are computed from has no axis of states
-// left, then the two functions are compared with what they should be; A is read
-// off their values.
+// and drive are taken in until what they are computed from has no axis of
+// states left, then the two functions are compared with what they should be; A
+// is read off their values.
 //
 //===----------------------------------------------------------------------===//
 

@@ -47,9 +47,9 @@ Answer Epilogue::check(int64_t time) {
     Tensor expected(type, shape);
     auto values = expected.mutableFloats();
     for (int64_t i = 0, e = expected.getNumElements(); i < e; ++i)
-      values[i] = (ys.floats()[i] +
-                   D.floats()[i % pieces.channels] * xs.floats()[i]) *
-                  (z ? silu(zs.floats()[i]) : 1);
+      values[i] =
+          (ys.floats()[i] + D.floats()[i % pieces.channels] * xs.floats()[i]) *
+          (z ? silu(zs.floats()[i]) : 1);
     if (!(deviation(result->front(), expected) <= kPieceTolerance))
       return Answer::Wrong;
   }

@@ -79,10 +79,10 @@ static Assignment draw(const Problem &problem, uint64_t seed,
         continue;
       }
       for (double &element : tensor.mutableFloats())
-        element = drawOne(
-            random,
-            range ? *range : kRanges[at++ % channels % std::size(kRanges)],
-            large);
+        element = drawOne(random,
+                          range ? *range
+                                : kRanges[at++ % channels % std::size(kRanges)],
+                          large);
     }
     assignment[value] = std::move(tensor);
   }
@@ -117,9 +117,9 @@ static Comparison compare(const Problem &problem,
   bool all = true;
   for (auto [expected, found] : llvm::zip_equal(*before, *after)) {
     // Where the original overflows, nothing is shown either way.
-    if (!expected.isFloat() ||
-        !llvm::all_of(expected.floats(),
-                      [](double v) { return std::isfinite(v); })) {
+    if (!expected.isFloat() || !llvm::all_of(expected.floats(), [](double v) {
+          return std::isfinite(v);
+        })) {
       all = false;
       continue;
     }
@@ -184,9 +184,8 @@ Verdict checkRaise(ArrayRef<Problem> problems, const Replacement &replacement) {
     if (llvm::is_contained(verdict.lengths, length))
       continue; // the length is fixed
     Verdict there;
-    Comparison result =
-        compare(other, replacement, draw(other, length, Range::Unit), branches,
-                there);
+    Comparison result = compare(
+        other, replacement, draw(other, length, Range::Unit), branches, there);
     // Shapes may hold the traced length although the inputs do not.
     if (result == Comparison::NoOriginal)
       continue;

@@ -21,8 +21,8 @@ Graph::Graph(func::FuncOp func, int64_t stretch) : func(func) {
       SmallVector<Attribute> symbols;
       Builder builder(type.getContext());
       for (Attribute name : dims.getSymbols())
-        symbols.push_back(
-            builder.getIndexAttr(getBinding(cast<StringAttr>(name).getValue())));
+        symbols.push_back(builder.getIndexAttr(
+            getBinding(cast<StringAttr>(name).getValue())));
       symbols.resize(map.getNumSymbols(), builder.getIndexAttr(1));
       SmallVector<Attribute> extents;
       if (map.getNumDims() != 0 || map.getNumResults() != shape.size() ||
@@ -67,9 +67,8 @@ Graph::Graph(func::FuncOp func, int64_t stretch) : func(func) {
           for (Value result : inner.getResults())
             note(result);
           if (inner.getNumRegions() ||
-              llvm::any_of(inner.getOperands(), [&](Value v) {
-                return dependent.contains(v);
-              }))
+              llvm::any_of(inner.getOperands(),
+                           [&](Value v) { return dependent.contains(v); }))
             dependent.insert_range(inner.getResults());
         }
       });
@@ -95,10 +94,10 @@ void Graph::bindExtents(onnx::NodeOp node) {
   };
   int64_t begin = clamp(node.getInt("start", 0));
   int64_t end = clamp(node.getInt("end", rank));
-  constants.bind(node->getResult(0),
-                 Tensor::integers(context, shape->slice(
-                                               begin, std::max(begin, end) -
-                                                          begin)));
+  constants.bind(
+      node->getResult(0),
+      Tensor::integers(context,
+                       shape->slice(begin, std::max(begin, end) - begin)));
 }
 
 /// A symbol named by a number is that number: exporters name a dimension so
@@ -119,9 +118,9 @@ void Graph::chooseBindings(int64_t stretch) {
           if (auto symbol = dyn_cast<AffineSymbolExpr>(
                   dims.getMap().getValue().getResult(0)))
             if (symbol.getPosition() < dims.getSymbols().size())
-              leading.insert(cast<StringAttr>(
-                                 dims.getSymbols()[symbol.getPosition()])
-                                 .getValue());
+              leading.insert(
+                  cast<StringAttr>(dims.getSymbols()[symbol.getPosition()])
+                      .getValue());
   int64_t batch = 2, length = 16 + stretch;
   for (Attribute attr : names) {
     auto name = dyn_cast<StringAttr>(attr);

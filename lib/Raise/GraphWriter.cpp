@@ -1,4 +1,5 @@
-//===- GraphWriter.cpp - writes what a region is replaced by ------------------===//
+//===- GraphWriter.cpp - writes what a region is replaced by
+//------------------===//
 
 #include "lib/Raise/View.h"
 
@@ -11,7 +12,7 @@ using namespace mlir;
 namespace ssmc {
 
 GraphWriter::GraphWriter(OpBuilder &builder, Location loc,
-                 const AxisAnalysis &analysis)
+                         const AxisAnalysis &analysis)
     : builder(builder), loc(loc), analysis(analysis) {
   func::FuncOp func = analysis.getGraph().getFunc();
   batch = fixed(analysis.getBatch() ? analysis.getBatch() : 1);
@@ -22,7 +23,8 @@ GraphWriter::GraphWriter(OpBuilder &builder, Location loc,
   bool batchFixed = false, timeFixed = false;
   for (const AxisSeed &seed : analysis.getSeeds()) {
     bool &isFixed = seed.kind == AxisKind::Batch ? batchFixed : timeFixed;
-    auto type = dyn_cast<RankedTensorType>(func.getArgument(seed.argument).getType());
+    auto type =
+        dyn_cast<RankedTensorType>(func.getArgument(seed.argument).getType());
     auto dims = type ? dyn_cast_or_null<onnx::DimsAttr>(type.getEncoding())
                      : onnx::DimsAttr();
     AffineExpr &known = seed.kind == AxisKind::Batch ? batch : time;
@@ -38,7 +40,8 @@ GraphWriter::GraphWriter(OpBuilder &builder, Location loc,
     }
   }
   for (Operation *op : analysis.getGraph().getNodes())
-    if (auto node = dyn_cast<onnx::NodeOp>(op); node && node.getDomain().empty()) {
+    if (auto node = dyn_cast<onnx::NodeOp>(op);
+        node && node.getDomain().empty()) {
       version = node.getVersion();
       break;
     }
@@ -58,7 +61,7 @@ AffineExpr GraphWriter::extentOf(const Digit &digit) const {
 }
 
 RankedTensorType GraphWriter::type(ArrayRef<AffineExpr> extents,
-                               Type elementType) {
+                                   Type elementType) {
   SmallVector<int64_t> shape;
   int64_t used = 0;
   for (AffineExpr extent : extents) {
@@ -73,21 +76,21 @@ RankedTensorType GraphWriter::type(ArrayRef<AffineExpr> extents,
     return RankedTensorType::get(shape, elementType);
   auto map = AffineMap::get(0, used, extents, builder.getContext());
   auto names = builder.getArrayAttr(symbols.getValue().take_front(used));
-  return RankedTensorType::get(
-      shape, elementType,
-      onnx::DimsAttr::get(builder.getContext(), names, AffineMapAttr::get(map)));
+  return RankedTensorType::get(shape, elementType,
+                               onnx::DimsAttr::get(builder.getContext(), names,
+                                                   AffineMapAttr::get(map)));
 }
 
 Value GraphWriter::node(StringRef op, ValueRange inputs, Type type,
-                    ArrayRef<NamedAttribute> attrs) {
+                        ArrayRef<NamedAttribute> attrs) {
   return onnx::NodeOp::create(builder, loc, TypeRange{type}, inputs, op, "",
                               version, builder.getDictionaryAttr(attrs), 0)
       ->getResult(0);
 }
 
 Value GraphWriter::ints(ArrayRef<int64_t> values) {
-  auto type = RankedTensorType::get({int64_t(values.size())},
-                                    builder.getI64Type());
+  auto type =
+      RankedTensorType::get({int64_t(values.size())}, builder.getI64Type());
   return onnx::ConstantOp::create(builder, loc,
                                   DenseElementsAttr::get(type, values));
 }
@@ -103,8 +106,8 @@ Value GraphWriter::constant(const Tensor &tensor, Type elementType) {
 Value GraphWriter::empty(RankedTensorType type) {
   SmallVector<Value> dynamic;
   if (auto dims = dyn_cast_or_null<onnx::DimsAttr>(type.getEncoding()))
-    for (auto [extent, expr] : llvm::zip(
-             type.getShape(), dims.getMap().getValue().getResults()))
+    for (auto [extent, expr] :
+         llvm::zip(type.getShape(), dims.getMap().getValue().getResults()))
       if (ShapedType::isDynamic(extent)) {
         auto symbol = dyn_cast<AffineSymbolExpr>(expr);
         if (!symbol)
@@ -121,7 +124,8 @@ Value GraphWriter::zeros(RankedTensorType type) {
   if (type.hasStaticShape())
     return onnx::ConstantOp::create(
         builder, loc,
-        DenseElementsAttr::get(type, builder.getZeroAttr(type.getElementType())));
+        DenseElementsAttr::get(type,
+                               builder.getZeroAttr(type.getElementType())));
   Value destination = empty(type);
   if (!destination)
     return {};
@@ -133,7 +137,7 @@ Value GraphWriter::zeros(RankedTensorType type) {
 /// A reshape that only adds or drops ones is written as such; another names
 /// its symbolic extents by position (0) or as the one left over (-1).
 FailureOr<Value> GraphWriter::reshape(Value value, ArrayRef<AffineExpr> from,
-                                  ArrayRef<AffineExpr> to) {
+                                      ArrayRef<AffineExpr> to) {
   if (from == to)
     return value;
   Type result = type(to, cast<ShapedType>(value.getType()).getElementType());
@@ -253,9 +257,9 @@ FailureOr<Value> GraphWriter::apply(const View &view, Value value) {
   FailureOr<Value> cut = reshape(value, own, kept);
   if (failed(cut))
     return failure();
-  Value moved = node(
-      "Transpose", *cut, type(ordered, element),
-      builder.getNamedAttr("perm", builder.getDenseI64ArrayAttr(perm)));
+  Value moved =
+      node("Transpose", *cut, type(ordered, element),
+           builder.getNamedAttr("perm", builder.getDenseI64ArrayAttr(perm)));
   return reshape(moved, ordered, extents(view));
 }
 
@@ -287,9 +291,9 @@ FailureOr<Value> GraphWriter::invert(const View &view, Value canonical) {
     if (failed(cut))
       return failure();
     Type element = cast<ShapedType>(value.getType()).getElementType();
-    Value moved = node(
-        "Transpose", *cut, type(kept, element),
-        builder.getNamedAttr("perm", builder.getDenseI64ArrayAttr(perm)));
+    Value moved =
+        node("Transpose", *cut, type(kept, element),
+             builder.getNamedAttr("perm", builder.getDenseI64ArrayAttr(perm)));
     FailureOr<Value> joined = reshape(moved, kept, own);
     if (failed(joined))
       return failure();

@@ -43,8 +43,7 @@ FailureOr<SmallVector<Tensor>> Pieces::run(ArrayRef<const Role *> roots,
   SmallVector<Value> values;
   for (const Role *root : roots)
     values.push_back(root->value);
-  FailureOr<SmallVector<Tensor>> results =
-      problem.evaluate(values, assignment);
+  FailureOr<SmallVector<Tensor>> results = problem.evaluate(values, assignment);
   if (failed(results))
     return failure();
   for (auto [root, result] : llvm::zip(roots, *results)) {

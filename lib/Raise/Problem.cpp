@@ -38,9 +38,9 @@ Assignment Problem::sample(Random &random) const {
   return assignment;
 }
 
-FailureOr<SmallVector<Tensor>>
-Problem::evaluate(ArrayRef<Value> roots, const Assignment &assignment,
-                  Observer observe) const {
+FailureOr<SmallVector<Tensor>> Problem::evaluate(ArrayRef<Value> roots,
+                                                 const Assignment &assignment,
+                                                 Observer observe) const {
   SmallVector<Value> frontier;
   Evaluator evaluator;
   for (const auto &[value, tensor] : assignment) {
@@ -68,8 +68,8 @@ Problem::evaluate(ArrayRef<Value> roots, const Assignment &assignment,
   return results;
 }
 
-FailureOr<SmallVector<Tensor>>
-Problem::evaluate(const Assignment &assignment, Observer observe) const {
+FailureOr<SmallVector<Tensor>> Problem::evaluate(const Assignment &assignment,
+                                                 Observer observe) const {
   SmallVector<Value> roots{region.exit};
   llvm::append_range(roots, region.states);
   return evaluate(roots, assignment, observe);

@@ -63,9 +63,10 @@ public:
   using Observer = llvm::function_ref<void(Evaluator &)>;
   /// `roots` computed from the assignment.
   mlir::FailureOr<llvm::SmallVector<Tensor>>
-  evaluate(llvm::ArrayRef<mlir::Value> roots,
-           const Assignment &assignment, Observer observe = nullptr) const;
-  /// The region's exit, then its states. `observe` sees the values of all nodes.
+  evaluate(llvm::ArrayRef<mlir::Value> roots, const Assignment &assignment,
+           Observer observe = nullptr) const;
+  /// The region's exit, then its states. `observe` sees the values of all
+  /// nodes.
   mlir::FailureOr<llvm::SmallVector<Tensor>>
   evaluate(const Assignment &assignment, Observer observe = nullptr) const;
   mlir::Type elementType(mlir::Value value) const {

@@ -123,8 +123,7 @@ void SsmRaisePass::raise(func::FuncOp func) {
           builder.getNamedAttr("nodes_before",
                                builder.getI64IntegerAttr(countNodes(op))),
           builder.getNamedAttr("nodes_after", builder.getI64IntegerAttr(1)),
-          builder.getNamedAttr(
-              "assumptions", builder.getStrArrayAttr({}))});
+          builder.getNamedAttr("assumptions", builder.getStrArrayAttr({}))});
   for (const Leftover &leftover : recogniser.leftovers) {
     if (!leftover.recurrent)
       continue;
@@ -170,9 +169,9 @@ void SsmRaisePass::replace(const Raise &raise, ArrayRef<Problem> problems,
       key = llvm::hash_combine(key, op->getName(), op->getAttrDictionary());
     auto it = verdicts.find(key);
     bool fresh = it == verdicts.end() || plantError >= 0;
-    verdict = fresh ? checkRaise(problems, {recorder.written, *values,
-                                            writer.exact})
-                    : it->second;
+    verdict =
+        fresh ? checkRaise(problems, {recorder.written, *values, writer.exact})
+              : it->second;
     verdicts[key] = verdict;
   } else {
     verdict.reason = "its layout cannot be written with free extents";
@@ -181,15 +180,13 @@ void SsmRaisePass::replace(const Raise &raise, ArrayRef<Problem> problems,
   Builder &attrs = builder;
   SmallVector<NamedAttribute> entry{
       attrs.getNamedAttr("site", attrs.getStringAttr(site)),
-      attrs.getNamedAttr("op", attrs.getStringAttr(
-                                   verdict.accepted
-                                       ? raise.mixer->getName()
-                                       : StringRef())),
-      attrs.getNamedAttr("nodes_before",
-                         attrs.getI64IntegerAttr(raise.nodes)),
+      attrs.getNamedAttr("op", attrs.getStringAttr(verdict.accepted
+                                                       ? raise.mixer->getName()
+                                                       : StringRef())),
+      attrs.getNamedAttr("nodes_before", attrs.getI64IntegerAttr(raise.nodes)),
       attrs.getNamedAttr(
-          "deviation", attrs.getF64FloatAttr(
-                           std::max(verdict.deviation, raise.deviation)))};
+          "deviation",
+          attrs.getF64FloatAttr(std::max(verdict.deviation, raise.deviation)))};
   if (!verdict.accepted) {
     for (Operation *op : llvm::reverse(recorder.written))
       op->erase();
@@ -202,12 +199,12 @@ void SsmRaisePass::replace(const Raise &raise, ArrayRef<Problem> problems,
                                    ? region.exit.getDefiningOp()
                                    : region.frontier.front().getDefiningOp());
     emitWarning(region.exit.getLoc())
-        << "the nodes from '" << first << "' to '" << site
-        << "' looked like " << raise.mixer->getName()
-        << " but the check refused it (" << reason << "); they are kept";
+        << "the nodes from '" << first << "' to '" << site << "' looked like "
+        << raise.mixer->getName() << " but the check refused it (" << reason
+        << "); they are kept";
     entry.push_back(attrs.getNamedAttr(
-        "reason", attrs.getStringAttr(raise.mixer->getName().str() + ": " +
-                                      reason)));
+        "reason",
+        attrs.getStringAttr(raise.mixer->getName().str() + ": " + reason)));
     return note(entry);
   }
 
@@ -228,7 +225,7 @@ void SsmRaisePass::replace(const Raise &raise, ArrayRef<Problem> problems,
   SmallVector<StringRef> texts(assumptions.begin(), assumptions.end());
   entry.push_back(
       attrs.getNamedAttr("assumptions", attrs.getStrArrayAttr(texts)));
-  entry.push_back(attrs.getNamedAttr(
-      "lengths", attrs.getI64ArrayAttr(verdict.lengths)));
+  entry.push_back(
+      attrs.getNamedAttr("lengths", attrs.getI64ArrayAttr(verdict.lengths)));
   note(entry);
 }

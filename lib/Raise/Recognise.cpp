@@ -35,9 +35,10 @@ void Recogniser::run() {
 }
 
 /// Regions are what is left of a group when 0, 1, 2, ... of its first
-/// components are peeled off; the largest that matches an entry of the catalogue
-/// wins. Where none does, the smallest that is an unrolled loop. What was peeled
-/// off is solved next; if there is none either, the last component is given up.
+/// components are peeled off; the largest that matches an entry of the
+/// catalogue wins. Where none does, the smallest that is an unrolled loop. What
+/// was peeled off is solved next; if there is none either, the last component
+/// is given up.
 void Recogniser::solve(ArrayRef<Component> group) {
   Leftover leftover;
   auto finish = [&] {
@@ -129,8 +130,8 @@ bool Recogniser::tryFrontier(Region region, Proposer propose) {
 
   // Equal layers become equal proposals. With the same constants there is
   // nothing left to compare, with others once is enough.
-  size_t identity = llvm::hash_combine(
-      hashRegion(graph, region, /*weights=*/true), rerolled);
+  size_t identity =
+      llvm::hash_combine(hashRegion(graph, region, /*weights=*/true), rerolled);
   int64_t chosen = -1, likely = -1;
   double error = 0;
   if (auto it = known.find(structure); it != known.end())

@@ -38,8 +38,8 @@ private:
 } // namespace
 
 RecurrenceMixer::RecurrenceMixer(const Problem &problem, Rolled loop)
-    : graph(problem.graph), rolled(std::move(loop)),
-      exit(problem.region.exit), finals(problem.region.states) {
+    : graph(problem.graph), rolled(std::move(loop)), exit(problem.region.exit),
+      finals(problem.region.states) {
   llvm::SetVector<Value> used;
   auto use = [&](Value value) {
     if (value && graph.dependsOnInput(value))
@@ -99,9 +99,9 @@ void RecurrenceMixer::fillBody(GraphWriter &writer, Block &body) const {
   for (const auto &[value, cut] : rolled.cuts) {
     Value token = tokens[cut.sequence];
     if (cut.keepsAxis)
-      token = writer.resize("Unsqueeze", token,
-                            rolled.sequences[cut.sequence].axis,
-                            value.getType());
+      token =
+          writer.resize("Unsqueeze", token, rolled.sequences[cut.sequence].axis,
+                        value.getType());
     map.map(value, token);
   }
   for (Operation *op : rolled.body)
@@ -130,8 +130,7 @@ FailureOr<Value> RecurrenceMixer::follow(GraphWriter &writer, Value value,
   return given.lookupOrDefault(value);
 }
 
-FailureOr<SmallVector<Value>>
-RecurrenceMixer::emit(GraphWriter &writer) const {
+FailureOr<SmallVector<Value>> RecurrenceMixer::emit(GraphWriter &writer) const {
   OpBuilder &builder = writer.builder;
   SmallVector<Value> inputs;
   SmallVector<Type> types;

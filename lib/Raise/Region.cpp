@@ -120,8 +120,7 @@ RegionFinder::close(ArrayRef<Component> components) const {
     return std::nullopt;
 
   // The nodes on a path from core to core, between the first and the last.
-  ArrayRef<Operation *> window =
-      graph.getNodes().slice(low, high - low + 1);
+  ArrayRef<Operation *> window = graph.getNodes().slice(low, high - low + 1);
   std::vector<bool> below(window.size()), above(window.size());
   for (auto [i, op] : llvm::enumerate(window)) {
     below[i] = core.contains(op);
@@ -159,9 +158,8 @@ RegionFinder::close(ArrayRef<Component> components) const {
   };
   classify();
   auto closed = [&] {
-    const ValueAxes *axes = tokens.size() == 1
-                                ? analysis.getAxes(tokens.front())
-                                : nullptr;
+    const ValueAxes *axes =
+        tokens.size() == 1 ? analysis.getAxes(tokens.front()) : nullptr;
     return axes && timeExtent(*axes) == analysis.getLength();
   };
   for (unsigned i = 0; i < 64 && !closed() && !tokens.empty(); ++i) {
@@ -173,8 +171,7 @@ RegionFinder::close(ArrayRef<Component> components) const {
     return std::nullopt;
   for (Value state : region.states)
     if (llvm::any_of(state.getUsers(), [&](Operation *user) {
-          return leaves(hull, user) &&
-                 !user->hasTrait<OpTrait::IsTerminator>();
+          return leaves(hull, user) && !user->hasTrait<OpTrait::IsTerminator>();
         }))
       return std::nullopt;
   region.exit = tokens.front();
@@ -190,15 +187,13 @@ RegionFinder::close(ArrayRef<Component> components) const {
   return region;
 }
 
-bool RegionFinder::expand(SmallVectorImpl<Value> &frontier,
-                          Value value) const {
+bool RegionFinder::expand(SmallVectorImpl<Value> &frontier, Value value) const {
   Operation *op = value.getDefiningOp();
   if (!op || !isTransparent(op))
     return false;
   llvm::erase(frontier, value);
   for (Value operand : op->getOperands())
-    if (graph.dependsOnInput(operand) &&
-        !llvm::is_contained(frontier, operand))
+    if (graph.dependsOnInput(operand) && !llvm::is_contained(frontier, operand))
       frontier.push_back(operand);
   return true;
 }

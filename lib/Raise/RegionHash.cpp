@@ -56,9 +56,8 @@ llvm::hash_code hashRegion(const Graph &graph, const Region &region,
                                 node.getAttrs().getAsOpaquePointer());
     for (Value operand : op->getOperands()) {
       auto it = hashes.find(operand);
-      hash = llvm::hash_combine(hash,
-                                it == hashes.end() ? llvm::hash_code(0)
-                                                   : it->second);
+      hash = llvm::hash_combine(hash, it == hashes.end() ? llvm::hash_code(0)
+                                                         : it->second);
     }
     for (auto [i, result] : llvm::enumerate(op->getResults()))
       hashes[result] = llvm::hash_combine(hash, i);

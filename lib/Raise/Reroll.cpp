@@ -114,8 +114,7 @@ bool Reroller::findDirection() {
   auto runs = [&](bool reverse) {
     for (auto [k, piece] : llvm::enumerate(pieces)) {
       StepRange range = analysis.getSteps(piece);
-      if (!range.known() ||
-          (reverse ? range.first : range.last) != int64_t(k))
+      if (!range.known() || (reverse ? range.first : range.last) != int64_t(k))
         return false;
     }
     return true;
@@ -154,9 +153,8 @@ std::optional<Reroller::Cut> Reroller::readCut(Value value) const {
     return std::nullopt;
   const ValueAxes &axes = *analysis.getAxes(source);
   auto time = llvm::find_if(axes, isPlainTime);
-  if (time == axes.end() ||
-      llvm::product_of(*graph.getShape(source)) !=
-          length * llvm::product_of(*shape))
+  if (time == axes.end() || llvm::product_of(*graph.getShape(source)) !=
+                                length * llvm::product_of(*shape))
     return std::nullopt;
   // Without the axis of time, or with one of extent one in its place.
   SmallVector<int64_t> token(*graph.getShape(source));
@@ -176,7 +174,8 @@ std::optional<Reroller::Cut> Reroller::readCut(Value value) const {
 //===----------------------------------------------------------------------===//
 
 bool Reroller::areEqualConstants(Value a, Value b) const {
-  FailureOr<Tensor> x = graph.evaluateConstant(a), y = graph.evaluateConstant(b);
+  FailureOr<Tensor> x = graph.evaluateConstant(a),
+                    y = graph.evaluateConstant(b);
   if (failed(x) || failed(y) || x->isNull() || y->isNull() ||
       x->getShape() != y->getShape() || x->isFloat() != y->isFloat())
     return false;
@@ -185,7 +184,7 @@ bool Reroller::areEqualConstants(Value a, Value b) const {
 
 bool Reroller::pairOperands(Operation *a, Operation *b, int64_t step) {
   static const llvm::StringSet<> commutative = {"Add", "Mul", "Max", "Min",
-                                                "Sum", "And", "Or", "Equal"};
+                                                "Sum", "And", "Or",  "Equal"};
   auto nodeA = dyn_cast<onnx::NodeOp>(a), nodeB = dyn_cast<onnx::NodeOp>(b);
   if (!nodeA || !nodeB || nodeA.getOpType() != nodeB.getOpType() ||
       nodeA.getDomain() != nodeB.getDomain() ||
@@ -293,8 +292,7 @@ void Reroller::addCut(Value value, const Cut &cut) {
     rolled.sequences.push_back(cut.source);
     it = std::prev(rolled.sequences.end());
   }
-  rolled.cuts[value] = {unsigned(it - rolled.sequences.begin()),
-                        cut.keepsAxis};
+  rolled.cuts[value] = {unsigned(it - rolled.sequences.begin()), cut.keepsAxis};
 }
 
 bool Reroller::collectBody(int64_t step) {

@@ -59,8 +59,8 @@ static std::optional<Shapes> readShapes(const Problem &problem,
 /// Every way to see `value` as `target`, whose last `states` digits are an axis
 /// of their own and the others another.
 static SmallVector<Role, 1> roles(const Problem &problem, Value value,
-                               ArrayRef<int64_t> target, unsigned states,
-                               bool hasTime) {
+                                  ArrayRef<int64_t> target, unsigned states,
+                                  bool hasTime) {
   SmallVector<Role, 1> found;
   const ValueAxes &axes = *problem.analysis.getAxes(value);
   SmallVector<unsigned> groups{unsigned(target.size()) - states};
@@ -83,8 +83,8 @@ static SmallVector<Role, 1> decayRoles(const Problem &problem, Value value,
 }
 
 static void propose(const Problem &problem, const Shapes &shapes, Value a,
-                    Value u, Value c, ArrayRef<int64_t> target,
-                    unsigned states, MixerList &mixers) {
+                    Value u, Value c, ArrayRef<int64_t> target, unsigned states,
+                    MixerList &mixers) {
   const ValueAxes &exitAxes = *problem.analysis.getAxes(problem.region.exit);
   SmallVector<unsigned> groups{unsigned(shapes.exit.size())};
   if (!c && states)
@@ -106,8 +106,8 @@ static void propose(const Problem &problem, const Shapes &shapes, Value a,
     reads.push_back(std::nullopt);
   }
   if (shapes.initial)
-    llvm::append_range(
-        starts, roles(problem, shapes.initial, target, states, false));
+    llvm::append_range(starts,
+                       roles(problem, shapes.initial, target, states, false));
   else
     starts.push_back(std::nullopt);
   SmallVector<View, 1> finals;
@@ -212,8 +212,7 @@ void proposeConstantScans(const Problem &problem, MixerList &mixers) {
       assignment[u] = role.view.invert(impulse);
       FailureOr<SmallVector<Tensor>> response = problem.evaluate(assignment);
       if (failed(response) || !response->front().isFloat() ||
-          response->front().getShape() !=
-              ArrayRef<int64_t>(exit->valueShape()))
+          response->front().getShape() != ArrayRef<int64_t>(exit->valueShape()))
         return;
       Tensor h = exit->apply(response->front());
       Tensor decay(problem.elementType(u), {width});
@@ -275,8 +274,7 @@ FailureOr<Value> ScanMixer::emitDecay(GraphWriter &writer, Value drive) const {
   Value value;
   if (a) {
     FailureOr<Value> own = writer.apply(a->view, a->value);
-    if (failed(own) ||
-        a->view.getShape().size() == u->view.getShape().size())
+    if (failed(own) || a->view.getShape().size() == u->view.getShape().size())
       return own;
     SmallVector<AffineExpr> extents = writer.extents(a->view);
     extents.push_back(writer.fixed(1));
@@ -292,8 +290,7 @@ FailureOr<Value> ScanMixer::emitDecay(GraphWriter &writer, Value drive) const {
   return writer.node("Where", {never, drive, value}, type);
 }
 
-FailureOr<SmallVector<Value>>
-ScanMixer::emit(GraphWriter &writer) const {
+FailureOr<SmallVector<Value>> ScanMixer::emit(GraphWriter &writer) const {
   FailureOr<Value> drive = writer.apply(u->view, u->value);
   if (failed(drive))
     return failure();
@@ -332,14 +329,13 @@ ScanMixer::emit(GraphWriter &writer) const {
       SmallVector<AffineExpr> wide = writer.extents(c->view);
       wide.insert(wide.begin() + 2, writer.fixed(1));
       factor = writer.node("Unsqueeze", {factor, writer.ints({2})},
-                            writer.type(wide, element));
+                           writer.type(wide, element));
     }
     y = writer.node("Mul", {y, factor}, type);
     SmallVector<AffineExpr> narrow(extents.begin(), extents.end() - 1);
-    y = writer.node("ReduceSum", {y, writer.ints({3})},
-                     writer.type(narrow, element),
-                     builder.getNamedAttr("keepdims",
-                                          builder.getI64IntegerAttr(0)));
+    y = writer.node(
+        "ReduceSum", {y, writer.ints({3})}, writer.type(narrow, element),
+        builder.getNamedAttr("keepdims", builder.getI64IntegerAttr(0)));
   }
   return writer.leave(*exit, y, states, scan->getResult(1));
 }

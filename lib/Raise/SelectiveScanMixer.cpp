@@ -39,17 +39,15 @@ SelectiveScanMixer::emit(GraphWriter &writer) const {
   RankedTensorType type = writer.type(extents, element);
   RankedTensorType stateType = writer.type(
       {extents[0], extents[2], writer.fixed(A.getShape()[1])}, element);
-  FailureOr<Value> start = initial
-                               ? writer.apply(initial->view,
-                                               initial->value)
-                               : FailureOr<Value>(writer.zeros(stateType));
+  FailureOr<Value> start = initial ? writer.apply(initial->view, initial->value)
+                                   : FailureOr<Value>(writer.zeros(stateType));
   Value destination = writer.empty(type);
   if (failed(start) || !*start || !destination)
     return failure();
   auto scan = ssm::SelectiveScanOp::create(
-      builder, writer.loc, TypeRange{type, stateType}, operands[0],
-      operands[1], weightA, operands[2], operands[3], weightD, gate,
-      destination, *start, reverse ? builder.getUnitAttr() : UnitAttr());
+      builder, writer.loc, TypeRange{type, stateType}, operands[0], operands[1],
+      weightA, operands[2], operands[3], weightD, gate, destination, *start,
+      reverse ? builder.getUnitAttr() : UnitAttr());
   return writer.leave(*exit, scan->getResult(0), states, scan->getResult(1));
 }
 

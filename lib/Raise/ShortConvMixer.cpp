@@ -25,8 +25,7 @@ constexpr int64_t kWidest = 16;
 class ShortConvMixer : public Mixer {
 public:
   StringRef getName() const override { return "ssm.short_conv"; }
-  FailureOr<SmallVector<Value>>
-  emit(GraphWriter &writer) const override;
+  FailureOr<SmallVector<Value>> emit(GraphWriter &writer) const override;
   std::unique_ptr<Mixer> combine(const Problem &problem,
                                  Region &region) override;
   void listAssumptions(SmallVectorImpl<std::string> &list) const override {
@@ -47,11 +46,11 @@ public:
 /// an impulse shows all there is.
 static bool isAffine(const Problem &problem, const Cone &cone) {
   static const llvm::StringSet<> always = {
-      "Add",      "Sub",     "Sum",       "Neg",        "Identity",
-      "Cast",     "Reshape", "Transpose", "Squeeze",    "Unsqueeze",
-      "Flatten",  "Slice",   "Split",     "Concat",     "Pad",
-      "Expand",   "Tile",    "ReduceSum", "ReduceMean", "Gather",
-      "CumSum",   "Trilu",   "Dropout",   "Mean",       "GatherElements",
+      "Add",     "Sub",     "Sum",       "Neg",        "Identity",
+      "Cast",    "Reshape", "Transpose", "Squeeze",    "Unsqueeze",
+      "Flatten", "Slice",   "Split",     "Concat",     "Pad",
+      "Expand",  "Tile",    "ReduceSum", "ReduceMean", "Gather",
+      "CumSum",  "Trilu",   "Dropout",   "Mean",       "GatherElements",
       "GatherND"};
   static const llvm::StringSet<> byConstants = {"Mul", "MatMul", "Einsum",
                                                 "Gemm"};
@@ -166,8 +165,7 @@ void proposeShortConvs(const Problem &problem, MixerList &mixers) {
   }
 }
 
-FailureOr<SmallVector<Value>>
-ShortConvMixer::emit(GraphWriter &writer) const {
+FailureOr<SmallVector<Value>> ShortConvMixer::emit(GraphWriter &writer) const {
   FailureOr<Value> input = writer.apply(x->view, x->value);
   if (failed(input))
     return failure();
@@ -179,8 +177,8 @@ ShortConvMixer::emit(GraphWriter &writer) const {
   SmallVector<AffineExpr> extents = writer.extents(x->view);
   RankedTensorType type = writer.type(extents, element);
   RankedTensorType stateType = writer.type(
-      {extents[0],
-       writer.fixed((weight.getShape()[1] - 1) * dilation), extents[2]},
+      {extents[0], writer.fixed((weight.getShape()[1] - 1) * dilation),
+       extents[2]},
       element);
   Value start = writer.zeros(stateType), destination = writer.empty(type);
   if (!start || !destination)
@@ -228,8 +226,10 @@ std::unique_ptr<Mixer> ShortConvMixer::combine(const Problem &problem,
     FailureOr<Tensor> still = failure();
     for (bool shorter : {true, false}) {
       int64_t time = shorter ? 3 : problem.analysis.getLength();
-      source = shorter ? exit->resized(problem.analysis.getBatch(), time) : exit;
-      target = shorter ? view->resized(problem.analysis.getBatch(), time) : view;
+      source =
+          shorter ? exit->resized(problem.analysis.getBatch(), time) : exit;
+      target =
+          shorter ? view->resized(problem.analysis.getBatch(), time) : view;
       if (source && target)
         still = run(Tensor(type, source->getShape()));
       if (succeeded(still))

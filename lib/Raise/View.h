@@ -58,7 +58,7 @@ Tensor permute(const Tensor &tensor, llvm::ArrayRef<unsigned> perm);
 class GraphWriter {
 public:
   GraphWriter(mlir::OpBuilder &builder, mlir::Location loc,
-          const AxisAnalysis &analysis);
+              const AxisAnalysis &analysis);
 
   mlir::OpBuilder &builder;
   mlir::Location loc;

@@ -151,9 +151,8 @@ static ssmrt_status check_results(const ssmrt_entry_desc *entry,
                           "with these inputs dimension %d ('%s') of output "
                           "'%s' would be %" PRId64,
                           d, value->dim_name[d], value->name, *extents);
-      if (*extents > 0 &&
-          (__builtin_mul_overflow(bytes, *extents, &bytes) ||
-           bytes > kMaxOutputBytes))
+      if (*extents > 0 && (__builtin_mul_overflow(bytes, *extents, &bytes) ||
+                           bytes > kMaxOutputBytes))
         return ssmrt_fail(SSMRT_SHAPE_MISMATCH,
                           "with these inputs output '%s' would be too large",
                           value->name);

@@ -165,10 +165,9 @@ uint64_t ssmc::cpuFeatureBits(const PackageOptions &options) {
   Triple triple(options.triple);
   const Target *target = TargetRegistry::lookupTarget(triple, message);
   std::unique_ptr<MCSubtargetInfo> machine(
-      target
-          ? target->createMCSubtargetInfo(triple, options.baseline,
-                                          options.features)
-          : nullptr);
+      target ? target->createMCSubtargetInfo(triple, options.baseline,
+                                             options.features)
+             : nullptr);
   uint64_t bits = 0;
   for (auto [name, bit] : table)
     if (machine && machine->checkFeatures(("+" + name).str()))

@@ -25,7 +25,8 @@ public:
   explicit OutputFile(StringRef path) : path(path.str()) {
     SmallString<256> name;
     int file;
-    error = llvm::sys::fs::createUniqueFile(path + ".tmp-%%%%%%%%%%", file, name);
+    error =
+        llvm::sys::fs::createUniqueFile(path + ".tmp-%%%%%%%%%%", file, name);
     if (error)
       return;
     ::close(file);

@@ -43,14 +43,15 @@ struct Flags {
                               cl::cat(category)};
   cl::opt<Emit, false, EmitParser> emit{
       "emit", cl::desc("What to write (default: lib)"), cl::init(Emit::Lib),
-      cl::values(clEnumValN(Emit::Onnx, "onnx", "the simplified graph"),
-                 clEnumValN(Emit::Ssm, "ssm", "the raised graph"),
-                 clEnumValN(Emit::Linalg, "linalg", "tensors and mixers"),
-                 clEnumValN(Emit::Tiled, "tiled", "kernels as loops on buffers"),
-                 clEnumValN(Emit::Llvm, "llvm", "LLVM IR, optimised"),
-                 clEnumValN(Emit::Asm, "asm", "assembly"),
-                 clEnumValN(Emit::Obj, "obj", "object file"),
-                 clEnumValN(Emit::Lib, "lib", "shared library and C header")),
+      cl::values(
+          clEnumValN(Emit::Onnx, "onnx", "the simplified graph"),
+          clEnumValN(Emit::Ssm, "ssm", "the raised graph"),
+          clEnumValN(Emit::Linalg, "linalg", "tensors and mixers"),
+          clEnumValN(Emit::Tiled, "tiled", "kernels as loops on buffers"),
+          clEnumValN(Emit::Llvm, "llvm", "LLVM IR, optimised"),
+          clEnumValN(Emit::Asm, "asm", "assembly"),
+          clEnumValN(Emit::Obj, "obj", "object file"),
+          clEnumValN(Emit::Lib, "lib", "shared library and C header")),
       cl::cat(category)};
   cl::opt<std::string> target{"target", cl::value_desc("cpu"), cl::init("cpu"),
                               cl::desc("Kind of machine (default: cpu)"),
@@ -196,7 +197,8 @@ static bool readOutput(const Flags &flags, CompilerOptions &options) {
   if (isSame(options.input, options.output))
     return usage("the output would replace the input");
   StringRef extension = sys::path::extension(options.output);
-  if (options.emit == Emit::Lib && (extension == ".h" || extension == ".weights"))
+  if (options.emit == Emit::Lib &&
+      (extension == ".h" || extension == ".weights"))
     return usage("-o " + options.output +
                  ": this is the name of a file beside the library; end it in "
                  ".so");

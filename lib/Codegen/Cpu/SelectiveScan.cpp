@@ -202,7 +202,8 @@ struct LowerSelectiveScan
     : ssmc::impl::SsmLowerSelectiveScanBase<LowerSelectiveScan> {
   using SsmLowerSelectiveScanBase::SsmLowerSelectiveScanBase;
   void runOnOperation() override {
-    if (failed(lowerEach<ssm::SelectiveScanOp, Kernel>(getOperation(), cpu, isSupported)))
+    if (failed(lowerEach<ssm::SelectiveScanOp, Kernel>(getOperation(), cpu,
+                                                       isSupported)))
       signalPassFailure();
   }
 };

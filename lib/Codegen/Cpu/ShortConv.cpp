@@ -178,7 +178,8 @@ bool isSupported(ssm::ShortConvOp op, const CpuTarget &) {
 struct LowerShortConv : ssmc::impl::SsmLowerShortConvBase<LowerShortConv> {
   using SsmLowerShortConvBase::SsmLowerShortConvBase;
   void runOnOperation() override {
-    if (failed(lowerEach<ssm::ShortConvOp, Kernel>(getOperation(), cpu, isSupported)))
+    if (failed(lowerEach<ssm::ShortConvOp, Kernel>(getOperation(), cpu,
+                                                   isSupported)))
       signalPassFailure();
   }
 };

@@ -92,8 +92,7 @@ public:
       return error("has a subgraph with other inputs than it needs");
     // What the region binds is known inside of it only.
     auto outer = driver.symbolValues;
-    llvm::scope_exit restore(
-        [&] { driver.symbolValues = std::move(outer); });
+    llvm::scope_exit restore([&] { driver.symbolValues = std::move(outer); });
     OpBuilder::InsertPoint saved = driver.builder.saveInsertionPoint();
     driver.builder.restoreInsertionPoint(nested.saveInsertionPoint());
     for (auto [argument, value] : llvm::zip(block.getArguments(), arguments)) {
@@ -199,8 +198,8 @@ LogicalResult GraphLowering::lowerNode(onnx::NodeOp node) {
         continue;
       return context.error("has no lowering for its output " + Twine(i));
     }
-    values.map(result, castTo(builder, node.getLoc(), lowered,
-                              context.resultType(i)));
+    values.map(result,
+               castTo(builder, node.getLoc(), lowered, context.resultType(i)));
     bindSymbols(result, values.lookup(result));
   }
   return success();
@@ -254,13 +253,13 @@ func::FuncOp GraphLowering::run(func::FuncOp graph) {
   };
   FunctionType type = graph.getFunctionType();
   builder.setInsertionPoint(graph);
-  auto lowered = func::FuncOp::create(
-      builder, graph.getLoc(), graph.getName(),
-      FunctionType::get(context, erased(type.getInputs()),
-                        erased(type.getResults())));
+  auto lowered =
+      func::FuncOp::create(builder, graph.getLoc(), graph.getName(),
+                           FunctionType::get(context, erased(type.getInputs()),
+                                             erased(type.getResults())));
   lowered->setAttrs(graph->getAttrs());
-  lowered.setFunctionType(FunctionType::get(
-      context, erased(type.getInputs()), erased(type.getResults())));
+  lowered.setFunctionType(FunctionType::get(context, erased(type.getInputs()),
+                                            erased(type.getResults())));
   lowered->setAttr("ssm.signature", signature);
   Block *entry = lowered.addEntryBlock();
   builder.setInsertionPointToStart(entry);

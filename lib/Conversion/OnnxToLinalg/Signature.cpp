@@ -29,8 +29,8 @@ DictionaryAttr ssmc::buildSignature(func::FuncOp graph,
   for (BlockArgument argument : graph.getArguments()) {
     auto extents = extentsOf(argument);
     if (failed(extents)) {
-      onnx::emitModelError(graph.getLoc()) << "input " << argument.getArgNumber()
-                        << " has no known shape";
+      onnx::emitModelError(graph.getLoc())
+          << "input " << argument.getArgNumber() << " has no known shape";
       return {};
     }
     for (AffineExpr extent : *extents)
@@ -49,7 +49,8 @@ DictionaryAttr ssmc::buildSignature(func::FuncOp graph,
       name = b.getStringAttr(kind + Twine(index));
     int64_t dtype = onnxNumber(getElementTypeOrSelf(value.getType()));
     if (failed(extents) || dtype == 0) {
-      onnx::emitModelError(graph.getLoc()) << kind << " " << name << " has no known type";
+      onnx::emitModelError(graph.getLoc())
+          << kind << " " << name << " has no known type";
       return {};
     }
     SmallVector<AffineExpr> dims;

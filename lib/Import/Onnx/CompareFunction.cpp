@@ -1,9 +1,9 @@
 //===- CompareFunction.cpp - functions named like operators ---------------===//
 //
 // Before inference nothing is known of an argument but its number, so kinds are
-// tried: every combination of a few ranks and types, as far as there are not too
-// many. Combinations that the operator or the function refuses say nothing; one
-// on which the two differ settles it.
+// tried: every combination of a few ranks and types, as far as there are not
+// too many. Combinations that the operator or the function refuses say nothing;
+// one on which the two differ settles it.
 //
 //===----------------------------------------------------------------------===//
 

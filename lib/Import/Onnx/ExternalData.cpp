@@ -28,8 +28,8 @@ Expected<std::shared_ptr<MappedFile>> MappedFile::map(int descriptor) {
     return createStringError("is not a regular file");
   if (status.st_size == 0)
     return std::shared_ptr<MappedFile>(new MappedFile({}));
-  void *address = ::mmap(nullptr, status.st_size, PROT_READ, MAP_PRIVATE,
-                         descriptor, 0);
+  void *address =
+      ::mmap(nullptr, status.st_size, PROT_READ, MAP_PRIVATE, descriptor, 0);
   if (address == MAP_FAILED)
     return systemError("cannot be mapped");
   return std::shared_ptr<MappedFile>(new MappedFile(
@@ -72,8 +72,8 @@ static Expected<int> openBeneath(int at, ArrayRef<StringRef> parts) {
   for (auto [i, part] : enumerate(parts)) {
     bool last = i + 1 == parts.size();
     int flags = O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
-    int next = ::openat(at, part.str().c_str(),
-                        last ? flags : flags | O_DIRECTORY);
+    int next =
+        ::openat(at, part.str().c_str(), last ? flags : flags | O_DIRECTORY);
     int reason = errno;
     ::close(at);
     errno = reason;

@@ -1,4 +1,5 @@
-//===- ExternalData.h - mapped files -----------------------------*- C++ -*-===//
+//===- ExternalData.h - mapped files -----------------------------*- C++
+//-*-===//
 //
 // A model may name further files with the bytes of its tensors. What it names
 // is not trusted: a location is relative, stays beneath one folder, and is

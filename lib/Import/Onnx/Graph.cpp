@@ -24,8 +24,7 @@ RankedTensorType ssmc::importValueType(ImportState &state, const Twine &what,
   }
   const auto &tensor = info.type().tensor_type();
   std::string name = (what + " '" + info.name() + "'").str();
-  Type element =
-      importElementType(state, state.file, name, tensor.elem_type());
+  Type element = importElementType(state, state.file, name, tensor.elem_type());
   if (!element)
     return {};
   if (!tensor.has_shape()) {
@@ -119,8 +118,8 @@ Value BodyImporter::getNone() {
   if (!none) {
     OpBuilder::InsertionGuard guard(builder);
     builder.setInsertionPointToStart(entry);
-    none = mlir::onnx::NoneOp::create(builder, state.file,
-                                      builder.getNoneType());
+    none =
+        mlir::onnx::NoneOp::create(builder, state.file, builder.getNoneType());
   }
   return none;
 }
@@ -147,8 +146,8 @@ LogicalResult BodyImporter::define(Location loc, StringRef name,
   return success();
 }
 
-LogicalResult
-BodyImporter::importInitializers(const proto::GraphProto &graph, Scope &scope) {
+LogicalResult BodyImporter::importInitializers(const proto::GraphProto &graph,
+                                               Scope &scope) {
   if (graph.sparse_initializer_size() != 0)
     return emitError(state.file)
            << "initialiser '" << graph.sparse_initializer(0).values().name()
@@ -162,8 +161,8 @@ BodyImporter::importInitializers(const proto::GraphProto &graph, Scope &scope) {
     Location loc =
         NameLoc::get(builder.getStringAttr(tensor.name()), state.file);
     auto constant = mlir::onnx::ConstantOp::create(builder, loc, value);
-    if (failed(define(state.file, tensor.name(), "initialiser", constant,
-                      scope)))
+    if (failed(
+            define(state.file, tensor.name(), "initialiser", constant, scope)))
       return failure();
   }
   return success();
@@ -200,8 +199,8 @@ LogicalResult BodyImporter::importNode(const proto::NodeProto &node,
                           << (domain.empty() ? "ai.onnx" : domain) << "'";
 
   SmallVector<const proto::GraphProto *> graphs;
-  FailureOr<DictionaryAttr> attrs = importAttributes(
-      state, loc, node.attribute(), inFunction, graphs);
+  FailureOr<DictionaryAttr> attrs =
+      importAttributes(state, loc, node.attribute(), inFunction, graphs);
   if (failed(attrs))
     return failure();
 
@@ -225,11 +224,10 @@ LogicalResult BodyImporter::importNode(const proto::NodeProto &node,
       return failure();
     inputs.push_back(*input);
   }
-  SmallVector<Type> types(node.output_size(),
-                          UnknownType::get(state.context));
-  auto op = mlir::onnx::NodeOp::create(builder, loc, types, inputs,
-                                       node.op_type(), domain, opset->second,
-                                       *attrs, graphs.size());
+  SmallVector<Type> types(node.output_size(), UnknownType::get(state.context));
+  auto op =
+      mlir::onnx::NodeOp::create(builder, loc, types, inputs, node.op_type(),
+                                 domain, opset->second, *attrs, graphs.size());
   std::string function =
       getFunctionSymbol(domain, node.op_type(), node.overload());
   if (state.functions.contains(function)) {
@@ -256,8 +254,7 @@ LogicalResult BodyImporter::importSubgraph(const proto::GraphProto &graph,
   enter(block);
   for (const auto &input : graph.input()) {
     // Types follow from the operator's operands, not from what the file says.
-    Value argument =
-        block->addArgument(UnknownType::get(state.context), loc);
+    Value argument = block->addArgument(UnknownType::get(state.context), loc);
     if (failed(define(loc, input.name(), "input of the subgraph", argument,
                       scope)))
       return failure();
@@ -296,10 +293,10 @@ LogicalResult BodyImporter::importNodes(const Nodes &nodes, Scope &scope) {
 } // namespace
 
 /// The declared type of an output, for inference to compare with: extents that
-/// are not numbers are left open. Null where none is declared; fails on one that
-/// is not supported.
+/// are not numbers are left open. Null where none is declared; fails on one
+/// that is not supported.
 static FailureOr<TypeAttr> getDeclaredType(ImportState &state,
-                                const proto::ValueInfoProto &info) {
+                                           const proto::ValueInfoProto &info) {
   if (!info.type().has_tensor_type())
     return TypeAttr();
   const auto &tensor = info.type().tensor_type();
@@ -350,9 +347,9 @@ LogicalResult ssmc::importMainGraph(ImportState &state, ModuleOp module,
   builder.setInsertionPointToEnd(module.getBody());
   SmallVector<Type> resultTypes(graph.output_size(),
                                 UnknownType::get(state.context));
-  auto function = func::FuncOp::create(
-      builder, state.file, "forward",
-      builder.getFunctionType(argumentTypes, resultTypes));
+  auto function =
+      func::FuncOp::create(builder, state.file, "forward",
+                           builder.getFunctionType(argumentTypes, resultTypes));
   body.enter(function.addEntryBlock());
   Scope scope;
   for (auto [i, input] : llvm::enumerate(inputs)) {

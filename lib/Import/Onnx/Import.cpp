@@ -66,9 +66,8 @@ FailureOr<Opsets> ssmc::importOpsets(
     }
     auto [known, inserted] = opsets.try_emplace(domain, version);
     if (!inserted && known->second != version) {
-      emitError(state.file)
-          << what << " imports two operator sets of domain '"
-          << (domain.empty() ? "ai.onnx" : domain) << "'";
+      emitError(state.file) << what << " imports two operator sets of domain '"
+                            << (domain.empty() ? "ai.onnx" : domain) << "'";
       return failure();
     }
   }

@@ -30,8 +30,9 @@ mlir::OwningOpRef<mlir::ModuleOp> importOnnx(llvm::StringRef path,
 
 /// The same for a model in memory; `buffer` must outlive the context. `path`
 /// names it in messages and is where external data is looked for.
-mlir::OwningOpRef<mlir::ModuleOp>
-importOnnx(llvm::ArrayRef<char> buffer, llvm::StringRef path,
-           mlir::MLIRContext *context, const ImportOptions &options = {});
+mlir::OwningOpRef<mlir::ModuleOp> importOnnx(llvm::ArrayRef<char> buffer,
+                                             llvm::StringRef path,
+                                             mlir::MLIRContext *context,
+                                             const ImportOptions &options = {});
 
 } // namespace ssmc

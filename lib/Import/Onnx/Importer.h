@@ -32,7 +32,8 @@ struct ImportState {
   std::shared_ptr<MappedFile> mapping;
   ExternalData external;
   Symbols symbols;
-  /// Names of model-local functions: `domain::name` or `domain::name::overload`.
+  /// Names of model-local functions: `domain::name` or
+  /// `domain::name::overload`.
   llvm::StringSet<> functions;
   /// How often a resource name has been wanted.
   llvm::StringMap<unsigned> resourceKeys;
@@ -62,12 +63,10 @@ mlir::ElementsAttr importTensor(ImportState &state, mlir::Location loc,
 
 /// The attributes of a node but for graphs, which are appended to `graphs` and
 /// named by their number.
-mlir::FailureOr<mlir::DictionaryAttr>
-importAttributes(ImportState &state, mlir::Location loc,
-                 const google::protobuf::RepeatedPtrField<proto::AttributeProto>
-                     &attributes,
-                 bool inFunction,
-                 llvm::SmallVectorImpl<const proto::GraphProto *> &graphs);
+mlir::FailureOr<mlir::DictionaryAttr> importAttributes(
+    ImportState &state, mlir::Location loc,
+    const google::protobuf::RepeatedPtrField<proto::AttributeProto> &attributes,
+    bool inFunction, llvm::SmallVectorImpl<const proto::GraphProto *> &graphs);
 
 /// Fails where a node stands before one whose result it reads, on a cycle, and
 /// where two nodes define one name.

@@ -12,8 +12,8 @@
 //===----------------------------------------------------------------------===//
 
 #include "dialects/onnx/OnnxLocation.h"
-#include "lib/Import/Onnx/Limits.h"
 #include "lib/Import/Onnx/CompareFunction.h"
+#include "lib/Import/Onnx/Limits.h"
 #include "lib/Import/Onnx/Passes.h"
 #include "lib/Import/Onnx/Schema.h"
 #include "lib/Operators/Operator.h"
@@ -88,8 +88,9 @@ OnnxInlineFunctions::measure(func::FuncOp function, unsigned depth) {
       return WalkResult::advance();
     func::FuncOp callee = lookup(node);
     if (!callee) {
-      mlir::onnx::emitModelError(node.getLoc()) << "the function '" << getCallee(node).getValue()
-                               << "' is not in the module";
+      mlir::onnx::emitModelError(node.getLoc())
+          << "the function '" << getCallee(node).getValue()
+          << "' is not in the module";
       return WalkResult::interrupt();
     }
     if (depth == limits::kCallDepth) {
@@ -165,8 +166,7 @@ static LogicalResult formConstant(NodeOp node) {
     return mlir::onnx::emitModelError(node.getLoc())
            << "a Constant must have exactly one attribute, of a numeric kind";
   OpBuilder builder(node);
-  auto constant =
-      mlir::onnx::ConstantOp::create(builder, node.getLoc(), value);
+  auto constant = mlir::onnx::ConstantOp::create(builder, node.getLoc(), value);
   node->replaceAllUsesWith(constant);
   node->erase();
   return success();
@@ -182,9 +182,9 @@ static Location prefixLocation(Location loc, StringRef prefix) {
                       name.getChildLoc());
 }
 
-LogicalResult
-OnnxInlineFunctions::inlineCall(NodeOp call, func::FuncOp function,
-                                SmallVectorImpl<NodeOp> &calls) {
+LogicalResult OnnxInlineFunctions::inlineCall(NodeOp call,
+                                              func::FuncOp function,
+                                              SmallVectorImpl<NodeOp> &calls) {
   Block &body = function.getBody().front();
   auto parameters =
       function->getAttrOfType<DictionaryAttr>(mlir::onnx::kParametersAttr);
@@ -234,8 +234,8 @@ OnnxInlineFunctions::inlineCall(NodeOp call, func::FuncOp function,
   return success();
 }
 
-/// Compares a call's function with the operator of its name, in a graph of their
-/// own whose arguments are the call's.
+/// Compares a call's function with the operator of its name, in a graph of
+/// their own whose arguments are the call's.
 FailureOr<Agreement>
 OnnxInlineFunctions::compareBody(NodeOp call, ArrayRef<ElementsAttr> known) {
   OpBuilder builder(&getContext());
@@ -249,10 +249,11 @@ OnnxInlineFunctions::compareBody(NodeOp call, ArrayRef<ElementsAttr> known) {
   unsigned next = 0;
   for (Value input : call.getInputs())
     if (!mapping.contains(input))
-      mapping.map(input, input.getDefiningOp<mlir::onnx::NoneOp>()
-                             ? mlir::onnx::NoneOp::create(builder, call.getLoc())
-                                   .getResult()
-                             : Value(block->getArgument(next++)));
+      mapping.map(
+          input,
+          input.getDefiningOp<mlir::onnx::NoneOp>()
+              ? mlir::onnx::NoneOp::create(builder, call.getLoc()).getResult()
+              : Value(block->getArgument(next++)));
   auto node = cast<NodeOp>(builder.clone(*call, mapping));
   node->removeAttr(mlir::onnx::kFunctionAttr);
   auto copy = cast<NodeOp>(builder.clone(*call, mapping));
@@ -300,9 +301,8 @@ FailureOr<bool> OnnxInlineFunctions::isOperator(NodeOp call) {
   if (*agreement != Agreement::Same)
     emitWarning(call.getLoc())
         << "the model defines this operator as a function, which "
-        << (*agreement == Agreement::Different
-                ? "does not compute the same"
-                : "cannot be compared with it")
+        << (*agreement == Agreement::Different ? "does not compute the same"
+                                               : "cannot be compared with it")
         << "; the function is used";
   operators[whole] = *agreement == Agreement::Same;
   return *agreement == Agreement::Same;
@@ -345,9 +345,9 @@ void OnnxInlineFunctions::runOnOperation() {
       return signalPassFailure();
     // A body may have given a result its type.
     Operation *terminator = function.getBody().front().getTerminator();
-    function.setType(FunctionType::get(
-        &getContext(), function.getArgumentTypes(),
-        llvm::to_vector(terminator->getOperandTypes())));
+    function.setType(
+        FunctionType::get(&getContext(), function.getArgumentTypes(),
+                          llvm::to_vector(terminator->getOperandTypes())));
   }
   for (auto function :
        llvm::make_early_inc_range(module.getOps<func::FuncOp>()))

@@ -1,4 +1,5 @@
-//===- Passes.h - what follows an import -------------------------*- C++ -*-===//
+//===- Passes.h - what follows an import -------------------------*- C++
+//-*-===//
 
 #pragma once
 

@@ -25,8 +25,7 @@ LogicalResult ssmc::reportUnsupported(ModuleOp module) {
   llvm::MapVector<std::pair<StringAttr, int64_t>, Missing> missing;
   const OperatorTable &table = OperatorTable::get();
   auto isUndefined = [](NodeOp node) {
-    return node.getDomain().empty() &&
-           isStandardName("", node.getOpType()) &&
+    return node.getDomain().empty() && isStandardName("", node.getOpType()) &&
            !isStandardOp("", node.getOpType(), node.getVersion());
   };
   module.walk([&](NodeOp node) {

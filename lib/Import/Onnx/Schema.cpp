@@ -1,7 +1,7 @@
 //===- Schema.cpp - which nodes are well formed ---------------------------===//
 
-#include "dialects/onnx/OnnxLocation.h"
 #include "lib/Import/Onnx/Schema.h"
+#include "dialects/onnx/OnnxLocation.h"
 
 #include "llvm/ADT/DenseSet.h"
 #include "llvm/ADT/STLExtras.h"
@@ -66,11 +66,11 @@ ArrayRef<AttributeRow> Signature::attributes() const {
 const Signature *findSignature(StringRef domain, StringRef name,
                                int64_t version) {
   using Key = std::tuple<StringRef, StringRef, int64_t>;
-  const Signature *after = llvm::upper_bound(
-      signatures, Key(domain, name, version),
-      [](const Key &key, const Signature &row) {
-        return key < Key(row.domain, row.name, row.since);
-      });
+  const Signature *after =
+      llvm::upper_bound(signatures, Key(domain, name, version),
+                        [](const Key &key, const Signature &row) {
+                          return key < Key(row.domain, row.name, row.since);
+                        });
   if (after == std::begin(signatures) || std::prev(after)->name != name ||
       std::prev(after)->domain != domain)
     return nullptr;
@@ -146,8 +146,8 @@ bool ssmc::isStandardName(StringRef domain, StringRef name) {
 }
 
 LogicalResult ssmc::checkNode(NodeOp node) {
-  const Signature *signature = findSignature(
-      node.getDomain(), node.getOpType(), node.getVersion());
+  const Signature *signature =
+      findSignature(node.getDomain(), node.getOpType(), node.getVersion());
   if (!signature || signature->deprecated)
     return success();
   auto checkCount = [&](StringRef what, unsigned count, unsigned min,
@@ -155,7 +155,8 @@ LogicalResult ssmc::checkNode(NodeOp node) {
     if (count >= min && count <= max)
       return success();
     InFlightDiagnostic diagnostic = mlir::onnx::emitModelError(node.getLoc());
-    diagnostic << "the node has " << count << ' ' << what << "; the operator has ";
+    diagnostic << "the node has " << count << ' ' << what
+               << "; the operator has ";
     if (min == max)
       return diagnostic << min;
     if (max == INT32_MAX)
@@ -169,9 +170,10 @@ LogicalResult ssmc::checkNode(NodeOp node) {
     return failure();
   llvm::SmallDenseSet<uint64_t> graphs;
   for (NamedAttribute attr : node.getAttrs()) {
-    const AttributeRow *row = llvm::find_if(
-        signature->attributes(),
-        [&](const AttributeRow &row) { return row.name == attr.getName(); });
+    const AttributeRow *row =
+        llvm::find_if(signature->attributes(), [&](const AttributeRow &row) {
+          return row.name == attr.getName();
+        });
     if (row == signature->attributes().end()) {
       // Names that begin with an underscore are notes of tools.
       if (attr.getName().strref().starts_with("_"))
@@ -184,7 +186,8 @@ LogicalResult ssmc::checkNode(NodeOp node) {
         row->kind == Kind::GRAPH && isRegionNumber(node, attr.getValue());
     // Two attributes never share a graph: a file that says so gives a number.
     if (isGraph)
-      isGraph = graphs.insert(cast<IntegerAttr>(attr.getValue()).getInt()).second;
+      isGraph =
+          graphs.insert(cast<IntegerAttr>(attr.getValue()).getInt()).second;
     if (!hasKind(node, attr.getValue(), isGraph, row->kind))
       return mlir::onnx::emitModelError(node.getLoc())
              << "attribute '" << attr.getName().getValue() << "' must be "

@@ -1,4 +1,5 @@
-//===- Schema.h - which nodes are well formed --------------------*- C++ -*-===//
+//===- Schema.h - which nodes are well formed --------------------*- C++
+//-*-===//
 //
 // The signature of every operator of ai.onnx in every version: numbers of
 // inputs and outputs, names and types of attributes. The table is generated at

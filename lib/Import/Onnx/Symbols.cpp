@@ -74,7 +74,10 @@ private:
   AffineExpr parseProduct() {
     AffineExpr left = parseAtom();
     while (left) {
-      char op = consume("//") ? '/' : consume("*") ? '*' : consume("%") ? '%' : 0;
+      char op = consume("//")  ? '/'
+                : consume("*") ? '*'
+                : consume("%") ? '%'
+                               : 0;
       if (!op)
         break;
       AffineExpr right = parseAtom();

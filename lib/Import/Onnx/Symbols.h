@@ -1,4 +1,5 @@
-//===- Symbols.h - names of dimensions ---------------------------*- C++ -*-===//
+//===- Symbols.h - names of dimensions ---------------------------*- C++
+//-*-===//
 //
 // The symbol table of a module: entry `i` names AffineExpr symbol `i`. A
 // dimension's name in a file is one of

@@ -134,9 +134,9 @@ void SkeletonWriter::writeVarint(uint64_t value) {
 Error SkeletonWriter::writeMessage(Rule rule, uint64_t tag, size_t begin,
                                    size_t end, unsigned depth) {
   if (rule.message == Message::Graph && ++depth > ssmc::limits::kSubgraphDepth)
-    return createStringError(
-        "subgraphs are nested deeper than " + Twine(ssmc::limits::kSubgraphDepth) +
-        " levels, which is more than this compiler reads");
+    return createStringError("subgraphs are nested deeper than " +
+                             Twine(ssmc::limits::kSubgraphDepth) +
+                             " levels, which is more than this compiler reads");
   constexpr unsigned kLengthBytes = 5;
   writeVarint(tag);
   size_t lengthAt = skeleton.bytes.size();
@@ -196,8 +196,7 @@ Error SkeletonWriter::write(Message kind, size_t begin, size_t end,
     switch (rule.action) {
     case Rule::Copy:
       // Asked before the copy: a hole in a file may be larger than memory.
-      if (skeleton.bytes.size() + (at - fieldBegin) >
-          ssmc::limits::kGraphBytes)
+      if (skeleton.bytes.size() + (at - fieldBegin) > ssmc::limits::kGraphBytes)
         return tooLarge();
       skeleton.bytes.append(file.data() + fieldBegin, at - fieldBegin);
       break;
