@@ -135,7 +135,7 @@ LogicalResult Compiler::Impl::prepareGraph() {
     OnnxFreeLengthsOptions lengths;
     for (const DimRequest &dim : options.dims)
       lengths.dims.push_back(dim.input + ":" + std::to_string(dim.axis) + "=" +
-                            dim.value);
+                             dim.value);
     pm.addPass(createOnnxFreeLengths(std::move(lengths)));
     pm.addPass(createOnnxFold());
   });
@@ -149,9 +149,8 @@ LogicalResult Compiler::Impl::lowerGraph() {
 
 LogicalResult Compiler::Impl::generateCode() {
   CodegenOptions codegen{options.optLevel, options.cpu};
-  if (failed(run("codegen", [&](OpPassManager &pm) {
-        buildTilingPipeline(pm, codegen);
-      })))
+  if (failed(run("codegen",
+                 [&](OpPassManager &pm) { buildTilingPipeline(pm, codegen); })))
     return failure();
   if (stopsAt(Emit::Tiled))
     return success();
@@ -178,7 +177,12 @@ Compiler::Impl::writeFile(StringRef path,
   }
   llvm::Error error = llvm::writeToOutput(path, [&](raw_ostream &os) {
     body(os);
-    return llvm::Error::success();
+    os.flush();
+    // A full disk: a stream with an error that nobody has asked for aborts.
+    auto &file = static_cast<llvm::raw_fd_ostream &>(os);
+    std::error_code error = file.error();
+    file.clear_error();
+    return llvm::errorCodeToError(error);
   });
   if (!error)
     return success();
@@ -279,17 +283,24 @@ LogicalResult Compiler::Impl::checkOutput() {
     return emitError(UnknownLoc::get(&context))
            << "cannot write " << path.str() << ": " << reason.str();
   };
-  for (StringRef path : {StringRef(options.output), StringRef(options.reportFile)}) {
-    if (path.empty() || path == "-")
+  for (std::string *output : {&options.output, &options.reportFile}) {
+    if (output->empty() || *output == "-")
       continue;
-    // What lies there is replaced: never a folder or a device.
-    if (llvm::sys::fs::exists(path) && !llvm::sys::fs::is_regular_file(path))
+    // What lies there is replaced: where a link leads, not the link, and never
+    // a folder or a device.
+    SmallString<256> target;
+    bool isLink = llvm::sys::fs::is_symlink_file(*output);
+    if (isLink && !llvm::sys::fs::real_path(*output, target))
+      *output = target.str().str();
+    StringRef path = *output;
+    if ((isLink || llvm::sys::fs::exists(path)) &&
+        !llvm::sys::fs::is_regular_file(path))
       return fail(path, "it is not a regular file");
     StringRef folder = llvm::sys::path::parent_path(path);
     if (llvm::sys::fs::access(folder.empty() ? "." : folder,
                               llvm::sys::fs::AccessMode::Write))
-      return fail(path, "there is no folder '" + folder +
-                            "' that can be written to");
+      return fail(path,
+                  "there is no folder '" + folder + "' that can be written to");
   }
   if (!options.dumpDir.empty())
     if (std::error_code error =

@@ -324,7 +324,12 @@ static Expected<std::vector<char>> formatNpy(const NpyArray &array) {
 static Error writeBytes(StringRef path, StringRef bytes) {
   Error error = writeToOutput(path, [&](raw_ostream &os) {
     os << bytes;
-    return Error::success();
+    os.flush();
+    // A full disk: a stream with an error that nobody has asked for aborts.
+    auto &file = static_cast<raw_fd_ostream &>(os);
+    std::error_code error = file.error();
+    file.clear_error();
+    return errorCodeToError(error);
   });
   if (error)
     return runError(path + ": " + toString(std::move(error)));
