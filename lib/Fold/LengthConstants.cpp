@@ -75,12 +75,10 @@ Value LengthFreeing::continueTable(onnx::NodeOp at, const PositionTable &table,
   if (!others.empty())
     index = node(at, "Unsqueeze", {index, integers(at, others)});
   Type type = table.first.getElementType();
-  int64_t number = 1; // as ONNX numbers the element types
-  while (number < 32 && elementTypeFromOnnx(type.getContext(), number) != type)
-    ++number;
   if (!type.isInteger(64))
-    index = node(at, "Cast", index,
-                 b.getNamedAttr("to", b.getI64IntegerAttr(number)));
+    index = node(
+        at, "Cast", index,
+        b.getNamedAttr("to", b.getI64IntegerAttr(elementTypeToOnnx(type))));
   Value second = constant(at, table.second);
   if (table.kind == PositionTable::Linear)
     return node(at, "Add", {first, node(at, "Mul", {index, second})});

@@ -51,6 +51,10 @@ private:
   // LengthNodes.cpp: nodes that hold the traced size in an operand.
   mlir::LogicalResult rewrite(mlir::onnx::NodeOp node);
   mlir::LogicalResult rewriteTarget(mlir::onnx::NodeOp node, bool expands);
+  /// Makes the operand a tensor of the extents, which are the node's `what`.
+  mlir::LogicalResult setExtents(mlir::onnx::NodeOp node, unsigned operand,
+                                 llvm::ArrayRef<mlir::AffineExpr> extents,
+                                 llvm::StringRef what);
   mlir::LogicalResult rewriteSlice(mlir::onnx::NodeOp node);
   mlir::LogicalResult rewritePad(mlir::onnx::NodeOp node);
   mlir::LogicalResult checkTrips(mlir::onnx::NodeOp node);

@@ -6,6 +6,16 @@
 using namespace mlir;
 using namespace ssmc;
 
+LogicalResult LengthFreeing::setExtents(onnx::NodeOp node, unsigned operand,
+                                        ArrayRef<AffineExpr> extents,
+                                        StringRef what) {
+  Value tensor = shapeTensor(node, extents);
+  if (!tensor)
+    return forbid(node, "its " + what + " cannot be computed from the inputs");
+  node->setOperand(operand, tensor);
+  return success();
+}
+
 // The target of a Reshape or Expand.
 LogicalResult LengthFreeing::rewriteTarget(onnx::NodeOp node, bool expands) {
   Value in = node.getInputs()[0], result = node->getResult(0);
@@ -53,11 +63,7 @@ LogicalResult LengthFreeing::rewriteTarget(onnx::NodeOp node, bool expands) {
     attrs.erase("allowzero");
     node.setAttrsAttr(attrs.getDictionary(b.getContext()));
   }
-  Value tensor = shapeTensor(node, next);
-  if (!tensor)
-    return forbid(node, "its target cannot be computed from the inputs");
-  node->setOperand(1, tensor);
-  return success();
+  return setExtents(node, 1, next, "target");
 }
 
 LogicalResult LengthFreeing::rewriteSlice(onnx::NodeOp node) {
@@ -115,11 +121,7 @@ LogicalResult LengthFreeing::rewriteSlice(onnx::NodeOp node) {
   }
   if (!rewritten)
     return success();
-  Value tensor = shapeTensor(node, next);
-  if (!tensor)
-    return forbid(node, "its ends cannot be computed from the inputs");
-  node->setOperand(2, tensor);
-  return success();
+  return setExtents(node, 2, next, "ends");
 }
 
 // One token by its number is another one at another length; the first and the
@@ -218,11 +220,7 @@ LogicalResult LengthFreeing::rewritePad(onnx::NodeOp node) {
   }
   if (!rewritten)
     return success();
-  Value tensor = shapeTensor(node, next);
-  if (!tensor)
-    return forbid(node, "its amounts cannot be computed from the inputs");
-  node->setOperand(1, tensor);
-  return success();
+  return setExtents(node, 1, next, "amounts");
 }
 
 LogicalResult LengthFreeing::rewrite(onnx::NodeOp node) {

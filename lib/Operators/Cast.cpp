@@ -46,6 +46,13 @@ Type ssmc::elementTypeFromOnnx(MLIRContext *context, int64_t dataType) {
   return {};
 }
 
+int64_t ssmc::elementTypeToOnnx(Type type) {
+  for (int64_t number = 1; number < 32; ++number)
+    if (elementTypeFromOnnx(type.getContext(), number) == type)
+      return number;
+  return 0;
+}
+
 static LogicalResult inferAs(InferContext &ctx, Type type) {
   const ValueShape &x = ctx.input(0);
   if (!x.elementType.isIntOrFloat())

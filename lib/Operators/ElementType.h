@@ -10,5 +10,7 @@ namespace ssmc {
 /// where it is none that the compiler knows (strings, complex numbers, floats
 /// of 8 bits, types of less than a byte).
 mlir::Type elementTypeFromOnnx(mlir::MLIRContext *context, int64_t dataType);
+/// The number that ONNX gives an element type; 0 where it has none.
+int64_t elementTypeToOnnx(mlir::Type type);
 
 } // namespace ssmc

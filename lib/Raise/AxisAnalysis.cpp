@@ -29,12 +29,6 @@ SmallVector<AxisSeed> AxisAnalysis::findSeeds(const Graph &graph) {
     auto shape = graph.getShape(argument);
     if (!shape || shape->size() != 2)
       continue;
-    auto embeds = [&](Operation *user) {
-      auto node = dyn_cast<onnx::NodeOp>(user);
-      return node && node.getOpType() == "Gather" && node.hasInput(1) &&
-             node.getInputs()[1] == argument &&
-             !graph.dependsOnInput(node.getInputs()[0]);
-    };
     bool found = false;
     SmallVector<Value> worklist{argument};
     // Through casts and the like, a few nodes deep.
@@ -51,7 +45,7 @@ SmallVector<AxisSeed> AxisAnalysis::findSeeds(const Graph &graph) {
                  op == "Clip")
           worklist.push_back(node->getResult(0));
       }
-    if (found || llvm::any_of(argument.getUsers(), embeds)) {
+    if (found) {
       primary = argument.getArgNumber();
       break;
     }

@@ -93,6 +93,12 @@ static bool rounds(onnx::NodeOp node) {
          !isa<FloatType>(getElementTypeOrSelf(node->getResult(0).getType()));
 }
 
+/// Of one piece, unless it moves or rounds by data.
+static bool isWhole(Kind kind) {
+  return kind == Kind::Analytic || kind == Kind::Movement ||
+         kind == Kind::Conversion;
+}
+
 /// Whether the pieces of a node cannot be told.
 static bool isUnknown(const Graph &graph, onnx::NodeOp node) {
   Kind kind = kindOf(node);
@@ -106,9 +112,7 @@ static onnx::NodeOp findPiecewise(const Graph &graph, Operation *op) {
   for (mlir::Region &body : op->getRegions())
     body.walk([&](onnx::NodeOp node) {
       Kind kind = kindOf(node);
-      bool whole = kind == Kind::Analytic || kind == Kind::Movement ||
-                   kind == Kind::Conversion;
-      if (whole && !isUnknown(graph, node))
+      if (isWhole(kind) && !isUnknown(graph, node))
         return WalkResult::advance();
       found = node;
       return WalkResult::interrupt();
@@ -133,8 +137,7 @@ Branches::Branches(const Problem &problem) {
                   : findPiecewise(problem.graph, node);
     if (unknown)
       return;
-    if (kind == Kind::Analytic || kind == Kind::Movement ||
-        kind == Kind::Conversion)
+    if (isWhole(kind))
       continue;
     // A mask that is constant selects the same at every input.
     if (kind == Kind::Select &&

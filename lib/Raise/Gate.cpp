@@ -143,6 +143,11 @@ static int64_t lengthOf(const Problem &problem) {
   return problem.analysis.getLength();
 }
 
+static std::string describe(onnx::NodeOp node) {
+  return "node '" + onnx::describeLocation(node->getLoc()).node.str() + "' (" +
+         node.getOpType().str() + ")";
+}
+
 Verdict checkRaise(ArrayRef<Problem> problems, const Replacement &replacement) {
   Verdict verdict;
   const Problem &traced = problems.front();
@@ -156,10 +161,8 @@ Verdict checkRaise(ArrayRef<Problem> problems, const Replacement &replacement) {
     rounds = {Range::Unit, std::nullopt, Range::Signed, Range::NearOne};
   Branches branches(traced);
   if (onnx::NodeOp node = branches.findUnknown()) {
-    verdict.reason = "node '" +
-                     onnx::describeLocation(node->getLoc()).node.str() + "' (" +
-                     node.getOpType().str() +
-                     ") may compute by other formulas on other inputs";
+    verdict.reason =
+        describe(node) + " may compute by other formulas on other inputs";
     return verdict;
   }
   int64_t enough = 2 * replacement.values.size();
@@ -203,10 +206,8 @@ Verdict checkRaise(ArrayRef<Problem> problems, const Replacement &replacement) {
     return verdict;
   }
   if (onnx::NodeOp node = branches.findUntaken()) {
-    verdict.reason = "node '" +
-                     onnx::describeLocation(node->getLoc()).node.str() + "' (" +
-                     node.getOpType().str() +
-                     ") has a branch that no input of the check takes";
+    verdict.reason =
+        describe(node) + " has a branch that no input of the check takes";
     return verdict;
   }
   verdict.accepted = true;

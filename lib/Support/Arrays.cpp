@@ -4,6 +4,7 @@
 
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/CommandLine.h"
 
 using namespace llvm;
 using namespace ssmc;
@@ -111,7 +112,7 @@ std::optional<uint64_t> ArraySource::findSeed(StringRef name) const {
   return given->second.seed;
 }
 
-std::vector<std::string> ssmc::joinArrayArguments(int argc, char **argv) {
+bool ssmc::parseArrayCommandLine(int argc, char **argv, StringRef overview) {
   std::vector<std::string> joined;
   for (StringRef argument : ArrayRef(argv, argc)) {
     if (argument.starts_with("@") && !joined.empty() &&
@@ -120,5 +121,9 @@ std::vector<std::string> ssmc::joinArrayArguments(int argc, char **argv) {
     else
       joined.push_back(argument.str());
   }
-  return joined;
+  SmallVector<const char *> pointers;
+  for (const std::string &argument : joined)
+    pointers.push_back(argument.c_str());
+  return cl::ParseCommandLineOptions(pointers.size(), pointers.data(), overview,
+                                     &errs());
 }

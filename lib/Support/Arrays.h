@@ -58,8 +58,9 @@ private:
   llvm::StringMap<std::vector<NamedArray>> archives;
 };
 
-/// `--input @FILE` becomes `--input=@FILE`: LLVM's parser would take an
-/// argument that starts with @ for a file of arguments.
-std::vector<std::string> joinArrayArguments(int argc, char **argv);
+/// Parses the command line of a tool with array arguments; false on a usage
+/// error, which is reported. `--input @FILE` is read as `--input=@FILE`: LLVM's
+/// parser would take an argument that starts with @ for a file of arguments.
+bool parseArrayCommandLine(int argc, char **argv, llvm::StringRef overview);
 
 } // namespace ssmc

@@ -2,6 +2,8 @@
 
 #include "lib/Support/Error.h"
 
+#include "llvm/Support/raw_ostream.h"
+
 using namespace llvm;
 using namespace ssmc;
 
@@ -24,3 +26,12 @@ Error ssmc::runError(const Twine &message) {
 }
 
 bool ssmc::isUsageError(const Error &error) { return error.isA<UsageError>(); }
+
+int ssmc::exitCodeOf(StringRef tool, Expected<bool> right) {
+  if (right)
+    return *right ? 0 : 1;
+  Error error = right.takeError();
+  int code = isUsageError(error) ? 2 : 1;
+  errs() << tool << ": " << toString(std::move(error)) << "\n";
+  return code;
+}

@@ -12,4 +12,8 @@ llvm::Error usageError(const llvm::Twine &message);
 llvm::Error runError(const llvm::Twine &message);
 bool isUsageError(const llvm::Error &error);
 
+/// The exit code of a tool: 0 where all was right, else 1, or 2 for a usage
+/// error. An error is reported.
+int exitCodeOf(llvm::StringRef tool, llvm::Expected<bool> right);
+
 } // namespace ssmc

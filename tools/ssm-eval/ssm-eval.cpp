@@ -320,19 +320,9 @@ int main(int argc, char **argv) {
   cl::HideUnrelatedOptions(flags.category);
   cl::SetVersionPrinter(
       [](raw_ostream &os) { os << "ssm-eval " << SSMC_VERSION << "\n"; });
-  std::vector<std::string> arguments = joinArrayArguments(argc, argv);
-  SmallVector<const char *> pointers;
-  for (const std::string &argument : arguments)
-    pointers.push_back(argument.c_str());
-  if (!cl::ParseCommandLineOptions(
-          pointers.size(), pointers.data(),
-          "ssm-eval: evaluates a model in double precision\n", &errs()))
+  if (!parseArrayCommandLine(
+          argc, argv, "ssm-eval: evaluates a model in double precision\n"))
     return 2;
   Expected<bool> right = run(flags);
-  if (right)
-    return *right ? 0 : 1;
-  Error error = right.takeError();
-  int code = isUsageError(error) ? 2 : 1;
-  errs() << "ssm-eval: " << toString(std::move(error)) << "\n";
-  return code;
+  return exitCodeOf("ssm-eval", std::move(right));
 }

@@ -311,16 +311,11 @@ int main(int argc, char **argv) {
   cl::HideUnrelatedOptions(flags.category);
   cl::SetVersionPrinter(
       [](raw_ostream &os) { os << "ssm-run " << SSMC_VERSION << "\n"; });
-  std::vector<std::string> arguments = joinArrayArguments(argc, argv);
-  SmallVector<const char *> pointers;
-  for (const std::string &argument : arguments)
-    pointers.push_back(argument.c_str());
-  if (!cl::ParseCommandLineOptions(
-          pointers.size(), pointers.data(),
+  if (!parseArrayCommandLine(
+          argc, argv,
           "ssm-run: runs a model that ssmc compiled\n\n"
           "  ssm-run MODEL.so --input ids=@FILE.npy --expect "
-          "logits=@FILE.npz:KEY\n",
-          &errs()))
+          "logits=@FILE.npz:KEY\n"))
     return 2;
   auto run = [&]() -> Expected<bool> {
     if (Error error = checkFlags(flags))
@@ -334,10 +329,5 @@ int main(int argc, char **argv) {
     if (right)
       right = runError("standard output: " + error.message());
   }
-  if (right)
-    return *right ? 0 : 1;
-  Error error = right.takeError();
-  int code = isUsageError(error) ? 2 : 1;
-  errs() << "ssm-run: " << toString(std::move(error)) << "\n";
-  return code;
+  return exitCodeOf("ssm-run", std::move(right));
 }

@@ -7,14 +7,6 @@
 using namespace mlir;
 using namespace ssmc;
 
-// The number that ONNX gives an element type; 0 where it has none.
-static int64_t onnxNumber(Type type) {
-  for (int64_t number = 1; number < 32; ++number)
-    if (elementTypeFromOnnx(type.getContext(), number) == type)
-      return number;
-  return 0;
-}
-
 DictionaryAttr ssmc::buildSignature(func::FuncOp graph,
                                     ModuleSymbols &symbols) {
   Builder b(graph.getContext());
@@ -47,7 +39,7 @@ DictionaryAttr ssmc::buildSignature(func::FuncOp graph,
     auto extents = extentsOf(value);
     if (!isa_and_nonnull<StringAttr>(name))
       name = b.getStringAttr(kind + Twine(index));
-    int64_t dtype = onnxNumber(getElementTypeOrSelf(value.getType()));
+    int64_t dtype = elementTypeToOnnx(getElementTypeOrSelf(value.getType()));
     if (failed(extents) || dtype == 0) {
       onnx::emitModelError(graph.getLoc())
           << kind << " " << name << " has no known type";
