@@ -166,7 +166,12 @@ LogicalResult LengthFreeing::resolve(const LengthRequest &request,
 
 LogicalResult LengthFreeing::resolve(ArrayRef<LengthRequest> requests) {
   Graph view(graph);
-  AxisAnalysis analysis(view);
+  SmallVector<InputAxis> axes;
+  for (const LengthRequest &request : requests)
+    for (BlockArgument argument : graph.getArguments())
+      if (nameOf(argument) == request.input)
+        axes.push_back({argument.getArgNumber(), unsigned(request.axis)});
+  AxisAnalysis analysis(view, AxisAnalysis::findSeeds(view, axes));
   batch = analysis.getBatch(), length = analysis.getLength();
   for (const LengthRequest &request : requests)
     if (failed(resolve(request, analysis)))
@@ -186,10 +191,13 @@ LogicalResult LengthFreeing::resolve(ArrayRef<LengthRequest> requests) {
       bool asked = llvm::any_of(requests, [&](const LengthRequest &request) {
         return request.input == nameOf(argument) && request.axis == int64_t(d);
       });
-      if (changes(argument, d) && !asked)
-        assume(nameOf(argument), "dimension " + Twine(d) +
-                                     " of this input changes with that of the "
-                                     "same traced extent");
+      // Where more positions meet, they must.
+      if (changes(argument, d) && !asked &&
+          constantExtent(before.shapeOf(argument)->dims[d]) == 1)
+        assume(nameOf(argument),
+               "dimension " + Twine(d) +
+                   " of this input, 1 as traced, changes with that of others "
+                   "and is not broadcast");
     }
     argument.setType(symbols.typeOf(shape));
   }

@@ -21,70 +21,12 @@ static const AxisRuleTable &getRules() {
   return table;
 }
 
-SmallVector<AxisSeed> AxisAnalysis::findSeeds(const Graph &graph) {
-  Block &body = graph.getFunc().getBody().front();
-  // The sequence itself: what indexes an embedding table, else embeddings.
-  int64_t primary = -1;
-  for (BlockArgument argument : body.getArguments()) {
-    auto shape = graph.getShape(argument);
-    if (!shape || shape->size() != 2)
-      continue;
-    bool found = false;
-    SmallVector<Value> worklist{argument};
-    // Through casts and the like, a few nodes deep.
-    for (unsigned i = 0; i < worklist.size() && i < 8 && !found; ++i)
-      for (OpOperand &use : worklist[i].getUses()) {
-        auto node = dyn_cast<onnx::NodeOp>(use.getOwner());
-        if (!node)
-          continue;
-        StringRef op = node.getOpType();
-        if (op == "Gather" && use.getOperandNumber() == 1 &&
-            !graph.dependsOnInput(node.getInputs()[0]))
-          found = true;
-        else if (op == "Cast" || op == "Identity" || op == "Where" ||
-                 op == "Clip")
-          worklist.push_back(node->getResult(0));
-      }
-    if (found) {
-      primary = argument.getArgNumber();
-      break;
-    }
-  }
-  for (BlockArgument argument : body.getArguments()) {
-    if (primary >= 0)
-      break;
-    auto shape = graph.getShape(argument);
-    auto type = dyn_cast<RankedTensorType>(argument.getType());
-    if (shape && shape->size() == 3 && type.getElementType().isFloat())
-      primary = argument.getArgNumber();
-  }
-  SmallVector<AxisSeed> seeds;
-  if (primary < 0)
-    return seeds;
-  ArrayRef<int64_t> main = *graph.getShape(body.getArgument(primary));
-  for (BlockArgument argument : body.getArguments()) {
-    auto shape = graph.getShape(argument);
-    if (!shape || shape->empty())
-      continue;
-    unsigned number = argument.getArgNumber();
-    auto type = cast<RankedTensorType>(argument.getType());
-    // States of rank 3 and more are not sequences: they keep their axis 1.
-    bool sequence =
-        number == primary || (shape->size() == 2 && (*shape)[1] == main[1] &&
-                              !type.getElementType().isFloat());
-    if (shape->size() >= 2 && (*shape)[0] == main[0])
-      seeds.push_back({number, 0, AxisKind::Batch});
-    if (sequence && ((*shape)[0] == main[0] || (*shape)[0] == 1))
-      seeds.push_back({number, 1, AxisKind::Time});
-  }
-  return seeds;
-}
-
 AxisAnalysis::AxisAnalysis(const Graph &graph)
     : AxisAnalysis(graph, findSeeds(graph)) {}
 
-AxisAnalysis::AxisAnalysis(const Graph &graph, ArrayRef<AxisSeed> seeds)
-    : graph(graph), seeds(seeds) {
+AxisAnalysis::AxisAnalysis(const Graph &graph, ArrayRef<AxisSeed> seeds,
+                           AxisClasses *classes)
+    : graph(graph), seeds(seeds), classes(classes) {
   run();
 }
 
@@ -99,12 +41,13 @@ void AxisAnalysis::run() {
       continue;
     int64_t extent = it->second[seed.axis][0].extent;
     it->second[seed.axis] = {Digit{seed.kind, 1, extent}};
-    int64_t &known = seed.kind == AxisKind::Time ? length : batch;
+    int64_t &known = extents[seed.kind];
     known = std::max(known, extent);
   }
+  length = extentOf(AxisKind::Time), batch = extentOf(AxisKind::Batch);
   for (BlockArgument argument : body.getArguments()) {
     auto it = axes.find(argument);
-    classes[argument] =
+    tokens[argument] =
         it == axes.end() ? TokenClass::Mixed : classifyAxes(it->second, length);
   }
   for (Operation *op : graph.getNodes())
@@ -115,14 +58,14 @@ void AxisAnalysis::visit(Operation *op) {
   if (llvm::none_of(op->getResults(),
                     [&](Value v) { return graph.dependsOnInput(v); })) {
     for (Value result : op->getResults()) {
-      classes[result] = TokenClass::Constant;
+      tokens[result] = TokenClass::Constant;
       if (auto shape = graph.getShape(result))
         axes[result] = unlabelled(*shape);
     }
     return;
   }
 
-  SmallVector<StepRange> spans(op->getNumResults());
+  SmallVector<KindSteps> spans(op->getNumResults());
   auto known = [&](Value v) {
     return isa<NoneType>(v.getType()) || axes.contains(v);
   };
@@ -152,6 +95,7 @@ void AxisAnalysis::visit(Operation *op) {
           if (product != extent)
             axis = {Digit{AxisKind::Other, 1, extent}};
         }
+        noteSquare(labels);
         axes[op->getResult(i)] = labels;
         spans[i] = transfer.spans[i];
       }
@@ -164,12 +108,9 @@ void AxisAnalysis::visit(Operation *op) {
   } else if (node && visitScan(node)) {
     understood = true;
     mixing.insert(op);
-  } else if (!node) {
-    understood = setMixerAxes(
-        op, [&](Value v) { return getAxes(v); },
-        [&](Value v, ValueAxes labels) { axes[v] = std::move(labels); });
-    if (understood)
-      mixing.insert(op);
+  } else if (!node && visitMixer(op)) {
+    understood = true;
+    mixing.insert(op);
   }
   if (!understood) {
     mixing.insert(op);
@@ -178,31 +119,12 @@ void AxisAnalysis::visit(Operation *op) {
         axes[result] = unlabelled(*shape);
   }
 
-  StepRange seen;
-  for (Value operand : op->getOperands()) {
-    StepRange range = getSteps(operand);
-    if (!range.known())
-      continue;
-    seen.first = seen.known() ? std::min(seen.first, range.first) : range.first;
-    seen.last = std::max(seen.last, range.last);
-  }
-  for (unsigned i = 0, e = op->getNumResults(); i < e; ++i) {
-    Value result = op->getResult(i);
+  for (Value result : op->getResults()) {
     auto it = axes.find(result);
-    TokenClass tokens =
+    tokens[result] =
         it == axes.end() ? TokenClass::Mixed : classifyAxes(it->second, length);
-    classes[result] = tokens;
-    if (tokens != TokenClass::Mixed)
-      continue; // a whole sequence again: what follows starts afresh
-    StepRange range = seen;
-    if (spans[i].known()) {
-      range.first = range.known() ? std::min(range.first, spans[i].first)
-                                  : spans[i].first;
-      range.last = std::max(range.last, spans[i].last);
-    }
-    if (range.known())
-      steps[result] = range;
   }
+  spreadSteps(op, spans);
 }
 
 bool AxisAnalysis::hasFreeLength() const {
@@ -219,12 +141,12 @@ const ValueAxes *AxisAnalysis::getAxes(Value value) const {
 }
 
 TokenClass AxisAnalysis::getClass(Value value) const {
-  auto it = classes.find(value);
-  return it == classes.end() ? TokenClass::Constant : it->second;
+  auto it = tokens.find(value);
+  return it == tokens.end() ? TokenClass::Constant : it->second;
 }
 
 StepRange AxisAnalysis::getSteps(Value value) const {
-  return steps.lookup(value);
+  return findSteps(stepsOf(value), AxisKind::Time);
 }
 
 } // namespace ssmc

@@ -5,7 +5,8 @@
 // axes to every value, by what the operators do and never by sizes or names.
 // It also says of every node whether it mixes tokens, and recognises outputs
 // that an unrolled loop gathers step by step (a Concat of per-step values, a
-// chain of scatters), whose gathered axis is time again.
+// chain of scatters), whose gathered axis is time again. Which axes of the
+// inputs those are is found by the same pass: see AxisClasses.h.
 //
 // The class of an operator's labels is a rule in one of the AxisRules*.cpp
 // files. An operator without a rule mixes tokens and forgets labels.
@@ -26,7 +27,10 @@ struct AxisSeed {
   AxisKind kind;
 };
 
-/// The steps of time that a value has seen, where it is not per token.
+/// Axis `axis` of argument `argument`.
+using InputAxis = std::pair<unsigned, unsigned>;
+
+/// The steps of a sequence that a value has seen, where it lacks its axis.
 struct StepRange {
   int64_t first = -1, last = -1;
   bool known() const { return last >= 0; }
@@ -34,17 +38,39 @@ struct StepRange {
     return first == other.first && last == other.last;
   }
 };
+using KindSteps = llvm::SmallVector<std::pair<AxisKind, StepRange>, 1>;
+StepRange findSteps(const KindSteps &steps, AxisKind kind);
+/// Widens what is known of `kind` by `range`.
+void addSteps(KindSteps &steps, AxisKind kind, StepRange range);
+
+/// What says of a kind that it is a sequence.
+struct SequenceEvidence {
+  /// A Scan or an op of the ssm dialect runs along it.
+  bool scanned = false;
+  /// It is summed up step by step, convolved, compared with itself.
+  bool sequential = false;
+  /// So many steps, each of which knows of those before, are gathered again.
+  int64_t gathered = 0;
+  /// Where what earlier steps gave meets the next step.
+  int64_t chained = 0;
+};
+
+class AxisClasses;
 
 class AxisAnalysis {
 public:
   /// Seeds itself: see `findSeeds`.
   explicit AxisAnalysis(const Graph &graph);
-  AxisAnalysis(const Graph &graph, llvm::ArrayRef<AxisSeed> seeds);
+  /// With `classes`, of kinds that stand for axes of inputs.
+  AxisAnalysis(const Graph &graph, llvm::ArrayRef<AxisSeed> seeds,
+               AxisClasses *classes = nullptr);
 
-  /// Batch and time axes of the inputs: of the input that indexes an embedding
-  /// table, or else of the first float input of rank 3, axes 0 and 1; of other
-  /// inputs with the same leading extents, likewise.
-  static llvm::SmallVector<AxisSeed> findSeeds(const Graph &graph);
+  /// Batch and time axes of the inputs, as far as the graph tells them. Where
+  /// nothing runs along any axis, those that are `asked` for and those that
+  /// most values have: what is computed at each position alone may be called
+  /// either.
+  static llvm::SmallVector<AxisSeed>
+  findSeeds(const Graph &graph, llvm::ArrayRef<InputAxis> asked = {});
 
   const Graph &getGraph() const { return graph; }
   /// Null where nothing is known of the value, not even its shape.
@@ -57,6 +83,11 @@ public:
   /// Traced extents of the sequence and of the batch; 0 where there is none.
   int64_t getLength() const { return length; }
   int64_t getBatch() const { return batch; }
+  /// Of all of `kind`.
+  int64_t extentOf(AxisKind kind) const { return extents.lookup(kind); }
+  SequenceEvidence getEvidence(AxisKind kind) const {
+    return evidence.lookup(kind);
+  }
   llvm::ArrayRef<AxisSeed> getSeeds() const { return seeds; }
   /// True where the type of an input leaves the length open.
   bool hasFreeLength() const;
@@ -66,6 +97,7 @@ private:
   /// A buffer that steps write one position after another.
   struct Filling {
     int64_t axis = -1, count = 0, last = -1, stride = 0;
+    llvm::SmallVector<AxisKind, 1> kinds; // whose steps they are
   };
 
   void run();
@@ -73,13 +105,26 @@ private:
   /// Labels a loop's body and results; false where it is no loop over a
   /// sequence.
   bool visitScan(mlir::onnx::NodeOp node);
+  /// Labels the results of an ssm op; false where `op` is none.
+  bool visitMixer(mlir::Operation *op);
+  /// Steps of the results of `op`, which has seen `spans` of its operands.
+  void spreadSteps(mlir::Operation *op, llvm::ArrayRef<KindSteps> spans);
+  const KindSteps &stepsOf(mlir::Value value) const;
+  void noteSequence(const Digits &axis);
+  void noteSquare(const ValueAxes &axes);
+  bool meet(const Digits &a, const Digits &b);
+  Digit gather(llvm::ArrayRef<AxisKind> kinds, int64_t count, int64_t width,
+               bool chained);
 
   const Graph &graph;
   llvm::SmallVector<AxisSeed> seeds;
+  AxisClasses *classes;
   int64_t length = 0, batch = 0;
+  llvm::DenseMap<AxisKind, int64_t> extents;
+  llvm::DenseMap<AxisKind, SequenceEvidence> evidence;
   llvm::DenseMap<mlir::Value, ValueAxes> axes;
-  llvm::DenseMap<mlir::Value, TokenClass> classes;
-  llvm::DenseMap<mlir::Value, StepRange> steps;
+  llvm::DenseMap<mlir::Value, TokenClass> tokens;
+  llvm::DenseMap<mlir::Value, KindSteps> steps;
   llvm::DenseMap<mlir::Value, Filling> fillings;
   llvm::DenseSet<mlir::Operation *> mixing;
   /// Of the states of each scan.

@@ -35,7 +35,9 @@ public:
   bool isConstant(unsigned i) const {
     return tokenClass(i) == TokenClass::Constant;
   }
-  StepRange steps(unsigned i) const { return analysis.getSteps(input(i)); }
+  const KindSteps &steps(unsigned i) const {
+    return analysis.stepsOf(input(i));
+  }
   /// The elements of an input of integers that no input of the graph reaches.
   std::optional<llvm::SmallVector<int64_t>> ints(unsigned i,
                                                  int64_t limit = 4096) const;
@@ -44,7 +46,8 @@ public:
   std::optional<llvm::SmallVector<int64_t>> intsOrAttr(unsigned i,
                                                        llvm::StringRef name);
   llvm::ArrayRef<int64_t> resultShape(unsigned i) const;
-  int64_t length() const { return analysis.getLength(); }
+  /// Of all of `kind`, whose digits may be pieces of it.
+  int64_t extentOf(AxisKind kind) const { return analysis.extentOf(kind); }
   int64_t rank(unsigned i) const { return shape(i).size(); }
   /// Normalises a possibly negative axis; -1 where it is out of range.
   static int64_t axisOf(int64_t axis, int64_t rank);
@@ -56,6 +59,17 @@ public:
   /// by position.
   void setLike(unsigned result, unsigned i);
   void mix() { mixed = true; }
+  /// What operators do to sequences alone is done along the axis.
+  void treatAsSequence(const Digits &axis);
+  /// Position i of one axis is computed with position i of the other. False
+  /// where they are known to be of different kinds.
+  bool meet(const Digits &a, const Digits &b);
+  /// The digit of an axis of `count` pieces, of which piece i is what step i of
+  /// every kind in `kinds` has made.
+  Digit gather(llvm::ArrayRef<AxisKind> kinds, int64_t count, int64_t width,
+               bool chained) {
+    return analysis.gather(kinds, count, width, chained);
+  }
   /// Result `result` holds the tokens `first` to `last` of operand `i`, cut
   /// along digit `digit` of it; noted if that is the outermost time digit.
   void covers(unsigned result, unsigned i, const Digit &digit, int64_t begin,
@@ -74,7 +88,7 @@ private:
   AxisAnalysis &analysis;
   bool mixed = false;
   llvm::SmallVector<ValueAxes> results;
-  llvm::SmallVector<StepRange> spans;
+  llvm::SmallVector<KindSteps> spans;
   AxisAnalysis::Filling filling;
 };
 
@@ -85,10 +99,5 @@ void registerShapeAxisRules(AxisRuleTable &table);
 void registerIndexAxisRules(AxisRuleTable &table);
 void registerReductionAxisRules(AxisRuleTable &table);
 void registerContractionAxisRules(AxisRuleTable &table);
-
-/// Axes of the results of an ssm op; false where `op` is none.
-bool setMixerAxes(mlir::Operation *op,
-                  llvm::function_ref<const ValueAxes *(mlir::Value)> axesOf,
-                  llvm::function_ref<void(mlir::Value, ValueAxes)> set);
 
 } // namespace ssmc

@@ -11,8 +11,10 @@ static void matmul(AxisTransfer &t) {
   if (ra == 0 || rb == 0)
     return t.mix();
   const ValueAxes &a = t.axes(0), &b = t.axes(1);
-  if (isLabelled(a[ra - 1]) || isLabelled(b[rb == 1 ? 0 : rb - 2]))
+  const Digits &ka = a[ra - 1], &kb = b[rb == 1 ? 0 : rb - 2];
+  if (isLabelled(ka) || isLabelled(kb))
     t.mix();
+  t.meet(ka, kb);
   ArrayRef<int64_t> shape = t.resultShape(0);
   int64_t trailing = (ra > 1) + (rb > 1);
   int64_t batches = int64_t(shape.size()) - trailing;
@@ -62,8 +64,10 @@ static void conv(AxisTransfer &t) {
     if (!isLabelled(axis))
       continue;
     bool pointwise = t.shape(1)[a] == 1 && extent == t.shape(0)[a];
-    if (!pointwise)
+    if (!pointwise) {
       t.mix();
+      t.treatAsSequence(axis);
+    }
     auto strides = t.node.getInts("strides");
     int64_t stride =
         strides && int64_t(strides->size()) == rank - 2 ? (*strides)[a - 2] : 1;
@@ -117,9 +121,15 @@ static void einsum(AxisTransfer &t) {
     labels.push_back(t.join(candidates, t.resultShape(0)[position]));
   }
   for (unsigned i = 0; i < terms.size(); ++i)
-    for (auto [a, c] : llvm::enumerate(terms[i]))
-      if (result.find(c) == std::string::npos && isLabelled(t.axes(i)[a]))
+    for (auto [a, c] : llvm::enumerate(terms[i])) {
+      if (result.find(c) != std::string::npos)
+        continue;
+      if (isLabelled(t.axes(i)[a]))
         t.mix();
+      for (unsigned j = 0; j < i; ++j)
+        if (size_t other = terms[j].find(c); other != std::string::npos)
+          t.meet(t.axes(i)[a], t.axes(j)[other]);
+    }
   t.set(0, std::move(labels));
 }
 

@@ -61,8 +61,9 @@ static void cut(AxisTransfer &t, unsigned result, Digits &digits, int64_t start,
     digits = {Digit{AxisKind::Other, 1, count}};
     return;
   }
-  bool unpads = start == 0 && step == 1 && count >= t.length() &&
-                t.tokenClass(0) == TokenClass::PerToken;
+  bool unpads = start == 0 && step == 1 &&
+                count >= t.extentOf(digits[0].kind) &&
+                tiles(t.axes(0), digits[0].kind, t.extentOf(digits[0].kind));
   if (!unpads)
     t.mix();
   if (step == -1 && count == extent)
@@ -71,9 +72,9 @@ static void cut(AxisTransfer &t, unsigned result, Digits &digits, int64_t start,
     t.covers(result, 0, digits[0], start, start + (count - 1) * step + 1);
     digits[0].stride *= step;
     digits[0].extent = count;
-  } else {
-    digits = {Digit{AxisKind::Other, 1, count}};
   }
+  if (step < 0 || count == 1)
+    digits = {Digit{AxisKind::Other, 1, count}};
 }
 
 static void slice(AxisTransfer &t) {
@@ -119,6 +120,38 @@ static void split(AxisTransfer &t) {
   }
 }
 
+/// The digit along which the operands of a Concat are the values of consecutive
+/// steps, in this or in the other direction.
+static std::optional<Digit> gatherSteps(AxisTransfer &t, int64_t axis) {
+  unsigned n = t.numInputs();
+  if (n < 2)
+    return std::nullopt;
+  int64_t width = t.shape(0)[axis];
+  SmallVector<AxisKind, 2> kinds;
+  bool chained = false;
+  for (const auto &[kind, first] : t.steps(0)) {
+    int64_t stride = t.extentOf(kind) / n;
+    if (stride == 0 || (width != 1 && width != stride))
+      continue;
+    bool forward = true, backward = true;
+    StepRange range;
+    for (unsigned i = 0; i < n && (forward || backward); ++i) {
+      range = findSteps(t.steps(i), kind);
+      bool same = t.shape(i)[axis] == width && range.known();
+      forward &= same && range.last == int64_t(i + 1) * stride - 1;
+      backward &= same && range.first == int64_t(i) * stride;
+    }
+    if (!forward && !backward)
+      continue;
+    kinds.push_back(kind);
+    // The last one knows of all before it.
+    chained |= forward ? range.first == 0 : first.last == n * stride - 1;
+  }
+  if (kinds.empty())
+    return std::nullopt;
+  return t.gather(kinds, n, width, chained);
+}
+
 /// Values of consecutive steps side by side are time; everything else along a
 /// labelled axis mixes.
 static void concat(AxisTransfer &t) {
@@ -138,19 +171,8 @@ static void concat(AxisTransfer &t) {
       candidates.push_back(&t.axes(i)[a]);
     labels.push_back(t.join(candidates, t.resultShape(0)[a]));
   }
-  int64_t width = t.shape(0)[axis];
-  int64_t stride = n ? t.length() / n : 0;
-  bool forward = n > 1 && stride > 0, backward = forward;
-  for (unsigned i = 0; i < n && (forward || backward); ++i) {
-    StepRange range = t.steps(i);
-    bool same = t.shape(i)[axis] == width && range.known() &&
-                (width == 1 || width == stride);
-    forward &= same && range.last == int64_t(i + 1) * stride - 1;
-    backward &= same && range.first == int64_t(i) * stride;
-  }
-  if (forward || backward)
-    labels[axis] = {width == 1 ? Digit{AxisKind::Time, stride, int64_t(n)}
-                               : Digit{AxisKind::Time, 1, int64_t(n) * width}};
+  if (std::optional<Digit> gathered = gatherSteps(t, axis))
+    labels[axis] = {*gathered};
   else
     for (unsigned i = 0; i < n; ++i)
       if (isLabelled(t.axes(i)[axis]) && t.shape(i)[axis] > 0)

@@ -75,8 +75,13 @@ static void normAxis(AxisTransfer &t) { along(t, t.node.getInt("axis", -1)); }
 static void normSpatial(AxisTransfer &t) { behind(t, 1); }
 
 static void cumulative(AxisTransfer &t) {
-  auto axis = t.ints(1);
-  along(t, axis && axis->size() == 1 ? axis->front() : t.rank(0));
+  auto given = t.ints(1);
+  int64_t axis = given && given->size() == 1
+                     ? AxisTransfer::axisOf(given->front(), t.rank(0))
+                     : -1;
+  if (axis >= 0)
+    t.treatAsSequence(t.axes(0)[axis]);
+  along(t, axis < 0 ? t.rank(0) : axis);
 }
 
 static void trilu(AxisTransfer &t) {

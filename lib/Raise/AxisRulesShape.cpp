@@ -115,9 +115,12 @@ static void pad(AxisTransfer &t) {
       digits = {Digit{AxisKind::Other, 1, extent}};
       continue;
     }
+    AxisKind kind = digits[0].kind;
     if (front != 0 || back < 0 || !zeros ||
-        t.tokenClass(0) != TokenClass::PerToken)
+        !tiles(t.axes(0), kind, t.extentOf(kind)))
       t.mix();
+    if (front > 0 && back <= 0)
+      t.treatAsSequence(digits); // what is causal begins so
     digits[0].extent = extent;
   }
   t.set(0, std::move(labels));

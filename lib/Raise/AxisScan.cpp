@@ -56,6 +56,7 @@ bool AxisAnalysis::visitScan(onnx::NodeOp node) {
       if (axis < 0)
         return false;
       time = labels[axis];
+      noteSequence(time);
       labels.erase(labels.begin() + axis);
     }
     arguments.push_back(std::move(labels));
@@ -69,7 +70,7 @@ bool AxisAnalysis::visitScan(onnx::NodeOp node) {
   while (changed) {
     for (auto [argument, labels] : llvm::zip(body.getArguments(), arguments)) {
       axes[argument] = labels;
-      classes[argument] = TokenClass::Mixed;
+      tokens[argument] = TokenClass::Mixed;
     }
     for (Operation &inner : body.without_terminator())
       visit(&inner);

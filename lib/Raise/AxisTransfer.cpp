@@ -2,8 +2,6 @@
 
 #include "lib/Raise/AxisRules.h"
 
-#include "dialects/ssm/SsmOps.h"
-
 using namespace mlir;
 
 namespace ssmc {
@@ -63,9 +61,10 @@ void AxisTransfer::covers(unsigned result, unsigned i, const Digit &digit,
                           int64_t begin, int64_t end) {
   for (const Digits &axis : axes(i))
     for (const Digit &other : axis)
-      if (other.kind == AxisKind::Time && other.stride > digit.stride)
+      if (other.kind == digit.kind && other.stride > digit.stride)
         return;
-  spans[result] = {begin * digit.stride, end * digit.stride - 1};
+  addSteps(spans[result], digit.kind,
+           {begin * digit.stride, end * digit.stride - 1});
 }
 
 Digits AxisTransfer::join(ArrayRef<const Digits *> candidates, int64_t extent) {
@@ -73,10 +72,10 @@ Digits AxisTransfer::join(ArrayRef<const Digits *> candidates, int64_t extent) {
   for (const Digits *axis : candidates) {
     if (!isLabelled(*axis))
       continue;
-    if (chosen && *chosen != *axis)
-      mix();
-    else
+    if (!chosen)
       chosen = axis;
+    else if (*chosen != *axis && !meet(*chosen, *axis))
+      mix();
   }
   return chosen ? *chosen : Digits{Digit{AxisKind::Other, 1, extent}};
 }
@@ -97,65 +96,53 @@ ValueAxes AxisTransfer::broadcast(ArrayRef<unsigned> operands,
   return labels;
 }
 
-/// The buffer is time along `axis` once steps 0, 1, ... have each written
+void AxisTransfer::treatAsSequence(const Digits &axis) {
+  for (const Digit &digit : axis)
+    if (digit.kind >= AxisKind::Time && digit.extent > 1)
+      analysis.evidence[digit.kind].sequential = true;
+}
+
+bool AxisTransfer::meet(const Digits &a, const Digits &b) {
+  return analysis.meet(a, b);
+}
+
+/// The buffer is a sequence along `axis` once steps 0, 1, ... have each written
 /// their own position of it; or, where the loop runs backwards, the last ones
 /// first.
 void AxisTransfer::fill(int64_t axis, int64_t index, unsigned updates) {
   int64_t extent = shape(0)[axis];
-  StepRange written = steps(updates);
   auto it = analysis.fillings.find(input(0));
   AxisAnalysis::Filling before;
   if (it != analysis.fillings.end())
     before = it->second;
   else if (!isConstant(0))
     return;
-  if (!written.known() || length() % extent != 0)
+  bool starts = before.axis < 0;
+  if (!starts && (before.axis != axis || index != before.last + before.stride))
     return;
-  int64_t width = length() / extent;
-  bool forward = written.last == (index + 1) * width - 1;
-  bool backward = written.first == index * width;
-  int64_t direction = before.axis >= 0 ? before.stride : 0;
-  if (before.axis < 0) {
-    if (index == 0 && forward)
-      direction = 1;
-    else if (index == extent - 1 && backward)
-      direction = -1;
-    else
-      return;
-  } else if (before.axis != axis || index != before.last + direction ||
-             !(direction > 0 ? forward : backward)) {
+  if (starts && index != 0 && index != extent - 1)
     return;
+  int64_t direction = !starts ? before.stride : index == 0 ? 1 : -1;
+  AxisAnalysis::Filling next = {
+      axis, starts ? 1 : before.count + 1, index, direction, {}};
+  bool chained = false;
+  for (const auto &[kind, written] : steps(updates)) {
+    if (!starts && !llvm::is_contained(before.kinds, kind))
+      continue;
+    int64_t all = extentOf(kind), width = all / extent;
+    bool follows = direction > 0 ? written.last == (index + 1) * width - 1
+                                 : written.first == index * width;
+    if (all % extent != 0 || !follows)
+      continue;
+    next.kinds.push_back(kind);
+    chained |= direction > 0 ? written.first == 0 : written.last == all - 1;
   }
-  filling = {axis, before.axis >= 0 ? before.count + 1 : 1, index, direction};
+  if (next.kinds.empty())
+    return;
+  filling = next;
   if (filling.count == extent)
-    results[0][axis] = {Digit{AxisKind::Time, width, extent}};
-}
-
-bool setMixerAxes(Operation *op,
-                  llvm::function_ref<const ValueAxes *(Value)> axesOf,
-                  llvm::function_ref<void(Value, ValueAxes)> set) {
-  auto shapeOf = [](Value v) {
-    return cast<ShapedType>(v.getType()).getShape();
-  };
-  // Axes of an operand, without its time axis.
-  auto stateOf = [&](Value result, const ValueAxes &like) {
-    ValueAxes labels = unlabelled(shapeOf(result));
-    if (!labels.empty() && !like.empty())
-      labels[0] = like[0];
-    set(result, std::move(labels));
-  };
-  Value like;
-  if (isa<ssm::ScanOp, ssm::SelectiveScanOp, ssm::ShortConvOp>(op))
-    like = op->getOperand(0);
-  if (!like || op->getNumResults() != 2)
-    return false;
-  const ValueAxes *labels = axesOf(like);
-  if (!labels)
-    return false;
-  ValueAxes copy = *labels;
-  set(op->getResult(0), copy);
-  stateOf(op->getResult(1), copy);
-  return true;
+    results[0][axis] = {
+        analysis.gather(filling.kinds, extent, /*width=*/1, chained)};
 }
 
 } // namespace ssmc

@@ -24,15 +24,20 @@ bool isLabelled(const Digits &axis) {
 }
 
 bool isPlainTime(const Digits &axis) {
-  return axis.size() == 1 && axis[0].kind == AxisKind::Time;
+  return axis.size() == 1 && axis[0].kind >= AxisKind::Time;
+}
+
+/// An axis of one position of the batch is told from one that only keeps ranks
+/// equal; a token by itself is not.
+static bool keepsOne(const Digit &digit) {
+  return digit.kind != AxisKind::Other && digit.kind != AxisKind::Time;
 }
 
 void joinDigits(Digits &axis) {
   Digits joined;
   for (const Digit &digit : axis) {
     if (digit.extent == 1 &&
-        (axis.size() > 1 || digit.kind == AxisKind::Time) &&
-        digit.kind != AxisKind::Batch)
+        (axis.size() > 1 || digit.kind == AxisKind::Time) && !keepsOne(digit))
       continue;
     if (!joined.empty() && joined.back().kind == digit.kind) {
       Digit &last = joined.back();
@@ -52,10 +57,11 @@ void joinDigits(Digits &axis) {
 
 ValueAxes reshapeAxes(const ValueAxes &from, ArrayRef<int64_t> shape,
                       bool &lost) {
-  // The digits in order, and where a batch of one stands: between which
+  // The digits in order, and where those of one position stand: between which
   // elements, counted from the outside.
   Digits flat;
-  int64_t before = 1, batchOfOneAt = -1;
+  int64_t before = 1;
+  SmallVector<std::pair<int64_t, Digit>, 2> ones;
   // Of nothing, no position means anything.
   if (is_contained(shape, 0)) {
     lost |= any_of(from, isLabelled);
@@ -65,8 +71,8 @@ ValueAxes reshapeAxes(const ValueAxes &from, ArrayRef<int64_t> shape,
     for (const Digit &digit : axis) {
       if (digit.extent != 1)
         flat.push_back(digit);
-      else if (digit.kind == AxisKind::Batch)
-        batchOfOneAt = before;
+      else if (keepsOne(digit))
+        ones.push_back({before, digit});
       before *= digit.extent;
     }
   std::reverse(flat.begin(), flat.end()); // taken from the back
@@ -98,9 +104,10 @@ ValueAxes reshapeAxes(const ValueAxes &from, ArrayRef<int64_t> shape,
     }
     if (failed)
       axis = {Digit{AxisKind::Other, 1, extent}};
-    if (extent == 1 && batchOfOneAt == before) {
-      axis = {Digit{AxisKind::Batch, 1, 1}};
-      batchOfOneAt = -1;
+    auto *one = find_if(ones, [&](const auto &o) { return o.first == before; });
+    if (extent == 1 && one != ones.end()) {
+      axis = {one->second};
+      ones.erase(one);
     }
     before *= extent;
     joinDigits(axis);
@@ -120,21 +127,26 @@ int64_t timeExtent(const ValueAxes &axes) {
   return extent;
 }
 
-TokenClass classifyAxes(const ValueAxes &axes, int64_t length) {
+bool tiles(const ValueAxes &axes, AxisKind kind, int64_t extent) {
   SmallVector<Digit, 4> time;
   for (const Digits &axis : axes)
     for (const Digit &digit : axis)
-      if (digit.kind == AxisKind::Time)
+      if (digit.kind == kind)
         time.push_back(digit);
   llvm::sort(
       time, [](const Digit &a, const Digit &b) { return a.stride < b.stride; });
   int64_t covered = 1;
   for (const Digit &digit : time) {
     if (digit.stride != covered)
-      return TokenClass::Mixed;
+      return false;
     covered *= digit.extent;
   }
-  return covered >= length ? TokenClass::PerToken : TokenClass::Mixed;
+  return covered >= extent;
+}
+
+TokenClass classifyAxes(const ValueAxes &axes, int64_t length) {
+  return tiles(axes, AxisKind::Time, length) ? TokenClass::PerToken
+                                             : TokenClass::Mixed;
 }
 
 } // namespace ssmc

@@ -18,11 +18,13 @@
 
 namespace ssmc {
 
-enum class AxisKind : uint8_t { Other, Batch, Time };
+/// From `Candidate` on: an axis of some input of which it is not known yet what
+/// it is, see AxisClasses.h. Other analyses never meet one.
+enum class AxisKind : uint32_t { Other, Batch, Time, Candidate };
 
 struct Digit {
   AxisKind kind = AxisKind::Other;
-  int64_t stride = 1; // of Batch and Time: how far one step of it goes
+  int64_t stride = 1; // of all but Other: how far one step of it goes
   int64_t extent = 1;
 
   bool operator==(const Digit &other) const {
@@ -49,7 +51,7 @@ bool hasKind(const Digits &axis, AxisKind kind);
 inline bool hasTime(const Digits &axis) {
   return hasKind(axis, AxisKind::Time);
 }
-/// True where the axis is nothing but one digit of time.
+/// True where the axis is nothing but one digit of time, or of what may be it.
 bool isPlainTime(const Digits &axis);
 /// Joins neighbours that continue each other: t8:3, t1:8 is t1:24.
 void joinDigits(Digits &axis);
@@ -57,6 +59,8 @@ void joinDigits(Digits &axis);
 /// where a labelled digit could not be cut as the new shape asks.
 ValueAxes reshapeAxes(const ValueAxes &from, llvm::ArrayRef<int64_t> shape,
                       bool &lost);
+/// True where the digits of `kind` cover all positions of `extent` once.
+bool tiles(const ValueAxes &axes, AxisKind kind, int64_t extent);
 /// Class of a value that depends on data, for a sequence of `length`.
 TokenClass classifyAxes(const ValueAxes &axes, int64_t length);
 /// Product of the extents of the time digits.

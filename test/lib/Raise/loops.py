@@ -1,7 +1,8 @@
 """Checks that unrolled recurrences become loops, and run at other sizes.
 
 What a graph of 12 tokens and a batch of 2 is compiled to is compared with what
-ONNX Runtime computes from the same loop unrolled to other sizes.
+ONNX Runtime computes from the same loop unrolled to other sizes. Only the sizes
+of x are asked for: those of other inputs follow.
 """
 import pathlib
 import subprocess
@@ -19,19 +20,23 @@ EXPECTED = {
     "elman": "ssm.recurrence", "lstm": "ssm.recurrence", "backward": "ssm.recurrence",
     "inside": "ssm.recurrence", "average": "ssm.scan", "sums": "ssm.scan",
     "scalar": "ssm.selective_scan", "selective": "ssm.selective_scan", "unread": "ssm.scan",
+    "given": "ssm.scan", "leading": "ssm.scan", "alone": "ssm.scan",
     # Near misses are kept.
     "odd": None, "skipping": None,
 }
-COMPILED = {"lstm", "backward", "inside", "average", "scalar"}
+# Where batch and time are in x. Sizes that are equal tell nothing.
+COMPILED = {"lstm": (0, 1), "backward": (0, 1), "inside": (0, 1), "average": (0, 1), "scalar": (0, 1),
+            "given": (0, 1), "leading": (1, 0), "alone": (None, 0)}
+SIZES = {"given": (12, 12, 12), "leading": (8, 8, 8), "alone": (2, 8, 8), "average": (8, 8, 8)}
 
 
 def feed(path, folder):
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    (info,) = session.get_inputs()
-    x = np.random.default_rng(0).normal(size=info.shape).astype(np.float32)
+    random = np.random.default_rng(0)
+    inputs = {info.name: random.uniform(-1, 1, info.shape).astype(np.float32) for info in session.get_inputs()}
     out = folder / "feed.npz"
-    np.savez(out, x=x, y=session.run(None, {"x": x})[0])
-    return ["--input", f"x=@{out}:x", "--expect", f"y=@{out}:y"]
+    np.savez(out, **inputs, y=session.run(None, inputs)[0])
+    return [part for name in inputs for part in ("--input", f"{name}=@{out}:{name}")] + ["--expect", f"y=@{out}:y"]
 
 
 def run(*command):
@@ -43,7 +48,8 @@ with tempfile.TemporaryDirectory() as temporary:
     folder = pathlib.Path(temporary)
     for name, op in EXPECTED.items():
         path = folder / f"{name}.onnx"
-        onnx.save(make_loops.build(name), path)
+        onnx.save(make_loops.build(name, *SIZES.get(name, ())), path)
+        width = SIZES.get(name, (2, 12, 8))[2]
         found, report, _ = raised(path)
         check(found == ([op] if op else []), name, "is raised to", found, report)
         check(op or "reason = " in report, name, "has no reason in", report)
@@ -51,8 +57,9 @@ with tempfile.TemporaryDirectory() as temporary:
             run("ssm-eval", path, "--passes=onnx-infer-shapes,onnx-fold,ssm-raise", *feed(path, folder))
             continue
         library = folder / f"{name}.so"
-        run("ssmc", path, "-o", library, "--dim", "x:0=B", "--dim", "x:1=L")
+        dims = [f"--dim=x:{axis}={size}" for axis, size in zip(COMPILED[name], "BL") if axis is not None]
+        run("ssmc", path, "-o", library, *dims)
         for batch, time in ((2, 12), (3, 5), (1, 40)):
-            onnx.save(make_loops.build(name, batch=batch, time=time), path)
+            onnx.save(make_loops.build(name, batch=batch, time=time, width=width), path)
             run("ssm-run", library, *feed(path, folder))
 sys.exit(1 if failures else 0)

@@ -1,6 +1,6 @@
 """Graphs of unrolled recurrences, as an exporter writes them, with random weights.
 
-Each is a function of x [batch, time, width] (and of a second input where named)
+Each is a function of x [batch, time, width] (and of further inputs where named)
 and is built from one step function.
 """
 import numpy as np
@@ -187,7 +187,42 @@ def skipping(w):
     return w.join(hs), []
 
 
+def given(w):
+    """h = a h + x of two inputs, from a third one on, gated by a fourth one after the loop."""
+    h, hs = "h", []
+    for t in range(w.time):
+        h = w("Add", w("Mul", w.token("a", t), h), w.token("x", t))
+        hs.append(h)
+    whole = [w.batch, w.time, w.width]
+    return w("Mul", w.join(hs), "z"), [("z", whole), ("h", [w.batch, w.width]), ("a", whole)]
+
+
+def leading(w):
+    """The same where time is the first axis."""
+    h, hs = w.zeros(w.batch, w.width), []
+    axis = w.constant(np.array([0], np.int64))
+    for t in range(w.time):
+        at, xt = (w("Gather", name, w.constant(np.int64(t)), axis=0) for name in ("a", "x"))
+        h = w("Add", w("Mul", at, h), xt)
+        hs.append(w("Unsqueeze", h, axis))
+    whole = [w.time, w.batch, w.width]
+    return w("Concat", *hs, axis=0), [("a", whole), ("x", whole)]
+
+
+def alone(w):
+    """Of one row: there is no batch."""
+    h, hs = w.zeros(w.width), []
+    axis = w.constant(np.array([0], np.int64))
+    for t in range(w.time):
+        at, xt = (w("Gather", name, w.constant(np.int64(t)), axis=0) for name in ("a", "x"))
+        h = w("Add", w("Mul", at, h), xt)
+        hs.append(w("Unsqueeze", h, axis))
+    return w("Concat", *hs, axis=0), [("a", [w.time, w.width]), ("x", [w.time, w.width])]
+
+
 def build(name, batch=2, time=12, width=8, seed=0):
     w = Writer(batch, time, width, seed)
     y, inputs = globals()[name](w)
-    return w.finish(y, [("x", [batch, time, width])] + inputs)
+    if "x" not in dict(inputs):
+        inputs = [("x", [batch, time, width])] + inputs
+    return w.finish(y, inputs)

@@ -34,10 +34,11 @@ func.func @merged(%ids: tensor<3x4xi64> {onnx.name = "ids"}) -> tensor<3x4x8xf32
   return %o : tensor<3x4x8xf32>
 }
 
-// An unrolled loop gathers its outputs: the axis is time again. A mask of the
-// sequence's extents is of the sequence, whatever it is called.
+// An unrolled loop gathers its outputs: the axis is time again. A mask that the
+// tokens meet is of the sequence, whatever it is called; another input of the
+// same extents is not.
 // CHECK-LABEL: @gathered
-func.func @gathered(%ids: tensor<1x2xi64> {onnx.name = "ids"}, %state: tensor<1x2xi64> {onnx.name = "conv_state"}) -> (tensor<1x2x4xf32>, tensor<1x2x4xf32>) {
+func.func @gathered(%ids: tensor<1x2xi64> {onnx.name = "ids"}, %state: tensor<1x2xi64> {onnx.name = "conv_state"}, %other: tensor<1x2xi64> {onnx.name = "mask"}) -> (tensor<1x2x4xf32>, tensor<1x2x4xf32>, tensor<1x2xf32>) {
   %table = onnx.constant dense<1.0> : tensor<16x4xf32>
   %c0 = onnx.constant dense<0> : tensor<i64>
   %c1 = onnx.constant dense<1> : tensor<i64>
@@ -45,9 +46,14 @@ func.func @gathered(%ids: tensor<1x2xi64> {onnx.name = "ids"}, %state: tensor<1x
   %i0 = onnx.constant dense<0> : tensor<1x1x4xi64>
   %i1 = onnx.constant dense<1> : tensor<1x1x4xi64>
   %buffer = onnx.constant dense<0.0> : tensor<1x2x4xf32>
-  %x = onnx.node "Gather"(%table, %ids) version 17 : (tensor<16x4xf32>, tensor<1x2xi64>) -> tensor<1x2x4xf32>
+  %e = onnx.node "Gather"(%table, %ids) version 17 : (tensor<16x4xf32>, tensor<1x2xi64>) -> tensor<1x2x4xf32>
   // CHECK: "Cast"{{.*}} {ssm.axes = ["token [b:1, t:2]"]}
   %m = onnx.node "Cast"(%state) version 17 attrs {to = 1 : i64} : (tensor<1x2xi64>) -> tensor<1x2xf32>
+  // CHECK: "Cast"{{.*}} {ssm.axes = ["mixed [1, 2]"]}
+  %n = onnx.node "Cast"(%other) version 17 attrs {to = 1 : i64} : (tensor<1x2xi64>) -> tensor<1x2xf32>
+  %last = onnx.constant dense<2> : tensor<1xi64>
+  %mu = onnx.node "Unsqueeze"(%m, %last) version 17 : (tensor<1x2xf32>, tensor<1xi64>) -> tensor<1x2x1xf32>
+  %x = onnx.node "Mul"(%e, %mu) version 17 : (tensor<1x2x4xf32>, tensor<1x2x1xf32>) -> tensor<1x2x4xf32>
   // CHECK: "Gather"{{.*}} {ssm.axes = ["mixed [b:1, 4] steps 0..0"], ssm.mixes}
   %h0 = onnx.node "Gather"(%x, %c0) version 17 attrs {axis = 1 : i64} : (tensor<1x2x4xf32>, tensor<i64>) -> tensor<1x4xf32>
   %x1 = onnx.node "Gather"(%x, %c1) version 17 attrs {axis = 1 : i64} : (tensor<1x2x4xf32>, tensor<i64>) -> tensor<1x4xf32>
@@ -62,7 +68,7 @@ func.func @gathered(%ids: tensor<1x2xi64> {onnx.name = "ids"}, %state: tensor<1x
   %same = onnx.node "Identity"(%s0) version 17 : (tensor<1x2x4xf32>) -> tensor<1x2x4xf32>
   // CHECK: "ScatterElements"{{.*}} {ssm.axes = ["token [b:1, t:2, 4]"], ssm.mixes}
   %s1 = onnx.node "ScatterElements"(%same, %i1, %u1) version 17 attrs {axis = 1 : i64} : (tensor<1x2x4xf32>, tensor<1x1x4xi64>, tensor<1x1x4xf32>) -> tensor<1x2x4xf32>
-  return %y, %s1 : tensor<1x2x4xf32>, tensor<1x2x4xf32>
+  return %y, %s1, %n : tensor<1x2x4xf32>, tensor<1x2x4xf32>, tensor<1x2xf32>
 }
 
 // Zeros behind the end keep the tokens apart, zeros in front do not; cutting
