@@ -63,10 +63,8 @@ void mlir::ssm::registerBufferizableOpInterfaceExternalModels(
     DialectRegistry &registry) {
   registry.addExtension(+[](MLIRContext *context, SsmDialect *) {
     context->loadDialect<BufferizationDialect>();
-    ScanOp::attachInterface<MixerModel<ScanOp>>(*context);
-    SelectiveScanOp::attachInterface<MixerModel<SelectiveScanOp>>(*context);
-    ShortConvOp::attachInterface<MixerModel<ShortConvOp>>(*context);
-    LinearOp::attachInterface<MixerModel<LinearOp>>(*context);
+#define SSM_BUFFER_MIXER(Op) Op::attachInterface<MixerModel<Op>>(*context);
+#include "dialects/ssm/SsmMixers.def"
     RecurrenceOp::attachInterface<RecurrenceModel>(*context);
   });
 }

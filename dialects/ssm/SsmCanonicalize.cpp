@@ -155,28 +155,15 @@ struct DropUnusedOfRecurrence : OpRewritePattern<RecurrenceOp> {
 };
 } // namespace
 
-template <typename Op>
-static void addPatterns(RewritePatternSet &patterns, MLIRContext *context) {
-  patterns.add<DropFillOfOutput<Op>, DropEmptyTime<Op>>(context);
+static void addPatternsOf(RecurrenceOp, RewritePatternSet &patterns) {
+  patterns.add<DropUnusedOfRecurrence>(patterns.getContext());
 }
-void ScanOp::getCanonicalizationPatterns(RewritePatternSet &patterns,
-                                         MLIRContext *context) {
-  addPatterns<ScanOp>(patterns, context);
-}
-void SelectiveScanOp::getCanonicalizationPatterns(RewritePatternSet &patterns,
-                                                  MLIRContext *context) {
-  addPatterns<SelectiveScanOp>(patterns, context);
-}
-void ShortConvOp::getCanonicalizationPatterns(RewritePatternSet &patterns,
-                                              MLIRContext *context) {
-  addPatterns<ShortConvOp>(patterns, context);
-}
-void LinearOp::getCanonicalizationPatterns(RewritePatternSet &patterns,
-                                           MLIRContext *context) {
-  addPatterns<LinearOp>(patterns, context);
-}
-void RecurrenceOp::getCanonicalizationPatterns(RewritePatternSet &patterns,
-                                               MLIRContext *context) {
-  addPatterns<RecurrenceOp>(patterns, context);
-  patterns.add<DropUnusedOfRecurrence>(context);
-}
+static void addPatternsOf(MixerOpInterface, RewritePatternSet &) {}
+
+#define SSM_MIXER(Op)                                                          \
+  void Op::getCanonicalizationPatterns(RewritePatternSet &patterns,            \
+                                       MLIRContext *context) {                 \
+    patterns.add<DropFillOfOutput<Op>, DropEmptyTime<Op>>(context);            \
+    addPatternsOf(Op(), patterns);                                             \
+  }
+#include "dialects/ssm/SsmMixers.def"

@@ -69,6 +69,29 @@ AffineMap Decomposition::dims(unsigned numLoops, ArrayRef<unsigned> picked) {
   return AffineMap::get(numLoops, 0, exprs, b.getContext());
 }
 
+AffineMap Decomposition::sharedHeads(unsigned numLoops,
+                                     ArrayRef<unsigned> picked,
+                                     int64_t sharing) {
+  SmallVector<AffineExpr> exprs;
+  for (unsigned d : picked)
+    exprs.push_back(b.getAffineDimExpr(d));
+  exprs[1] = exprs[1].floorDiv(sharing);
+  return AffineMap::get(numLoops, 0, exprs, b.getContext());
+}
+
+Value Decomposition::convert(Value value, Value like) {
+  auto type = cast<ShapedType>(like.getType());
+  if (cast<ShapedType>(value.getType()).getElementType() ==
+      type.getElementType())
+    return value;
+  AffineMap identity = b.getMultiDimIdentityMap(type.getRank());
+  return map({{value, identity}, {like, identity}}, 1, type.getRank(), {},
+             [&](OpBuilder &b, Location loc, ValueRange args) {
+               return SmallVector<Value>{
+                   convertFloat(b, loc, args[0], type.getElementType())};
+             })[0];
+}
+
 SmallVector<Value> Decomposition::map(
     ArrayRef<std::pair<Value, AffineMap>> operands, unsigned numOuts,
     unsigned numLoops, ArrayRef<unsigned> reductions,

@@ -37,6 +37,13 @@ public:
   /// The map that picks these dimensions.
   AffineMap dims(unsigned numLoops, ArrayRef<unsigned> picked);
 
+  /// The map that picks these dimensions, the second of them, a head, divided
+  /// by the number of heads that share one.
+  AffineMap sharedHeads(unsigned numLoops, ArrayRef<unsigned> picked,
+                        int64_t sharing);
+
+  /// `value` in the element type of `like`, of the same shape.
+  Value convert(Value value, Value like);
   /// A new tensor like `tensor` with another element type.
   Value emptyLike(Value tensor, Type elementType);
   Value fillZero(Value tensor);

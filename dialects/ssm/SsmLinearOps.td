@@ -5,7 +5,7 @@
 
 include "dialects/ssm/SsmOpBase.td"
 
-def Ssm_LinearOp : Ssm_Op<"linear", [SingleBlock]> {
+def Ssm_LinearOp : Ssm_BufferOp<"linear", [SingleBlock]> {
   let summary = "product with a packed weight, followed by an elementwise map";
   let description = [{
     Semantics, with f the function that the region computes on scalars:
@@ -52,8 +52,6 @@ def Ssm_LinearOp : Ssm_Op<"linear", [SingleBlock]> {
     `ins` `(` $x `,` $w `:` type($x) `,` type($w) `)` (`extras` `(` $extras^ `:` type($extras) `)`)?
     `outs` `(` $out `:` type($out) `)` $epilogue attr-dict (`->` type($results)^)?
   }];
-  let hasCanonicalizer = 1;
-  let hasFolder = 1;
   let extraClassDeclaration = [{
     ::mlir::MutableOperandRange getDpsInitsMutable() {
       return ::mlir::MutableOperandRange(getOperation(), getNumOperands() - 1, 1);

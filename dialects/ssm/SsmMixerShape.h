@@ -26,6 +26,8 @@ struct MixerOperand {
   bool reversed = false;
   /// The value before the op is used by it. False for outputs only.
   bool read = true;
+  /// Holds booleans or indices, not numbers that the op computes with.
+  bool isFlag = false;
 
   static constexpr int64_t anyExtent = -1;
 };

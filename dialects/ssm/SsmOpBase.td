@@ -20,6 +20,13 @@ class Ssm_Op<string mnemonic, list<Trait> traits = []>
         DeclareOpInterfaceMethods<ReifyRankedShapedTypeOpInterface, ["reifyResultShapes"]>,
         DeclareOpInterfaceMethods<AggregatedOpInterface, ["decomposeOperation"]>]> {
   let hasVerifier = 1;
+  let hasCanonicalizer = 1;
+}
+
+// A mixer that also exists on buffers, whose casts it folds.
+class Ssm_BufferOp<string mnemonic, list<Trait> traits = []>
+    : Ssm_Op<mnemonic, traits> {
+  let hasFolder = 1;
 }
 
 def Ssm_Shaped : AnyTypeOf<[AnyRankedTensor, AnyStridedMemRef]>;

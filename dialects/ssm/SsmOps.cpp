@@ -37,21 +37,16 @@ static LogicalResult reifyFromInits(DestinationStyleOpInterface op,
   return success();
 }
 
-#define SSM_MIXER_OP(Op)                                                       \
+#define SSM_MIXER(Op)                                                          \
   void Op::getEffects(Effects &effects) { getMixerEffects(*this, effects); }   \
   LogicalResult Op::reifyResultShapes(OpBuilder &b,                            \
                                       ReifiedRankedShapedTypeDims &shapes) {   \
     return reifyFromInits(*this, b, shapes);                                   \
   }
-#define SSM_BUFFER_OP(Op)                                                      \
-  SSM_MIXER_OP(Op)                                                             \
+#include "dialects/ssm/SsmMixers.def"
+
+#define SSM_BUFFER_MIXER(Op)                                                   \
   LogicalResult Op::fold(FoldAdaptor, SmallVectorImpl<OpFoldResult> &) {       \
     return memref::foldMemRefCast(*this);                                      \
   }
-SSM_BUFFER_OP(ScanOp)
-SSM_BUFFER_OP(SelectiveScanOp)
-SSM_BUFFER_OP(ShortConvOp)
-SSM_BUFFER_OP(LinearOp)
-SSM_MIXER_OP(RecurrenceOp)
-#undef SSM_BUFFER_OP
-#undef SSM_MIXER_OP
+#include "dialects/ssm/SsmMixers.def"

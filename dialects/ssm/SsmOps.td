@@ -6,6 +6,7 @@
 include "dialects/ssm/SsmLinearOps.td"
 include "dialects/ssm/SsmRecurrenceOps.td"
 include "dialects/ssm/SsmScanOps.td"
+include "dialects/ssm/SsmSemiseparableOps.td"
 include "dialects/ssm/SsmShortConvOps.td"
 
 #endif // SSM_OPS_TD

@@ -61,7 +61,6 @@ def Ssm_RecurrenceOp : Ssm_Op<"recurrence", [AttrSizedOperandSegments, SingleBlo
     $step attr-dict (`->` type($results)^)?
   }];
   let hasRegionVerifier = 1;
-  let hasCanonicalizer = 1;
   let extraClassDeclaration = [{
     ::mlir::MutableOperandRange getDpsInitsMutable() {
       unsigned n = getYs().size() + getStates().size();

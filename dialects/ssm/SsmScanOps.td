@@ -5,7 +5,7 @@
 
 include "dialects/ssm/SsmOpBase.td"
 
-def Ssm_ScanOp : Ssm_Op<"scan"> {
+def Ssm_ScanOp : Ssm_BufferOp<"scan"> {
   let summary = "elementwise affine recurrence along one dimension";
   let description = [{
     Semantics, for t = 0 .. L-1 and every position of the other dimensions:
@@ -52,14 +52,12 @@ def Ssm_ScanOp : Ssm_Op<"scan"> {
     `ins` `(` $a `,` $b `:` type($a) `,` type($b) `)`
     `outs` `(` $h `,` $state `:` type($h) `,` type($state) `)` attr-dict (`->` type($results)^)?
   }];
-  let hasCanonicalizer = 1;
-  let hasFolder = 1;
   let extraClassDeclaration = [{
     ::mlir::MutableOperandRange getDpsInitsMutable() { return ::mlir::MutableOperandRange(getOperation(), 2, 2); }
   }];
 }
 
-def Ssm_SelectiveScanOp : Ssm_Op<"selective_scan", [AttrSizedOperandSegments]> {
+def Ssm_SelectiveScanOp : Ssm_BufferOp<"selective_scan", [AttrSizedOperandSegments]> {
   let summary = "Mamba-1: diagonal state per channel, discretised, read out, gated";
   let description = [{
     Semantics, for t = 0 .. L-1 in every batch row:
@@ -107,8 +105,6 @@ def Ssm_SelectiveScanOp : Ssm_Op<"selective_scan", [AttrSizedOperandSegments]> {
     (`skip` `(` $D^ `:` type($D) `)`)? (`gate` `(` $z^ `:` type($z) `)`)?
     `outs` `(` $y `,` $state `:` type($y) `,` type($state) `)` attr-dict (`->` type($results)^)?
   }];
-  let hasCanonicalizer = 1;
-  let hasFolder = 1;
   let extraClassDeclaration = [{
     ::mlir::MutableOperandRange getDpsInitsMutable() {
       return ::mlir::MutableOperandRange(getOperation(), getNumOperands() - 2, 2);

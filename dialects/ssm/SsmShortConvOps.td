@@ -5,7 +5,7 @@
 
 include "dialects/ssm/SsmOpBase.td"
 
-def Ssm_ShortConvOp : Ssm_Op<"short_conv"> {
+def Ssm_ShortConvOp : Ssm_BufferOp<"short_conv"> {
   let summary = "causal depthwise convolution along time, with its tail as state";
   let description = [{
     Semantics, for t = 0 .. L-1 in every batch row:
@@ -55,8 +55,6 @@ def Ssm_ShortConvOp : Ssm_Op<"short_conv"> {
     `ins` `(` $x `,` $w `:` type($x) `,` type($w) `)` (`bias` `(` $bias^ `:` type($bias) `)`)?
     `outs` `(` $y `,` $state `:` type($y) `,` type($state) `)` attr-dict (`->` type($results)^)?
   }];
-  let hasCanonicalizer = 1;
-  let hasFolder = 1;
   let extraClassDeclaration = [{
     ::mlir::MutableOperandRange getDpsInitsMutable() {
       return ::mlir::MutableOperandRange(getOperation(), getNumOperands() - 2, 2);

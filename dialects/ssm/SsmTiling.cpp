@@ -240,13 +240,8 @@ struct MixerBounds
 };
 } // namespace
 
-template <typename... Ops>
-static void attachModels(MLIRContext *context) {
-  (Ops::template attachInterface<MixerTiling<Ops>, MixerBounds<Ops>>(*context),
-   ...);
-}
-
 void mlir::ssm::attachTilingModels(MLIRContext *context) {
-  attachModels<ScanOp, SelectiveScanOp, ShortConvOp, LinearOp, RecurrenceOp>(
-      context);
+#define SSM_MIXER(Op)                                                          \
+  Op::attachInterface<MixerTiling<Op>, MixerBounds<Op>>(*context);
+#include "dialects/ssm/SsmMixers.def"
 }

@@ -1,14 +1,20 @@
-"""Every constraint Cn in the description of an op has a case in invalid.mlir
-that is named after it, and a place in the verifier: constraints.py FOLDER TEST"""
+"""Every constraint Cn in the description of an op has a case, named after it, in
+the folder of invalid ops, and a place in the verifier:
+constraints.py DIALECT INVALID"""
 import pathlib
 import re
 import sys
 
-dialect, invalid = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]).read_text()
-verifier = (dialect / "SsmVerify.cpp").read_text()
+def read(folder, files):
+    return "\n".join(file.read_text() for file in sorted(folder.glob(files)))
+
+
+dialect = pathlib.Path(sys.argv[1])
+invalid = read(pathlib.Path(sys.argv[2]), "*.mlir")
+verifier = read(dialect, "*Ops.cpp")
 count = 0
 for file in sorted(dialect.glob("Ssm*Ops.td")):
-    for op, text in re.findall(r'Ssm_Op<"(\w+)"(.*?)\n}', file.read_text(), re.S):
+    for op, text in re.findall(r'Ssm_(?:Buffer)?Op<"(\w+)"(.*?)\n}', file.read_text(), re.S):
         numbers = [int(n) for n in re.findall(r"\* \(C(\d+)\)", text)]
         assert numbers and numbers == list(range(1, len(numbers) + 1)), (op, numbers)
         for part in ("Semantics", "Shapes:", "Source:", "Example:"):

@@ -97,3 +97,21 @@ func.func @recurrence_without_sequences(%h0: tensor<?xf32>, %s0: tensor<f32>) ->
   } -> tensor<?xf32>, tensor<f32>
   return %h : tensor<?xf32>
 }
+
+// Grouped keys, more queries than states, every form of decay.
+// CHECK-LABEL: func @semiseparable
+func.func @semiseparable(%q: tensor<2x?x4x8xf32>, %k: tensor<2x?x1x8xf32>, %v: tensor<2x?x2x6xf32>, %g: tensor<2x?x2x8xf32>, %r: tensor<2x?xi1>, %y0: tensor<2x?x4x6xf32>, %s0: tensor<2x2x8x6xf32>) -> (tensor<2x?x4x6xf32>, tensor<2x2x8x6xf32>) {
+  // CHECK: ssm.semiseparable reverse ins(%{{.*}}, %{{.*}}, %{{.*}} : tensor<2x?x4x8xf32>, tensor<2x?x1x8xf32>, tensor<2x?x2x6xf32>) decay(%{{.*}} : tensor<2x?x2x8xf32>) resets(%{{.*}} : tensor<2x?xi1>) outs(%{{.*}}, %{{.*}} : tensor<2x?x4x6xf32>, tensor<2x2x8x6xf32>) -> tensor<2x?x4x6xf32>, tensor<2x2x8x6xf32>
+  %y, %s = ssm.semiseparable reverse ins(%q, %k, %v : tensor<2x?x4x8xf32>, tensor<2x?x1x8xf32>, tensor<2x?x2x6xf32>)
+    decay(%g : tensor<2x?x2x8xf32>) resets(%r : tensor<2x?xi1>)
+    outs(%y0, %s0 : tensor<2x?x4x6xf32>, tensor<2x2x8x6xf32>) -> tensor<2x?x4x6xf32>, tensor<2x2x8x6xf32>
+  return %y, %s : tensor<2x?x4x6xf32>, tensor<2x2x8x6xf32>
+}
+
+// CHECK-LABEL: func @semiseparable_on_buffers
+func.func @semiseparable_on_buffers(%q: memref<2x?x2x8xf16>, %y: memref<2x?x2x6xf16>, %g: memref<2xf32>, %s: memref<2x2x8x6xf32>) {
+  // CHECK: ssm.semiseparable ins({{.*}}) decay(%{{.*}} : memref<2xf32>) outs(%{{.*}}, %{{.*}} : memref<2x?x2x6xf16>, memref<2x2x8x6xf32>){{$}}
+  ssm.semiseparable ins(%q, %q, %y : memref<2x?x2x8xf16>, memref<2x?x2x8xf16>, memref<2x?x2x6xf16>)
+    decay(%g : memref<2xf32>) outs(%y, %s : memref<2x?x2x6xf16>, memref<2x2x8x6xf32>)
+  return
+}

@@ -1,0 +1,77 @@
+"""The cases of ssm.semiseparable and its dense formula."""
+import numpy as np
+
+from common import LENGTHS, STORAGE, Case, mixer, normal, wide
+
+
+def log_decays(decay, length):
+    """B x L x H x N, or what broadcasts to it, of a decay of any rank."""
+    if decay is None:
+        return np.zeros((1, length, 1, 1))
+    g = wide(decay)
+    return {1: lambda: np.broadcast_to(g[None, None, :, None], (1, length, len(g), 1)),
+            2: lambda: np.broadcast_to(g[None, None], (1, length, *g.shape)),
+            3: lambda: g[..., None], 4: lambda: g}[g.ndim]()
+
+
+def decay_between(g, resets, s, t):
+    """exp(g[s+1] + ... + g[t]), zero where a sequence begins in s+1 .. t; s = -1
+    is the initial state. B x H x N."""
+    factor = np.exp(g[:, s + 1:t + 1].sum(axis=1))
+    if resets is not None:
+        factor = factor * ~resets[:, s + 1:t + 1].any(axis=1)[:, None, None]
+    return factor
+
+
+def semiseparable(q, k, v, decay, resets, state, reverse=False):
+    q, k, v, state = map(wide, (q, k, v, state))
+    length, heads = v.shape[1:3]
+    outputs = max(q.shape[2], heads)
+    q = np.repeat(q, outputs // q.shape[2], 2)
+    k = np.repeat(k, heads // k.shape[2], 2)
+    g = log_decays(decay, length)
+    if reverse:
+        q, k, v, g = (x[:, ::-1] for x in (q, k, v, g))
+        resets = None if resets is None else resets[:, ::-1]
+    of_output = np.arange(outputs) * heads // outputs
+    y, last = np.zeros((*v.shape[:2], outputs, v.shape[3])), state
+    for t in range(length):
+        last = decay_between(g, resets, -1, t)[..., None] * state
+        for s in range(t + 1):
+            last = last + np.einsum("bhn,bhp->bhnp", decay_between(g, resets, s, t) * k[:, s], v[:, s])
+        y[:, t] = np.einsum("bjn,bjnp->bjp", q[:, t], last[:, of_output])
+    return (y[:, ::-1] if reverse else y), last
+
+
+def cases(rng):
+    cases = []
+    # Query, key and value heads; the rank of the decay.
+    kinds = [((2, 2, 2), 0, 0, 0), ((1, 1, 3), 3, 1, 0), ((2, 1, 4), 4, 0, 1), ((6, 3, 3), 1, 1, 1),
+             ((2, 2, 2), 4, 1, 0), ((3, 3, 3), 2, 0, 0), ((1, 1, 1), 3, 0, 1)]
+    for dtype, state_dtype in STORAGE:
+        for (queries, keys, heads), rank, resets, reverse in kinds:
+            for length in LENGTHS:
+                b, n, p = rng.integers(1, 6, 3)
+                q, k = (normal(rng, dtype, b, length, j, n) / dtype(np.sqrt(n)) for j in (queries, keys))
+                v = normal(rng, dtype, b, length, heads, p)
+                y = np.zeros((b, length, max(queries, heads), p), dtype)
+                state = normal(rng, state_dtype, b, heads, n, p)
+                shape = {0: None, 1: [heads], 2: [heads, n], 3: [b, length, heads],
+                         4: [b, length, heads, n]}[rank]
+                decay = [] if shape is None else [-np.abs(normal(rng, state_dtype, *shape)) ** 3]
+                flags = [rng.random((b, length)) < 0.3] if resets else []
+                name = f"semi_{np.dtype(dtype).name}_{queries}{keys}{heads}_{rank}{resets}{reverse}"
+                at = 3 + len(decay) + len(flags)
+                keep = {(0, 2), (1, 2), (2, 2), (at, 2), (at + 1, 1)}
+                plain = queries == keys == heads
+                function, ins = mixer(
+                    name, "ssm.semiseparable" + (" reverse" if reverse else ""),
+                    [("ins", [q, k, v]), ("decay", decay), ("resets", flags)], [y], [state],
+                    [2, 3, 2, 1] if plain else [2, 3, 2], keep)
+                axes = [1, 1, 1] + [1 if rank > 2 else None] * len(decay) + [1] * resets + [1]
+
+                def compute(q, k, v, *rest, rank=rank, resets=resets, reverse=reverse):
+                    return semiseparable(q, k, v, rest[0] if rank else None,
+                                         rest[-2] if resets else None, rest[-1], reverse)
+                cases.append(Case(function, ins, [y], [state], axes, [bool(reverse)] * len(axes), compute))
+    return cases
