@@ -4,12 +4,12 @@
 // Reshape and Expand, ends of Slice, zeros, tables of positions. The axis
 // analysis knows which axes of every value are batch and time at the traced
 // size, and so what each extent must become. Constants that say otherwise are
-// rewritten (LengthNodes.cpp, LengthConstants.cpp), the arguments retyped and
-// shapes inferred again; then every extent is compared with what it must be.
-// Where one still is the traced number, that node forbids the request and is
-// named. A node without a rewrite is caught by the comparison where its result
-// shows the extent; what cannot be seen in extents (tables that go on, inputs
-// of the same extent) is listed as an assumption.
+// rewritten (LengthNodes.cpp, LengthConstants.cpp, LengthNumbers.cpp), the
+// arguments retyped and shapes inferred again; then every extent is compared
+// with what it must be. Where one still is the traced number, that node forbids
+// the request and is named. A node without a rewrite is caught by the
+// comparison where its result shows the extent; what cannot be seen in extents
+// (tables that go on, inputs of the same extent) is listed as an assumption.
 //
 // An extent that is to be another number is made a symbol first, which the
 // second round binds: the messages are the same.
@@ -116,6 +116,10 @@ void LengthFreeing::expect(const AxisAnalysis &analysis, Value value) {
                           ? expectedExtent(axis)
                           : nullptr);
   expectations[value] = std::move(extents);
+  SmallVector<bool> &follow = following[value];
+  for (const Digits &axis : *axes)
+    follow.push_back((newLength && hasTime(axis)) ||
+                     (newBatch && hasKind(axis, AxisKind::Batch)));
 }
 
 LogicalResult LengthFreeing::resolve(const LengthRequest &request,

@@ -13,6 +13,8 @@
 #include "lib/Operators/Indexing.h"
 #include "llvm/ADT/StringSet.h"
 
+#include <cmath>
+
 using namespace mlir;
 using namespace ssmc;
 
@@ -38,6 +40,19 @@ static FailureOr<Tensor> shrink(const Tensor &tensor, int64_t axis) {
       result.mutableInts()[i++] = tensor.ints()[at];
   });
   return result;
+}
+
+// True for positions as parts of the whole: from 0 or -1 to 1, in steps of one
+// over the length, or over the number of steps.
+static bool isNormalisedTable(const PositionTable &table, int64_t length) {
+  return table.kind == PositionTable::Linear && table.second.isFloat() &&
+         llvm::all_of(table.second.floats(), [&](double step) {
+           for (int64_t count : {length, length - 1})
+             for (int64_t span : {1, 2})
+               if (std::abs(std::abs(step) * count - span) < 1e-6)
+                 return true;
+           return false;
+         });
 }
 
 // The numbers of all tokens.
@@ -145,6 +160,9 @@ LogicalResult LengthFreeing::adaptConstant(onnx::NodeOp node,
     if (!value && d == axes.back() && wanted == newLength &&
         type.getDimSize(d) == length)
       table = findPositionTable(*tensor, d);
+    if (table && isNormalisedTable(*table, length))
+      return forbid(node, "reads positions divided by the traced length of " +
+                              Twine(length));
     if (table)
       value = continueTable(node, *table, type.getRank(), d);
     if (!value)

@@ -72,6 +72,32 @@ private:
                             int64_t rank, int64_t axis);
   mlir::Value positions(mlir::onnx::NodeOp at);
 
+  // LengthNumbers.cpp: numbers that are the traced size.
+  /// How many elements a value is a sum of: traced, and as it is to be.
+  struct Count {
+    int64_t traced = 1;
+    mlir::AffineExpr changed;
+    /// Known from a reduction that counts all of them.
+    bool stated = false;
+  };
+  mlir::LogicalResult rewriteNumbers(mlir::onnx::NodeOp node);
+  mlir::LogicalResult rewriteNumber(mlir::onnx::NodeOp node,
+                                    mlir::OpOperand &operand,
+                                    const Count &count, mlir::Value sum);
+  mlir::Value writeNumber(mlir::onnx::NodeOp at, const Count &count,
+                          int64_t minus, bool root, bool inverse,
+                          mlir::Type element, int64_t rank);
+  std::optional<Count> countOf(mlir::Value in, llvm::ArrayRef<int64_t> axes,
+                               bool stated) const;
+  std::optional<Count> countSummed(mlir::onnx::NodeOp node) const;
+  std::optional<Count> countInherited(mlir::onnx::NodeOp node) const;
+  std::optional<double> numberOf(mlir::Value value) const;
+  void noteScale(mlir::onnx::NodeOp node);
+  mlir::LogicalResult checkKernel(mlir::onnx::NodeOp node);
+  /// True if the axis is, or is a piece of, what changes.
+  bool follows(mlir::Value value, size_t axis) const;
+  size_t countFollowing(mlir::Value value) const;
+
   // LengthShapes.cpp: extents as tensors.
   mlir::Value integers(mlir::Operation *at, llvm::ArrayRef<int64_t> values);
   mlir::Value extentTensor(mlir::onnx::NodeOp at, mlir::AffineExpr expr);
@@ -93,6 +119,8 @@ private:
   llvm::SmallVector<std::pair<mlir::AffineExpr, mlir::AffineExpr>>
       substitutions;
   llvm::DenseMap<mlir::Value, Expected> expectations;
+  llvm::DenseMap<mlir::Value, llvm::SmallVector<bool>> following;
+  llvm::DenseMap<mlir::Value, Count> counts;
   mlir::Value allPositions;
   llvm::SmallVector<mlir::Attribute> assumptions;
 };

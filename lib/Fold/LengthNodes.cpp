@@ -227,6 +227,8 @@ LogicalResult LengthFreeing::rewrite(onnx::NodeOp node) {
   if (!node.getDomain().empty() || node->getNumResults() == 0 ||
       node.getInputs().empty())
     return success();
+  if (failed(rewriteNumbers(node)))
+    return failure();
   StringRef type = node.getOpType();
   if (type == "Reshape")
     return rewriteTarget(node, /*expands=*/false);

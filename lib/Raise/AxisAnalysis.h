@@ -47,8 +47,10 @@ void addSteps(KindSteps &steps, AxisKind kind, StepRange range);
 struct SequenceEvidence {
   /// A Scan or an op of the ssm dialect runs along it.
   bool scanned = false;
-  /// It is summed up step by step, convolved, compared with itself.
+  /// It is summed up step by step, or convolved.
   bool sequential = false;
+  /// Positions are compared with each other. Channels may be, too.
+  bool compared = false;
   /// So many steps, each of which knows of those before, are gathered again.
   int64_t gathered = 0;
   /// Where what earlier steps gave meets the next step.

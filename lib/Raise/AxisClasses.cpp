@@ -93,8 +93,9 @@ struct Candidate {
   int64_t weight() const {
     if (extent < 2)
       return 0;
-    int64_t sum =
-        evidence.gathered + 2 * evidence.sequential + (evidence.chained > 1);
+    int64_t sum = 2 * (evidence.gathered + 2 * evidence.sequential +
+                       (evidence.chained > 1)) +
+                  evidence.compared;
     return evidence.scanned ? INT64_MAX : sum;
   }
 };
@@ -183,7 +184,8 @@ SmallVector<AxisSeed> AxisAnalysis::findSeeds(const Graph &graph,
            [](const Candidate &c) {
              return std::make_pair(c.weight(), c.coverage);
            });
-  if (time) {
+  // What only compares positions may be about channels: a request says more.
+  if (time && (time->weight() > 1 || asked.empty())) {
     batch = best(
         [&](const Candidate &c) {
           return &c != time && leavesChannels(analysis, c.kind, time->kind);
@@ -191,7 +193,7 @@ SmallVector<AxisSeed> AxisAnalysis::findSeeds(const Graph &graph,
         [](const Candidate &c) { return c.coverage; });
   } else if (!asked.empty()) {
     auto key = [](const Candidate &c) {
-      return std::make_pair(c.asked, c.coverage);
+      return std::make_tuple(c.asked, c.weight(), c.coverage);
     };
     batch = best([](const Candidate &) { return true; }, key);
     time = best([&](const Candidate &c) { return &c != batch; }, key);

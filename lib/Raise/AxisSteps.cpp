@@ -94,7 +94,7 @@ void AxisAnalysis::noteSquare(const ValueAxes &labels) {
     for (size_t j = 0; j < i; ++j)
       if (isPlainTime(labels[i]) && labels[i] == labels[j] &&
           labels[i][0].extent > 1)
-        evidence[labels[i][0].kind].sequential = true;
+        evidence[labels[i][0].kind].compared = true;
 }
 
 } // namespace ssmc
