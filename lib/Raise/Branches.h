@@ -15,6 +15,9 @@
 
 namespace ssmc {
 
+/// True where the node is not the same formula for all data.
+bool hasPieces(mlir::Operation *op);
+
 class Branches {
 public:
   /// Finds the nodes of the region that branch on data.

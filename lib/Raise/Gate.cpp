@@ -65,11 +65,10 @@ static Assignment draw(const Problem &problem, uint64_t seed,
   for (auto [i, value] : llvm::enumerate(problem.region.frontier)) {
     Type type = problem.elementType(value);
     ArrayRef<int64_t> shape = *problem.graph.getShape(value);
-    Tensor tensor(type, shape);
-    if (!tensor.isFloat()) {
-      for (int64_t &element : tensor.mutableInts())
-        element = random.uniform() < 0.5;
+    if (!isa<FloatType>(type)) {
+      assignment[value] = problem.drawIntegers(value, random);
     } else {
+      Tensor tensor(type, shape);
       int64_t channels = shape.empty() ? 1 : shape.back(), at = 0;
       double large = i % 2 ? 2 : 10; // everything of different size
       if (i == amplified) {
@@ -83,8 +82,8 @@ static Assignment draw(const Problem &problem, uint64_t seed,
                           range ? *range
                                 : kRanges[at++ % channels % std::size(kRanges)],
                           large);
+      assignment[value] = std::move(tensor);
     }
-    assignment[value] = std::move(tensor);
   }
   return assignment;
 }

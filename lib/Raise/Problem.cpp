@@ -2,6 +2,8 @@
 
 #include "lib/Raise/Problem.h"
 
+#include "lib/Operators/Indexing.h"
+
 using namespace mlir;
 
 namespace ssmc {
@@ -21,6 +23,46 @@ Tensor Random::uniforms(Type type, ArrayRef<int64_t> shape, double low,
   return tensor;
 }
 
+/// The extents along which the value is an index, the smallest one; 0 if none.
+static int64_t findLimit(const Graph &graph, Value value) {
+  int64_t limit = 0;
+  for (OpOperand &use : value.getUses()) {
+    auto node = dyn_cast<onnx::NodeOp>(use.getOwner());
+    if (!node || use.getOperandNumber() != 1)
+      continue;
+    auto shape = graph.getShape(node.getInputs()[0]);
+    StringRef type = node.getOpType();
+    if (!shape || shape->empty())
+      continue;
+    int64_t extent = 0;
+    if (type == "GatherND" || type == "ScatterND")
+      extent = *llvm::min_element(*shape);
+    else if (type == "Gather" || type == "GatherElements" ||
+             type == "ScatterElements")
+      if (auto axis = normalizeAxis(node.getInt("axis", 0), shape->size()))
+        extent = (*shape)[*axis];
+    if (extent > 0)
+      limit = limit ? std::min(limit, extent) : extent;
+  }
+  return limit;
+}
+
+Tensor Problem::drawIntegers(Value value, Random &random) const {
+  Tensor tensor(elementType(value), *graph.getShape(value));
+  int64_t limit = findLimit(graph, value);
+  bool truth = elementType(value).isInteger(1);
+  for (int64_t &element : tensor.mutableInts()) {
+    double x = random.uniform();
+    if (limit)
+      element = int64_t(x * limit);
+    else if (truth || x < 0.5)
+      element = random.uniform() < 0.5;
+    else
+      element = int64_t(random.uniform() * 19) - 9;
+  }
+  return tensor;
+}
+
 Assignment Problem::sample(Random &random) const {
   Assignment assignment;
   for (Value value : region.frontier) {
@@ -30,10 +72,7 @@ Assignment Problem::sample(Random &random) const {
       assignment[value] = random.normals(type, shape, 0.5);
       continue;
     }
-    Tensor tensor(type, shape);
-    for (int64_t &element : tensor.mutableInts())
-      element = random.uniform() < 0.5;
-    assignment[value] = std::move(tensor);
+    assignment[value] = drawIntegers(value, random);
   }
   return assignment;
 }

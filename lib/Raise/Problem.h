@@ -58,7 +58,11 @@ public:
   const Graph &graph;
   Region region;
 
-  /// A value for every frontier value, all normal with deviation 0.5.
+  /// Integers that the nodes that read the value permit: positions along an
+  /// axis where they are indices; else 0 and 1 above all, which may be masks,
+  /// and others, on which products of masks are more than masks.
+  Tensor drawIntegers(mlir::Value value, Random &random) const;
+  /// A value for every frontier value, floats normal with deviation 0.5.
   Assignment sample(Random &random) const;
   using Observer = llvm::function_ref<void(Evaluator &)>;
   /// `roots` computed from the assignment.

@@ -16,7 +16,7 @@ struct Raise {
   std::unique_ptr<Mixer> mixer;
   size_t nodes = 0;     // of the region
   double deviation = 0; // seen when it was recognised
-  size_t structure = 0; // equal for equal layers with other weights
+  size_t structure = 0; // equal where one check is enough
 };
 
 /// A group of nodes that mixes tokens and was not recognised.

@@ -20,9 +20,9 @@ EXPECTED = {
     "elman": "ssm.recurrence", "lstm": "ssm.recurrence", "backward": "ssm.recurrence",
     "inside": "ssm.recurrence", "average": "ssm.scan", "sums": "ssm.scan",
     "scalar": "ssm.selective_scan", "selective": "ssm.selective_scan", "unread": "ssm.scan",
-    "given": "ssm.scan", "leading": "ssm.scan", "alone": "ssm.scan",
+    "masked": "ssm.recurrence", "given": "ssm.scan", "leading": "ssm.scan", "alone": "ssm.scan",
     # Near misses are kept.
-    "odd": None, "skipping": None,
+    "odd": None, "skipping": None, "squared": None,
 }
 # Where batch and time are in x. Sizes that are equal tell nothing.
 COMPILED = {"lstm": (0, 1), "backward": (0, 1), "inside": (0, 1), "average": (0, 1), "scalar": (0, 1),
@@ -33,7 +33,8 @@ SIZES = {"given": (12, 12, 12), "leading": (8, 8, 8), "alone": (2, 8, 8), "avera
 def feed(path, folder):
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     random = np.random.default_rng(0)
-    inputs = {info.name: random.uniform(-1, 1, info.shape).astype(np.float32) for info in session.get_inputs()}
+    inputs = {info.name: random.integers(0, 4, info.shape) if "int" in info.type else
+              random.uniform(-1, 1, info.shape).astype(np.float32) for info in session.get_inputs()}
     out = folder / "feed.npz"
     np.savez(out, **inputs, y=session.run(None, inputs)[0])
     return [part for name in inputs for part in ("--input", f"{name}=@{out}:{name}")] + ["--expect", f"y=@{out}:y"]

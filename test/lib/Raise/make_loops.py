@@ -40,7 +40,8 @@ class Writer:
         return self.constant(np.zeros(shape, np.float32))
 
     def finish(self, y, inputs):
-        infos = [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in inputs]
+        infos = [helper.make_tensor_value_info(name, *(type or [TensorProto.FLOAT]), shape)
+                 for name, shape, *type in inputs]
         self.nodes.append(helper.make_node("Identity", [y], ["y"]))
         out = helper.make_tensor_value_info("y", TensorProto.FLOAT, None)
         graph = helper.make_graph(self.nodes, "loop", infos, [out], self.weights)
@@ -197,6 +198,25 @@ def given(w):
     return w("Mul", w.join(hs), "z"), [("z", whole), ("h", [w.batch, w.width]), ("a", whole)]
 
 
+def masked(w, power=lambda t: 1):
+    """Tokens are taken in as often as an integer says."""
+    wx, h, hs = w.weight(w.width, w.width), w.zeros(w.batch, w.width), []
+    last = w.constant(np.array([-1], np.int64))
+    for t in range(w.time):
+        count = mask = w.token("m", t)
+        for _ in range(power(t) - 1):
+            count = w("Mul", count, mask)
+        factor = w("Unsqueeze", w("Cast", count, to=TensorProto.FLOAT), last)
+        h = w("Tanh", w("Add", w("MatMul", h, wx), w("Mul", factor, w.token("x", t))))
+        hs.append(h)
+    return w.join(hs), [("m", [w.batch, w.time], TensorProto.INT64)]
+
+
+def squared(w):
+    """A near miss: one step squares that integer, which of a mask is the mask."""
+    return masked(w, power=lambda t: 2 if t == 5 else 1)
+
+
 def leading(w):
     """The same where time is the first axis."""
     h, hs = w.zeros(w.batch, w.width), []
@@ -223,6 +243,6 @@ def alone(w):
 def build(name, batch=2, time=12, width=8, seed=0):
     w = Writer(batch, time, width, seed)
     y, inputs = globals()[name](w)
-    if "x" not in dict(inputs):
+    if "x" not in [name for name, *_ in inputs]:
         inputs = [("x", [batch, time, width])] + inputs
     return w.finish(y, inputs)

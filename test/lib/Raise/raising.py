@@ -8,6 +8,8 @@ import re
 import subprocess
 import sys
 
+import onnx
+
 PASSES = "onnx-infer-shapes,onnx-fold,ssm-raise"
 # Weights are transposed by nodes then.
 SIMPLIFIED = "onnx-infer-shapes,onnx-fold,onnx-simplify,ssm-raise"
@@ -77,11 +79,37 @@ def models(folder):
 
 def planted(folder):
     path = folder / "mamba/forward.dynamo.onnx"
-    for number in range(4):
-        found, _, stderr = raised(path, "{plant-error=%d}" % number)
-        check(len(found) == 3, "planted at", number, "is raised to", found)
-        check("refused" in stderr, "planted at", number, "says", stderr)
-        check("node_" in stderr, "planted at", number, "names no node:", stderr)
+    right, report, _ = raised(path)
+    sites = re.findall(r'\bsite = "([^"]*)"', report)
+    check(len(sites) == len(right) == 4, "has", sites)
+    nodes = {node.name: node for node in onnx.load(path).graph.node}
+    makers = {name: node.name for node in nodes.values() for name in node.output}
+
+    def above(name):
+        """The names of a node and of all that it follows from."""
+        found, waiting = set(), [name]
+        while waiting:
+            node = waiting.pop()
+            if node not in found:
+                found.add(node)
+                waiting += [makers[value] for value in nodes[node].input if value in makers]
+        return found
+
+    for number, site in enumerate(sites):
+        found, report, stderr = raised(path, "{plant-error=%d}" % number)
+        check(found == right[:number] + right[number + 1:], "planted at", number, "is raised to", found)
+        refusals = re.findall(r"the nodes from '([^']*)' to '([^']*)' looked like (\S+) but the check refused it",
+                              stderr)
+        check(len(refusals) == 1, "planted at", number, "says", stderr)
+        for first, last, op in refusals:
+            check((last, op) == (site, right[number]), "planted at", number, "names", last, op)
+            check(first in nodes and first in above(last), "planted at", number, "begins at", first)
+            # Nodes of another layer are none of it.
+            check(number < 2 or sites[number - 2] in above(first), "planted at", number, "begins above, at", first)
+        kept = re.findall(r'op = "", reason = "([^"]*)", site = "([^"]*)"', report)
+        check([s for _, s in kept] == [site], "planted at", number, "reports", kept)
+        check(all(reason.startswith(right[number] + ": deviates by") for reason, _ in kept),
+              "planted at", number, "has the reason", kept)
 
 
 if __name__ == "__main__":

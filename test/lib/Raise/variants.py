@@ -428,6 +428,26 @@ class Unbounded(Right):
         return g.node("Clip", super().step(g, s, h, t), g.constant(-limit), g.constant(limit))
 
 
+class Free(Right):
+    """One step multiplies by a table of ones what is above a table of small bounds."""
+    bound, factor, options = 0.01, 1.0, {"inner": 24}
+
+    def step(self, g, s, h, t):
+        h = super().step(g, s, h, t)
+        if t != s.length // 2:
+            return h
+        bounds, factors = (g.constant(np.full((s.batch, s.inner, s.state), v)) for v in (self.bound, self.factor))
+        return g.node("Where", g.node("Greater", h, bounds), g.node("Mul", h, factors), h)
+
+    def skip(self, g, s, y, u):
+        return y  # no weight but the tables tells layers apart
+
+
+class Held(Free, Miss):
+    """... by a table of halves what is above bounds where the state never is."""
+    bound, factor, raised, reason = 1e6, 0.5, [CONV], "deviates by|has a branch"
+
+
 def subclasses(cls):
     for sub in cls.__subclasses__():
         yield sub
@@ -441,4 +461,4 @@ VARIANTS = {cls.__name__: cls for cls in subclasses(Layer)
 #: Models of two layers whose nodes are the same and whose constants differ:
 #: what was found out about the first says nothing of the second.
 TWINS = {"Undone, Constant": (Undone, Constant), "Constant, Undone": (Constant, Undone),
-         "Unbounded, ClippedFar": (Unbounded, ClippedFar)}
+         "Unbounded, ClippedFar": (Unbounded, ClippedFar), "Free, Held": (Free, Held), "Held, Free": (Held, Free)}

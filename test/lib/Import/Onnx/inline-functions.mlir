@@ -37,7 +37,32 @@ module attributes {onnx.symbols = []} {
     %w = onnx.node "Exp"(%z) version 21 attributes {onnx.function = @"::Exp"} : (!onnx.unknown) -> !onnx.unknown
     return %w : !onnx.unknown
   }
+  // What differs far from zero, or on integers that are no truth values, is not
+  // what the operator computes.
+  // CHECK-LABEL: func.func @elsewhere
+  // CHECK-NOT: "Neg"
+  // CHECK: onnx.node "Clip"
+  // CHECK: onnx.node "Mul"
+  // CHECK-NOT: "BitwiseAnd"
+  // CHECK: return
+  func.func @elsewhere(%x: tensor<4xf32>, %i: tensor<4xi64>) -> (!onnx.unknown, !onnx.unknown) {
+    %y = onnx.node "Neg"(%x) version 21 attributes {onnx.function = @"::Neg"} : (tensor<4xf32>) -> !onnx.unknown
+    %j = onnx.node "BitwiseAnd"(%i, %i) version 21 attributes {onnx.function = @"::BitwiseAnd"} : (tensor<4xi64>, tensor<4xi64>) -> !onnx.unknown
+    return %y, %j : !onnx.unknown, !onnx.unknown
+  }
   // CHECK-NOT: func.func
+  func.func private @"::Neg"(%a: !onnx.unknown) -> !onnx.unknown attributes {onnx.parameters = {}} {
+    %low = onnx.constant dense<-50.0> : tensor<f32>
+    %high = onnx.constant dense<50.0> : tensor<f32>
+    %zero = onnx.constant dense<0.0> : tensor<f32>
+    %c = onnx.node "Clip"(%a, %low, %high) version 21 : (!onnx.unknown, tensor<f32>, tensor<f32>) -> !onnx.unknown
+    %n = onnx.node "Sub"(%zero, %c) version 21 : (tensor<f32>, !onnx.unknown) -> !onnx.unknown
+    return %n : !onnx.unknown
+  }
+  func.func private @"::BitwiseAnd"(%a: !onnx.unknown, %b: !onnx.unknown) -> !onnx.unknown attributes {onnx.parameters = {}} {
+    %n = onnx.node "Mul"(%a, %b) version 21 : (!onnx.unknown, !onnx.unknown) -> !onnx.unknown
+    return %n : !onnx.unknown
+  }
   func.func private @"::Add"(%a: !onnx.unknown, %b: !onnx.unknown) -> !onnx.unknown attributes {onnx.parameters = {}} {
     %n = onnx.node "Neg"(%b) version 21 : (!onnx.unknown) -> !onnx.unknown
     %s = onnx.node "Sub"(%a, %n) version 21 : (!onnx.unknown, !onnx.unknown) -> !onnx.unknown
