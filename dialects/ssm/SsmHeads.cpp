@@ -12,7 +12,17 @@ MixerShape mlir::ssm::getHeadsShape(const Heads &numHeads) {
           {}};
 }
 
-SmallVector<int64_t, 4> mlir::ssm::getDecayDims(Value decay) {
+Heads mlir::ssm::getNumHeads(Value queries, Value keys, Value values) {
+  auto heads = [](Value value) {
+    ShapedType type = shaped(value);
+    return type.getRank() == 4 ? type.getDimSize(2) : ShapedType::kDynamic;
+  };
+  return {heads(queries), heads(keys), heads(values)};
+}
+
+/// The dimensions of a decay by its rank. Another rank gives those of the last,
+/// which the verifier then reports.
+static SmallVector<int64_t, 4> getDecayDims(Value decay) {
   using namespace heads;
   switch (shaped(decay).getRank()) {
   case 1:
@@ -24,6 +34,18 @@ SmallVector<int64_t, 4> mlir::ssm::getDecayDims(Value decay) {
   default:
     return {B, L, H, N};
   }
+}
+
+void mlir::ssm::addDecayAndResets(MixerShape &shape, Value decay, Value resets,
+                                  bool reverse) {
+  if (decay)
+    shape.operands.push_back({"decay", getDecayDims(decay), reverse});
+  if (resets)
+    shape.operands.push_back({"resets",
+                              {heads::B, heads::L},
+                              reverse,
+                              /*read=*/true,
+                              /*isFlag=*/true});
 }
 
 LogicalResult mlir::ssm::verifyHeads(MixerOpInterface op, const Heads &numHeads,

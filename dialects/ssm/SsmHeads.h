@@ -33,9 +33,13 @@ MixerShape getHeadsShape(const Heads &numHeads);
 inline int64_t headExtent(const Heads &numHeads, heads::Extent extent) {
   return numHeads.isPlain() ? heads::H : extent;
 }
-/// The dimensions of a decay by its rank: H, H x N, B x L x H, B x L x H x N.
-/// Another rank gives those of the last, which the verifier then reports.
-llvm::SmallVector<int64_t, 4> getDecayDims(Value decay);
+/// The numbers of heads of queries B x L x J x N, keys B x L x G x N and values
+/// B x L x H x P; of another rank they are not static.
+Heads getNumHeads(Value queries, Value keys, Value values);
+/// Adds a decay (H, H x N, B x L x H or B x L x H x N) and resets (B x L) to a
+/// shape, where they are given.
+void addDecayAndResets(MixerShape &shape, Value decay, Value resets,
+                       bool reverse);
 
 /// Heads are static and at least 1, and those of fewer divide those of more.
 LogicalResult verifyHeads(MixerOpInterface op, const Heads &numHeads,

@@ -15,6 +15,7 @@ class MatrixState {
 public:
   /// `state` is the state before the step.
   MatrixState(Decomposition &d, Value state);
+  Value get() const { return state; }
 
   /// exp(g) * (reset ? 0 : state), with the slices of decay and resets at index
   /// `now`; either may be null.

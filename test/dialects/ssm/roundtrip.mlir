@@ -115,3 +115,20 @@ func.func @semiseparable_on_buffers(%q: memref<2x?x2x8xf16>, %y: memref<2x?x2x6x
     decay(%g : memref<2xf32>) outs(%y, %s : memref<2x?x2x6xf16>, memref<2x2x8x6xf32>)
   return
 }
+
+// CHECK-LABEL: func @delta_rule
+func.func @delta_rule(%q: tensor<2x?x4x8xf32>, %k: tensor<2x?x1x8xf32>, %v: tensor<2x?x2x6xf32>, %beta: tensor<2x?x2xf32>, %r: tensor<2x?xi1>, %y0: tensor<2x?x4x6xf32>, %s0: tensor<2x2x8x6xf32>) -> tensor<2x?x4x6xf32> {
+  // CHECK: ssm.delta_rule reverse ins(%{{.*}}, %{{.*}}, %{{.*}} : tensor<2x?x4x8xf32>, tensor<2x?x1x8xf32>, tensor<2x?x2x6xf32>) beta(%{{.*}} : tensor<2x?x2xf32>) decay(%{{.*}} : tensor<2x?x2xf32>) resets(%{{.*}} : tensor<2x?xi1>) outs(%{{.*}}, %{{.*}} : tensor<2x?x4x6xf32>, tensor<2x2x8x6xf32>) -> tensor<2x?x4x6xf32>, tensor<2x2x8x6xf32>
+  %y, %s = ssm.delta_rule reverse ins(%q, %k, %v : tensor<2x?x4x8xf32>, tensor<2x?x1x8xf32>, tensor<2x?x2x6xf32>)
+    beta(%beta : tensor<2x?x2xf32>) decay(%beta : tensor<2x?x2xf32>) resets(%r : tensor<2x?xi1>)
+    outs(%y0, %s0 : tensor<2x?x4x6xf32>, tensor<2x2x8x6xf32>) -> tensor<2x?x4x6xf32>, tensor<2x2x8x6xf32>
+  return %y : tensor<2x?x4x6xf32>
+}
+
+// CHECK-LABEL: func @delta_rule_erase_on_buffers
+func.func @delta_rule_erase_on_buffers(%q: memref<2x?x2x8xf16>, %y: memref<2x?x2x6xf16>, %s: memref<2x2x8x6xf32>) {
+  // CHECK: ssm.delta_rule ins({{.*}}) erase(%{{.*}}, %{{.*}} : memref<2x?x2x8xf16>, memref<2x?x2x8xf16>) outs(%{{.*}}, %{{.*}} : memref<2x?x2x6xf16>, memref<2x2x8x6xf32>){{$}}
+  ssm.delta_rule ins(%q, %q, %y : memref<2x?x2x8xf16>, memref<2x?x2x8xf16>, memref<2x?x2x6xf16>)
+    erase(%q, %q : memref<2x?x2x8xf16>, memref<2x?x2x8xf16>) outs(%y, %s : memref<2x?x2x6xf16>, memref<2x2x8x6xf32>)
+  return
+}
