@@ -70,11 +70,13 @@ def SsmBreakChains : Pass<"ssm-break-chains", "::mlir::ModuleOp"> {
   let summary = "bound how many insertions share a buffer";
   let description = [{
     One-shot bufferization compares every read with every write of the values that
-    may share a buffer, for every operand: along a chain of n insertions with reads
-    in between, as an unrolled loop over rows makes, that is n cubed. A copy after
-    every few insertions keeps the sets small.
+    may share a buffer, for every operand: along a chain of n insertions, as an
+    unrolled loop makes, that is n cubed. A long chain that nothing else reads is
+    written to memory directly, piece by piece; where something reads in between,
+    a copy after every few insertions keeps the sets small.
   }];
-  let dependentDialects = ["::mlir::bufferization::BufferizationDialect"];
+  let dependentDialects = ["::mlir::bufferization::BufferizationDialect",
+                           "::mlir::memref::MemRefDialect"];
 }
 
 def SsmFuseElementwise : Pass<"ssm-fuse-elementwise", "::mlir::ModuleOp"> {
@@ -110,12 +112,15 @@ def SsmRelaxMath : Pass<"ssm-relax-math", "::mlir::ModuleOp"> {
   }];
 }
 
-def SsmCloneFills : Pass<"ssm-clone-fills", "::mlir::ModuleOp"> {
-  let summary = "give each use of a filled tensor a fill of its own";
+def SsmCloneDestinations : Pass<"ssm-clone-destinations", "::mlir::ModuleOp"> {
+  let summary = "give each use of an empty or filled tensor one of its own";
   let description = [{
-    Equal fills have been merged, across all layers. As destinations they would
-    have to be copied from one buffer that lives throughout; filling again is
-    cheaper.
+    Equal empty tensors and fills have been merged, across all layers. A fill that
+    several ops write over would have to be copied from one buffer that lives
+    throughout; filling again is cheaper. Of an empty tensor all users would be
+    candidates for one buffer, and one-shot bufferization compares every read with
+    every write of such a set for every operand: for n unrolled steps that is n
+    cubed.
   }];
 }
 

@@ -55,7 +55,7 @@ void addBufferization(OpPassManager &pm) {
   cleanUp(pm);
   pm.addPass(createSsmCarryInPlace());
   pm.addPass(createSsmBreakChains());
-  pm.addPass(createSsmCloneFills());
+  pm.addPass(createSsmCloneDestinations());
   pm.addPass(bufferization::createEmptyTensorEliminationPass());
   // Sizes in terms of the symbols: a buffer has no memory of the reshapes that
   // its size went through.
