@@ -1,39 +1,40 @@
-/* Two threads run one model: embed MODEL.so, of test/tools/Inputs/scale.mlir. */
-#include "scale.h"
+/* Two threads feed tokens to one model with states: embed MODEL.so, of test/models/mobius_mamba2. */
+#include "mobius.h"
 #include "ssmrt/ssmrt.h"
+#include <math.h>
 #include <pthread.h>
 #include <stdio.h>
-
+enum { ROWS = 3, LENGTH = 7, WORDS = 128, COUNT = ROWS * 1024 };
 static ssmrt_model *model;
-
-static void *work(void *batch) {
-  int64_t b = *(int64_t *)batch, past[8 * 2] = {0}, wrong = 0;
-  float x[8 * 20], y[8 * 20], mask[7] = {0, 0, 10, 20, 30, 40, 50};
-  const ssmrt_entry_desc *entry = ssmrt_find_entry(model, SCALE_FORWARD_NAME);
-  ssmrt_tensor in[SCALE_FORWARD_NUM_INPUTS] = {
-      {x, SSMRT_F32, 3, {b, 5, 4}}, {mask, SSMRT_F32, 1, {7}}, {past, SSMRT_I64, 2, {b, 2}}};
-  ssmrt_tensor out[SCALE_FORWARD_NUM_OUTPUTS] = {{y, 0, 0, {0}}};
-  for (int run = 0; run < 500; ++run) {
-    for (int i = 0; i < b * 20; ++i)
-      x[i] = (float)(i + run);
-    wrong += ssmrt_infer_outputs(entry, in, out).code != SSMRT_OK ||
-             ssmrt_run(model, entry, in, out, NULL).code != SSMRT_OK;
-    for (int i = 0; i < b * 20; ++i)
-      wrong += y[i] != x[i] * (float)(i % 4 + 1) + mask[2 + i / 4 % 5];
+static int step(int64_t b, int64_t length, int64_t *ids, float (*from)[COUNT], float (*to)[COUNT], float *logits) {
+  const ssmrt_entry_desc *entry = ssmrt_find_entry(model, MOBIUS_FORWARD_NAME);
+  ssmrt_tensor in[MOBIUS_FORWARD_NUM_INPUTS] = {{ids, SSMRT_I64, 2, {b, length}},
+      {from[0], SSMRT_F32, 3, {b, 128, 3}}, {from[1], SSMRT_F32, 4, {b, 4, 16, 16}},
+      {from[2], SSMRT_F32, 3, {b, 128, 3}}, {from[3], SSMRT_F32, 4, {b, 4, 16, 16}}};
+  ssmrt_tensor out[MOBIUS_FORWARD_NUM_OUTPUTS] = {
+      {logits, 0, 0, {0}}, {to[0], 0, 0, {0}}, {to[1], 0, 0, {0}}, {to[2], 0, 0, {0}}, {to[3], 0, 0, {0}}};
+  return ssmrt_infer_outputs(entry, in, out).code || ssmrt_run(model, entry, in, out, NULL).code;
+}
+static void *work(void *batch) { /* all tokens at once give what they give one by one */
+  int64_t b = *(int64_t *)batch, wrong = 0, ids[ROWS * LENGTH] = {3, 1, 4, 1, 5, 9, 2, 6, 5}, next[ROWS];
+  float whole[ROWS * LENGTH * WORDS], one[ROWS * WORDS], state[3][4][COUNT] = {{{0}}};
+  wrong += step(b, LENGTH, ids, state[0], state[2], whole);
+  for (int t = 0; t < LENGTH; ++t) {
+    for (int row = 0; row < b; ++row)
+      next[row] = ids[row * LENGTH + t];
+    wrong += step(b, 1, next, state[t % 2], state[1 - t % 2], one);
+    for (int i = 0; i < b * WORDS; ++i)
+      wrong += !(fabsf(one[i] - whole[(i / WORDS * LENGTH + t) * WORDS + i % WORDS]) < 1e-4f);
   }
-  printf("%d wrong\n", (int)wrong);
-  return NULL;
+  return printf("%d wrong\n", (int)wrong), NULL;
 }
 
 int main(int argc, char **argv) {
   ssmrt_status status = ssmrt_open(argc == 2 ? argv[1] : NULL, &model);
   if (status.code != SSMRT_OK)
     return fprintf(stderr, "%s\n", status.message), 1;
-  int64_t batch[2] = {3, 8};
+  int64_t batch[2] = {1, ROWS};
   pthread_t threads[2];
-  for (int i = 0; i < 2; ++i)
-    pthread_create(&threads[i], NULL, work, &batch[i]);
-  for (int i = 0; i < 2; ++i)
-    pthread_join(threads[i], NULL);
-  return ssmrt_close(model), 0;
+  pthread_create(&threads[0], NULL, work, &batch[0]), pthread_create(&threads[1], NULL, work, &batch[1]);
+  return pthread_join(threads[0], NULL), pthread_join(threads[1], NULL), ssmrt_close(model), 0;
 }

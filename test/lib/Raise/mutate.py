@@ -162,6 +162,40 @@ def mutate(model, seed, only=None):
     return Mutator(copy, seed, only).run()
 
 
+def resize(model, unit, size):
+    """A copy of the model in which every extent of k units has k times `size`: weights are cut, and numbers
+    that are extents - targets of reshapes, sizes of splits, groups - follow. Where something else has such a
+    number the result is no valid model."""
+    copy = onnx.ModelProto()
+    copy.CopyFrom(model)
+    graph = copy.graph
+    new = lambda n: n // unit * size if n > 0 and n % unit == 0 and n < 2**31 - 1 else n
+
+    def cut(tensor):
+        array = numpy_helper.to_array(tensor)
+        if array.dtype == np.int64 and array.size <= 8:
+            array = np.array([new(int(n)) for n in array.ravel()], np.int64).reshape(array.shape)
+        shape = [new(n) for n in array.shape]
+        assert all(n <= m for n, m in zip(shape, array.shape)), "extents may only shrink"
+        tensor.CopyFrom(numpy_helper.from_array(array[tuple(map(slice, shape))].copy(), tensor.name))
+
+    for tensor in graph.initializer:
+        cut(tensor)
+    for node in graph.node:
+        for attribute in node.attribute:
+            if attribute.HasField("t"):
+                cut(attribute.t)
+            elif attribute.name in ("group", "split"):
+                attribute.i = new(attribute.i)
+                attribute.ints[:] = map(new, attribute.ints)
+    del graph.value_info[:]
+    for value in [*graph.input, *graph.output]:
+        for dim in value.type.tensor_type.shape.dim:
+            if dim.HasField("dim_value"):
+                dim.dim_value = new(dim.dim_value)
+    return copy
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("input")

@@ -3,6 +3,7 @@
     mutations.py models DIR SEEDS [ssmc options]     exports, rewritten at random
     mutations.py spellings DIR [ssmc options]        ... in one way at a time
     mutations.py generated [ssmc options]            models of make_mamba.py
+    mutations.py resized DIR [ssmc options]          exports with as many channels as tokens
 
 Every graph is compiled and run: an export against PyTorch's stored outputs, and
 at another length and batch where it may have one; a generated graph against
@@ -80,9 +81,24 @@ def generated(work, *options):
             check(path.stem, path, MAMBA, [peer_outputs(path)], options)
 
 
+#: The channels of which exports have 24, as they have tokens: what has been so many before, or a multiple.
+RESIZED = {"mamba/forward.dynamo": (64, 32), "mamba/forward.ts": (64, 32)}
+
+
+def resized(work, folder, *options):
+    for name, units in RESIZED.items():
+        model = onnx.load(f"{folder}/{name}.onnx")
+        for unit in units:
+            path = work / f"{name.replace('/', '.')} with 24 for {unit}.onnx"
+            onnx.save(mutate.mutate(mutate.resize(model, unit, 24), unit), path)
+            stored = peer_outputs(path)  # that it runs shows that it is valid
+            assert any(24 in tensor.dims for tensor in onnx.load(path).graph.initializer)
+            check(path.stem, path, EXPECTED[name], [stored], options)
+
+
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as folder:
-        mode = {"models": models, "spellings": one_by_one, "generated": generated}[sys.argv[1]]
+        mode = {"models": models, "spellings": one_by_one, "generated": generated, "resized": resized}[sys.argv[1]]
         mode(pathlib.Path(folder), *sys.argv[2:])
     print(f"{failures} failures")
     sys.exit(1 if failures else 0)

@@ -40,5 +40,5 @@ def cases(rng):
                                     [3 if d == axis else 2 for d in range(rank)])
                 cases.append(Case(function, [a, b], [a], [s], [axis] * 3, [reverse] * 3,
                                   lambda a, b, s, axis=axis, reverse=reverse:
-                                  scan(a, b, s, axis, reverse)))
+                                  scan(a, b, s, axis, reverse), linear=(1, 2) if dtype != np.int32 else ()))
     return cases

@@ -46,5 +46,6 @@ def cases(rng):
                 def compute(u, delta, A, B, C, *rest, skip=skip, gate=gate, reverse=reverse):
                     return selective_scan(u, delta, A, B, C, rest[0] if skip else None,
                                                  rest[skip] if gate else None, rest[-1], reverse)
-                cases.append(Case(function, ins, [u], [s], axes, [bool(reverse)] * len(axes), compute))
+                cases.append(Case(function, ins, [u], [s], axes, [bool(reverse)] * len(axes), compute,
+                                  linear=(0, len(ins))))
     return cases

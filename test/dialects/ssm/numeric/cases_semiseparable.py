@@ -73,5 +73,6 @@ def cases(rng):
                 def compute(q, k, v, *rest, rank=rank, resets=resets, reverse=reverse):
                     return semiseparable(q, k, v, rest[0] if rank else None,
                                          rest[-2] if resets else None, rest[-1], reverse)
-                cases.append(Case(function, ins, [y], [state], axes, [bool(reverse)] * len(axes), compute))
+                cases.append(Case(function, ins, [y], [state], axes, [bool(reverse)] * len(axes), compute,
+                                  linear=(2, len(ins))))
     return cases

@@ -1,11 +1,13 @@
 """check.py OP FOLDER: compares an op with its dense oracle on random shapes, in
-one go and in two pieces of which the second continues the first."""
+one go and in two pieces of which the second continues the first; and that ops
+which claim to be linear are."""
 import importlib
 import sys
 import zlib
 
 import numpy as np
 
+from common import wide
 from execute import Compiled, Evaluated
 
 
@@ -26,12 +28,34 @@ def compare(what, found, expected, tolerance):
             sys.exit(f"{what}: result {i} is off by {error:.3g} of its largest value")
 
 
+def check_linear(machine, name, cases, tolerance, rng):
+    """f(x + 2 x') = f(x) + 2 f(x') in the inputs and states that a case names."""
+    cases = [case for case in cases if case.linear]
+    calls = []
+    for case in cases:
+        # Of few digits, so that sums of them are exact.
+        values, n = [(np.round(wide(x) * 64) / 64).astype(x.dtype) for x in [*case.ins, *case.states]], len(case.ins)
+        other = [rng.permutation(x.ravel()).reshape(x.shape) for x in values]
+        both = [(x + 2 * y).astype(x.dtype) for x, y in zip(values, other)]
+        for of in (values, other, both):
+            mixed = [of[i] if i in case.linear else x for i, x in enumerate(values)]
+            calls.append((case.function, mixed[:n], [garbage(rng, y.dtype, y.shape) for y in case.ys] + mixed[n:]))
+    found = machine(calls) if calls else []
+    for i, case in enumerate(cases):
+        one, other, both = found[3 * i:3 * i + 3]
+        # Rounding is of the parts, which may cancel.
+        size = max([1.0] + [np.abs(x).max(initial=0.0) for x in [*one, *other]])
+        compare(f"{name}: linearity of {case}", [x / size for x in both],
+                [(x + 2 * y) / size for x, y in zip(one, other)], 8 * tolerance(case))
+
+
 def check(machine, name, cases, tolerance):
     rng = np.random.default_rng(zlib.crc32(name.encode()))
     whole = machine([(c.function, c.ins, [garbage(rng, y.dtype, y.shape) for y in c.ys] + c.states)
                      for c in cases])
     for case, found in zip(cases, whole):
         compare(f"{name}: {case}", found, case.expected(), tolerance(case))
+    check_linear(machine, name, cases, tolerance, rng)
 
     # A time axis is cut in two; the state goes from the first piece to run to
     # the other, and outputs are put together.

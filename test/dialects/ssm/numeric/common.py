@@ -16,9 +16,11 @@ TOLERANCES = {"float64": 1e-12, "complex128": 1e-12, "float32": 1e-5, "complex64
 class Case:
     """A call: inputs, outputs `ys` (for their shapes) and states. `axes` has
     the time axis of each input and output, None where there is none; `back`
-    says which of them run backwards."""
+    says which of them run backwards; `linear` the inputs, then states, in which
+    together the op is linear."""
 
-    def __init__(self, function, ins, ys, states, axes, back, compute):
+    def __init__(self, function, ins, ys, states, axes, back, compute, linear=()):
+        self.linear = linear
         self.function, self.ins, self.ys, self.states = function, ins, ys, states
         self.axes, self.back, self.compute = axes, back, compute
         timed = [(x, axis) for x, axis in zip([*ins, *ys], axes) if axis is not None]
