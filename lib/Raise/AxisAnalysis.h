@@ -74,6 +74,9 @@ public:
   static llvm::SmallVector<AxisSeed>
   findSeeds(const Graph &graph, llvm::ArrayRef<InputAxis> asked = {});
 
+  /// The symbols in the extents of sequences among the inputs.
+  static llvm::StringSet<> findLengths(mlir::func::FuncOp func);
+
   const Graph &getGraph() const { return graph; }
   /// Null where nothing is known of the value, not even its shape.
   const ValueAxes *getAxes(mlir::Value value) const;

@@ -165,6 +165,23 @@ static SmallVector<Candidate> listCandidates(const AxisAnalysis &analysis,
   return candidates;
 }
 
+llvm::StringSet<> AxisAnalysis::findLengths(func::FuncOp func) {
+  llvm::StringSet<> names;
+  Graph graph(func);
+  for (const AxisSeed &seed : findSeeds(graph)) {
+    auto type =
+        cast<RankedTensorType>(func.getArgument(seed.argument).getType());
+    auto dims = dyn_cast_or_null<onnx::DimsAttr>(type.getEncoding());
+    if (seed.kind != AxisKind::Time || !dims)
+      continue;
+    AffineExpr extent = dims.getMap().getValue().getResult(seed.axis);
+    for (auto [i, name] : llvm::enumerate(dims.getSymbols()))
+      if (extent.isFunctionOfSymbol(i))
+        names.insert(cast<StringAttr>(name).getValue());
+  }
+  return names;
+}
+
 SmallVector<AxisSeed> AxisAnalysis::findSeeds(const Graph &graph,
                                               ArrayRef<InputAxis> asked) {
   AxisClasses classes(graph);

@@ -3,14 +3,15 @@
 #include "lib/Raise/Graph.h"
 
 #include "lib/Eval/Tensor.h"
-#include "llvm/ADT/StringSet.h"
 
 using namespace mlir;
 
 namespace ssmc {
 
-Graph::Graph(func::FuncOp func, int64_t stretch) : func(func) {
-  chooseBindings(stretch);
+Graph::Graph(func::FuncOp func, int64_t stretch,
+             const llvm::StringSet<> &lengths)
+    : func(func) {
+  chooseBindings(stretch, lengths);
   auto note = [&](Value value) {
     auto type = dyn_cast<RankedTensorType>(value.getType());
     if (!type)
@@ -102,14 +103,15 @@ void Graph::bindExtents(onnx::NodeOp node) {
 
 /// A symbol named by a number is that number: exporters name a dimension so
 /// when they have fixed it. Others become small, pairwise different numbers.
-void Graph::chooseBindings(int64_t stretch) {
+void Graph::chooseBindings(int64_t stretch, const llvm::StringSet<> &lengths) {
   auto module = func->getParentOfType<ModuleOp>();
   auto names = module ? module->getAttrOfType<ArrayAttr>(onnx::kSymbolsAttr)
                       : ArrayAttr();
   if (!names)
     return;
-  // The first dimension of an input is taken for a batch: small. Any other may
-  // be a length: long enough for a recurrence to show.
+  // The first dimension of an input is taken for a batch, where it is not known
+  // to be a length: small. Any other may be a length: long enough for a
+  // recurrence to show.
   llvm::StringSet<> leading;
   for (Type type : func.getArgumentTypes())
     if (auto tensor = dyn_cast<RankedTensorType>(type))
@@ -129,7 +131,8 @@ void Graph::chooseBindings(int64_t stretch) {
     int64_t number;
     if (!name.getValue().getAsInteger(10, number) && number > 0)
       bindings[name.getValue()] = number;
-    else if (leading.contains(name.getValue()))
+    else if (leading.contains(name.getValue()) &&
+             !lengths.contains(name.getValue()))
       bindings[name.getValue()] = batch++;
     else {
       bindings[name.getValue()] = length;

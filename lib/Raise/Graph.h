@@ -14,13 +14,16 @@
 #include "lib/Eval/Evaluator.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "llvm/ADT/DenseMap.h"
+#include "llvm/ADT/StringSet.h"
 
 namespace ssmc {
 
 class Graph {
 public:
-  /// Lengths that no input fixes are `stretch` longer than by default.
-  explicit Graph(mlir::func::FuncOp func, int64_t stretch = 0);
+  /// Lengths that no input fixes are `stretch` longer than by default. Symbols
+  /// in `lengths` are lengths wherever they stand.
+  explicit Graph(mlir::func::FuncOp func, int64_t stretch = 0,
+                 const llvm::StringSet<> &lengths = {});
 
   mlir::func::FuncOp getFunc() const { return func; }
   /// The ops of the body in order, which is topological, without the return.
@@ -43,7 +46,7 @@ public:
   void bindSymbols(Evaluator &evaluator) const;
 
 private:
-  void chooseBindings(int64_t stretch);
+  void chooseBindings(int64_t stretch, const llvm::StringSet<> &lengths);
   void bindExtents(mlir::onnx::NodeOp node);
 
   mlir::func::FuncOp func;

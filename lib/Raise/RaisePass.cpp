@@ -81,7 +81,8 @@ struct SsmRaisePass : public ssmc::impl::SsmRaiseBase<SsmRaisePass> {
 } // namespace
 
 void SsmRaisePass::raise(func::FuncOp func) {
-  Graph graph(func);
+  llvm::StringSet<> lengths = AxisAnalysis::findLengths(func);
+  Graph graph(func, /*stretch=*/0, lengths);
   AxisAnalysis analysis(graph);
   RegionFinder finder(analysis);
   Recogniser recogniser(analysis);
@@ -96,7 +97,7 @@ void SsmRaisePass::raise(func::FuncOp func) {
   SmallVector<std::unique_ptr<Graph>> longer;
   if (!recogniser.raises.empty() && analysis.hasFreeLength())
     for (int64_t stretch : {5, 16})
-      longer.push_back(std::make_unique<Graph>(func, stretch));
+      longer.push_back(std::make_unique<Graph>(func, stretch, lengths));
   for (Raise &raise : llvm::reverse(recogniser.raises)) {
     SmallVector<Problem> problems;
     problems.emplace_back(finder, analysis, raise.region);
