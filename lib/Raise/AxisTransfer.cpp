@@ -111,6 +111,8 @@ bool AxisTransfer::meet(const Digits &a, const Digits &b) {
 /// first.
 void AxisTransfer::fill(int64_t axis, int64_t index, unsigned updates) {
   int64_t extent = shape(0)[axis];
+  if (extent < 1)
+    return;
   auto it = analysis.fillings.find(input(0));
   AxisAnalysis::Filling before;
   if (it != analysis.fillings.end())

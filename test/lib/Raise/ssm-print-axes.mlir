@@ -97,3 +97,17 @@ func.func @chunks(%x: tensor<2x6x3xf32> {onnx.name = "embeddings"}) -> tensor<2x
   %f = onnx.node "Pad"(%t, %front) version 17 : (tensor<2x6x3xf32>, tensor<6xi64>) -> tensor<2x9x3xf32>
   return %f : tensor<2x9x3xf32>
 }
+
+// What is written into nothing makes no sequence.
+// CHECK-LABEL: @nothing
+func.func @nothing(%x: tensor<2x6x3xf32> {onnx.name = "x"}) -> (tensor<2x0x3xf32>, tensor<2x6x3xf32>) {
+  %axis = onnx.constant dense<1> : tensor<i64>
+  %c0 = onnx.constant dense<0> : tensor<1xi64>
+  %i0 = onnx.constant dense<0> : tensor<2x1x3xi64>
+  %buffer = onnx.constant dense<0.0> : tensor<2x0x3xf32>
+  %s = onnx.node "CumSum"(%x, %axis) version 17 : (tensor<2x6x3xf32>, tensor<i64>) -> tensor<2x6x3xf32>
+  %u = onnx.node "Gather"(%x, %c0) version 17 attrs {axis = 1 : i64} : (tensor<2x6x3xf32>, tensor<1xi64>) -> tensor<2x1x3xf32>
+  // CHECK: "ScatterElements"{{.*}} {ssm.axes = ["mixed [b:2, 0, 3] steps 0..0"], ssm.mixes}
+  %w = onnx.node "ScatterElements"(%buffer, %i0, %u) version 17 attrs {axis = 1 : i64} : (tensor<2x0x3xf32>, tensor<2x1x3xi64>, tensor<2x1x3xf32>) -> tensor<2x0x3xf32>
+  return %w, %s : tensor<2x0x3xf32>, tensor<2x6x3xf32>
+}
