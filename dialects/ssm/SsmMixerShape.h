@@ -26,8 +26,10 @@ struct MixerOperand {
   bool reversed = false;
   /// The value before the op is used by it. False for outputs only.
   bool read = true;
-  /// Holds booleans or indices, not numbers that the op computes with.
+  /// Holds booleans, not numbers that the op computes with.
   bool isFlag = false;
+  /// Holds positions or ids.
+  bool isIndex = false;
 
   static constexpr int64_t anyExtent = -1;
 };

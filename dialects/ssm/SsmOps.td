@@ -3,6 +3,7 @@
 #ifndef SSM_OPS_TD
 #define SSM_OPS_TD
 
+include "dialects/ssm/SsmAttentionOps.td"
 include "dialects/ssm/SsmDeltaRuleOps.td"
 include "dialects/ssm/SsmLinearOps.td"
 include "dialects/ssm/SsmRecurrenceOps.td"

@@ -64,6 +64,13 @@ LogicalResult mlir::ssm::verifyFloats(MixerOpInterface op, unsigned widest) {
                << info.name << "' must be i1, but is " << element(value);
       continue;
     }
+    if (info.isIndex) {
+      if (!element(value).isInteger(32) && !element(value).isInteger(64))
+        return op->emitOpError("element type of '")
+               << info.name << "' must be i32 or i64, but is "
+               << element(value);
+      continue;
+    }
     auto type = dyn_cast<FloatType>(element(value));
     if (!type)
       return op->emitOpError("element type of '")

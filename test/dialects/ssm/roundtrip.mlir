@@ -1,5 +1,25 @@
 // RUN: ssm-opt %s | ssm-opt | FileCheck %s
 
+// All that attention can be given.
+// CHECK-LABEL: func @attention
+func.func @attention(%q: tensor<2x?x4x8xf32>, %k: tensor<2x?x2x8xf32>, %v: tensor<2x?x2x6xf32>, %b: tensor<1x4x1x?xf32>, %h: tensor<4xf32>, %qs: tensor<2x?xi32>, %ks: tensor<2x?xi32>, %p: tensor<2xi64>, %y0: tensor<2x?x4x6xf32>, %l0: tensor<2x?x4xf32>) -> tensor<2x?x4x6xf32> {
+  // CHECK: ssm.attention scale(5.000000e-01) softcap(3.000000e+01) left(7) right(0) global(2) ins(%{{.*}}, %{{.*}}, %{{.*}} : tensor<2x?x4x8xf32>, tensor<2x?x2x8xf32>, tensor<2x?x2x6xf32>) bias(%{{.*}} : tensor<1x4x1x?xf32>) slopes(%{{.*}} : tensor<4xf32>) sinks(%{{.*}} : tensor<4xf32>) segments(%{{.*}}, %{{.*}} : tensor<2x?xi32>, tensor<2x?xi32>) positions(%{{.*}}, %{{.*}} : tensor<2x?xi32>, tensor<2x?xi32>) prefix(%{{.*}} : tensor<2xi64>) outs(%{{.*}}, %{{.*}} : tensor<2x?x4x6xf32>, tensor<2x?x4xf32>) -> tensor<2x?x4x6xf32>, tensor<2x?x4xf32>
+  %y, %l = ssm.attention scale(0.5) softcap(30.0) left(7) right(0) global(2)
+    ins(%q, %k, %v : tensor<2x?x4x8xf32>, tensor<2x?x2x8xf32>, tensor<2x?x2x6xf32>)
+    bias(%b : tensor<1x4x1x?xf32>) slopes(%h : tensor<4xf32>) sinks(%h : tensor<4xf32>)
+    segments(%qs, %ks : tensor<2x?xi32>, tensor<2x?xi32>) positions(%qs, %ks : tensor<2x?xi32>, tensor<2x?xi32>)
+    prefix(%p : tensor<2xi64>) outs(%y0, %l0 : tensor<2x?x4x6xf32>, tensor<2x?x4xf32>) -> tensor<2x?x4x6xf32>, tensor<2x?x4xf32>
+  return %y : tensor<2x?x4x6xf32>
+}
+
+// CHECK-LABEL: func @attention_on_buffers
+func.func @attention_on_buffers(%q: memref<2x?x2x8xf16>, %l: memref<2x?x2xf32>) {
+  // CHECK: ssm.attention ins({{.*}}) outs(%{{.*}}, %{{.*}} : memref<2x?x2x8xf16>, memref<2x?x2xf32>){{$}}
+  ssm.attention ins(%q, %q, %q : memref<2x?x2x8xf16>, memref<2x?x2x8xf16>, memref<2x?x2x8xf16>)
+    outs(%q, %l : memref<2x?x2x8xf16>, memref<2x?x2xf32>)
+  return
+}
+
 // CHECK-LABEL: func @scan
 func.func @scan(%a: tensor<2x?x64xf32>, %h0: tensor<2x?x64xf32>, %s0: tensor<2x64xf32>) -> (tensor<2x?x64xf32>, tensor<2x64xf32>) {
   // CHECK: ssm.scan dimension(1) ins(%{{.*}}, %{{.*}} : tensor<2x?x64xf32>, tensor<2x?x64xf32>) outs(%{{.*}}, %{{.*}} : tensor<2x?x64xf32>, tensor<2x64xf32>) -> tensor<2x?x64xf32>, tensor<2x64xf32>

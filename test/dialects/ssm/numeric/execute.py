@@ -9,7 +9,7 @@ import subprocess
 
 import numpy as np
 
-NAMES = {"float32": "f32", "float64": "f64", "int32": "i32", "bool": "i1",
+NAMES = {"float32": "f32", "float64": "f64", "int32": "i32", "int64": "i64", "bool": "i1",
          "float16": "f16", "bfloat16": "bf16",
          "complex64": "complex<f32>", "complex128": "complex<f64>"}
 PIPELINE = """-ssm-decompose -canonicalize -cse
