@@ -21,7 +21,7 @@
 extern "C" {
 #endif
 
-#define SSMRT_ABI_VERSION 1
+#define SSMRT_ABI_VERSION 2
 #define SSMRT_MAX_RANK 8
 
 typedef enum ssmrt_code {

@@ -5,6 +5,20 @@
 
 include "mlir/Pass/PassBase.td"
 
+def SsmCheckExtents : Pass<"ssm-check-extents", "::mlir::ModuleOp"> {
+  let summary = "assert that extents that meet are equal";
+  let description = [{
+    Where extents meet that are not seen to be equal, because the data decides
+    one, and where a slice is not seen to be within its tensor, a `cf.assert` in
+    front of the op says what must hold. The extents of results are those that
+    the signature states. `tensor.dim` is replaced by what the tensor was made
+    with.
+  }];
+  let dependentDialects = ["::mlir::affine::AffineDialect", "::mlir::arith::ArithDialect",
+                           "::mlir::cf::ControlFlowDialect", "::mlir::onnx::OnnxDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
 def SsmLowerEntries : Pass<"ssm-lower-entries", "::mlir::ModuleOp"> {
   let summary = "give each entry its run-time signature";
   let description = [{
@@ -159,11 +173,13 @@ def SsmOutlineKernels : Pass<"ssm-outline-kernels", "::mlir::ModuleOp"> {
 }
 
 def SsmLowerAsserts : Pass<"ssm-lower-asserts", "::mlir::ModuleOp"> {
-  let summary = "report what does not hold to the runtime";
+  let summary = "end the run where something does not hold";
   let description = [{
-    `cf.assert` in an entry or kernel becomes a call of `ssmrt_report` where its
-    condition is false. The run goes on: whoever asserts has seen to it that what
-    follows is harmless.
+    `cf.assert` in an entry or kernel becomes a call of the runtime where its
+    condition is false: it reports the message, with both numbers where the
+    condition is a comparison of two, and ends the run. A loop whose iterations
+    run in parallel cannot be left: there the run ends behind the loop, and
+    whoever asserts has seen to it that the rest of the loop is harmless.
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::LLVM::LLVMDialect",
                            "::mlir::scf::SCFDialect"];

@@ -1,10 +1,18 @@
-//===- LowerAsserts.cpp - assertions to reports ---------------------------===//
+//===- LowerAsserts.cpp - assertions to ends of the run -------------------===//
 //
 //   cf.assert %holds, "message"
 //
 // becomes
 //
-//   scf.if not %holds { ssmrt_report(context, @ssm_message_0) }
+//   scf.if not %holds {
+//     ssmrt_report(context, @ssm_message_0, found, expected)
+//     ssmrt_end(context)
+//   }
+//
+// where `found` and `expected` are what `%holds` compares, if it is a
+// comparison of two indices for equality; else `ssmrt_report` is told -1. Out
+// of a parallel loop there is no way but its end: `ssmrt_end` stands behind the
+// outermost one, and returns where nothing was reported.
 //
 //===----------------------------------------------------------------------===//
 
@@ -13,6 +21,7 @@
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 
 namespace ssmc {
@@ -23,6 +32,86 @@ namespace ssmc {
 using namespace mlir;
 using namespace ssmc;
 
+/// The outermost op around `op` whose iterations may run in parallel, or null.
+static Operation *parallelLoopAround(Operation *op) {
+  Operation *outermost = nullptr;
+  for (; op && !isa<func::FuncOp>(op); op = op->getParentOp())
+    if (isa<scf::ForallOp, scf::ParallelOp, linalg::LinalgOp>(op))
+      outermost = op;
+  return outermost;
+}
+
+namespace {
+class Lowering {
+public:
+  explicit Lowering(ModuleOp module) : module(module) {}
+  void lower(cf::AssertOp op, Value context);
+
+private:
+  StringRef message(StringRef text);
+  void endRun(OpBuilder &b, Location loc, Value context);
+
+  ModuleOp module;
+  llvm::StringMap<std::string> names;
+  DenseSet<Operation *> ended; // loops with an `ssmrt_end` behind them
+};
+} // namespace
+
+/// The name of a constant that holds the text.
+StringRef Lowering::message(StringRef text) {
+  std::string &name = names[text];
+  if (!name.empty())
+    return name;
+  SymbolTable table(module);
+  size_t number = names.size() - 1;
+  do
+    name = "ssm_message_" + std::to_string(number++);
+  while (table.lookup(name));
+  OpBuilder b = OpBuilder::atBlockBegin(module.getBody());
+  std::string bytes = (text + StringRef("\0", 1)).str();
+  auto type = LLVM::LLVMArrayType::get(b.getI8Type(), bytes.size());
+  LLVM::GlobalOp::create(b, module.getLoc(), type, /*isConstant=*/true,
+                         LLVM::Linkage::Internal, name, b.getStringAttr(bytes));
+  return name;
+}
+
+void Lowering::endRun(OpBuilder &b, Location loc, Value context) {
+  func::FuncOp end = declareRuntime(module, "ssmrt_end",
+                                    b.getFunctionType({context.getType()}, {}));
+  func::CallOp::create(b, loc, end, context);
+}
+
+void Lowering::lower(cf::AssertOp op, Value context) {
+  OpBuilder b(op);
+  Location loc = op.getLoc();
+  Type pointer = context.getType(), i64 = b.getI64Type();
+  Value yes = arith::ConstantIntOp::create(b, loc, 1, 1);
+  Value fails = arith::XOrIOp::create(b, loc, op.getArg(), yes);
+  auto branch = scf::IfOp::create(b, loc, fails, /*withElseRegion=*/false);
+  b.setInsertionPointToStart(branch.thenBlock());
+  func::FuncOp report =
+      declareRuntime(module, "ssmrt_report",
+                     b.getFunctionType({pointer, pointer, i64, i64}, {}));
+  Value text = LLVM::AddressOfOp::create(b, loc, pointer, message(op.getMsg()));
+  SmallVector<Value> operands{context, text};
+  auto compared = op.getArg().getDefiningOp<arith::CmpIOp>();
+  if (compared && compared.getPredicate() == arith::CmpIPredicate::eq &&
+      compared.getLhs().getType().isIndex())
+    for (Value side : {compared.getLhs(), compared.getRhs()})
+      operands.push_back(arith::IndexCastOp::create(b, loc, i64, side));
+  else
+    operands.append(2, arith::ConstantIntOp::create(b, loc, i64, -1));
+  func::CallOp::create(b, loc, report, operands);
+  if (Operation *loop = parallelLoopAround(op)) {
+    b.setInsertionPointAfter(loop);
+    if (ended.insert(loop).second)
+      endRun(b, loc, context);
+  } else {
+    endRun(b, loc, context);
+  }
+  op.erase();
+}
+
 namespace {
 struct LowerAsserts : ssmc::impl::SsmLowerAssertsBase<LowerAsserts> {
   void runOnOperation() override {
@@ -30,42 +119,9 @@ struct LowerAsserts : ssmc::impl::SsmLowerAssertsBase<LowerAsserts> {
     for (auto func : getOperation().getOps<func::FuncOp>())
       if (Value context = contextOf(func))
         func.walk([&](cf::AssertOp op) { asserts.push_back({op, context}); });
+    Lowering lowering(getOperation());
     for (auto [op, context] : asserts)
-      lower(op, context);
+      lowering.lower(op, context);
   }
-
-  void lower(cf::AssertOp op, Value context) {
-    OpBuilder b(op);
-    Location loc = op.getLoc();
-    Value yes = arith::ConstantIntOp::create(b, loc, 1, 1);
-    Value fails = arith::XOrIOp::create(b, loc, op.getArg(), yes);
-    auto branch = scf::IfOp::create(b, loc, fails, /*withElseRegion=*/false);
-    b.setInsertionPointToStart(branch.thenBlock());
-    Type pointer = context.getType();
-    func::FuncOp report =
-        declareRuntime(getOperation(), "ssmrt_report",
-                       b.getFunctionType({pointer, pointer}, {}));
-    Value text =
-        LLVM::AddressOfOp::create(b, loc, pointer, message(op.getMsg()));
-    func::CallOp::create(b, loc, report, ValueRange{context, text});
-    op.erase();
-  }
-
-  /// The name of a constant that holds the text.
-  StringRef message(StringRef text) {
-    std::string &name = names[text];
-    if (!name.empty())
-      return name;
-    name = "ssm_message_" + std::to_string(names.size() - 1);
-    OpBuilder b = OpBuilder::atBlockBegin(getOperation().getBody());
-    std::string bytes = (text + StringRef("\0", 1)).str();
-    auto type = LLVM::LLVMArrayType::get(b.getI8Type(), bytes.size());
-    LLVM::GlobalOp::create(b, getOperation().getLoc(), type,
-                           /*isConstant=*/true, LLVM::Linkage::Internal, name,
-                           b.getStringAttr(bytes));
-    return name;
-  }
-
-  llvm::StringMap<std::string> names;
 };
 } // namespace

@@ -120,6 +120,7 @@ void ssmc::buildTilingPipeline(OpPassManager &pm,
                                const CodegenOptions &options) {
   bool optimized = options.optLevel > 0;
   pm.addPass(createInlinerPass());
+  pm.addPass(createSsmCheckExtents());
   // A recurrence with a step of its own has no kernel; its step is fused.
   ssm::SsmDecomposeOptions decompose;
   if (optimized)

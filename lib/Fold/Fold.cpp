@@ -122,7 +122,9 @@ static void foldBlock(Block &block, ShapeInference &inference, OpBuilder &b) {
     }
     if (foldByValue(node, b))
       continue;
-    if (Value same = foldToOperand(node)) {
+    // What a node asks of the data would be lost with it.
+    bool asks = !inference.equalitiesOf(node).empty();
+    if (Value same = asks ? Value() : foldToOperand(node)) {
       node->getResult(0).replaceAllUsesWith(same);
       continue;
     }

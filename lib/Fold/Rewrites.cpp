@@ -3,6 +3,7 @@
 #include "lib/Fold/Rewrites.h"
 
 #include "lib/Eval/Tensor.h"
+#include "lib/Operators/Extents.h"
 
 using namespace mlir;
 using namespace ssmc;
@@ -97,13 +98,25 @@ Value ssmc::foldToOperand(onnx::NodeOp node) {
   return {};
 }
 
+// True if the shapes say that a Reshape keeps the number of elements: else that
+// is asked of the data.
+static bool keepsCount(onnx::NodeOp reshape) {
+  auto from = dyn_cast<RankedTensorType>(reshape.getInputs()[0].getType()),
+       to = dyn_cast<RankedTensorType>(reshape->getResult(0).getType());
+  if (!from || !to)
+    return false;
+  auto before = typeExtents(from), after = typeExtents(to);
+  return succeeded(before) && succeeded(after) &&
+         equalProducts(*before, *after);
+}
+
 // Reshape(Reshape(x)) is Reshape(x): the target in extents of the result, so
 // that it copies none of its input's.
 static bool mergeReshapes(onnx::NodeOp node, OpBuilder &b) {
   auto inner = definingNode(node.getInputs()[0], "Reshape");
   auto type = dyn_cast<RankedTensorType>(node->getResult(0).getType());
-  if (!inner || !type || type.getNumDynamicDims() > 1 ||
-      llvm::is_contained(type.getShape(), 0))
+  if (!inner || !type || !keepsCount(inner) || !keepsCount(node) ||
+      type.getNumDynamicDims() > 1 || llvm::is_contained(type.getShape(), 0))
     return false;
   SmallVector<int64_t> target;
   for (int64_t extent : type.getShape())

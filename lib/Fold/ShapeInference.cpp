@@ -62,9 +62,8 @@ public:
   void requireEqual(AffineExpr a, AffineExpr b) override {
     a = simplifyExtent(a);
     b = simplifyExtent(b);
-    // What a body asks for holds only where it runs.
-    if (a != b && isa<func::FuncOp>(node->getParentOp()))
-      driver.equalities.push_back({a, b, node});
+    if (a != b)
+      driver.equalities[node].push_back({a, b, node});
   }
 
   FailureOr<SmallVector<ValueShape>>
@@ -210,6 +209,8 @@ LogicalResult ShapeInference::visitNode(onnx::NodeOp node) {
   for (auto [i, input] : llvm::enumerate(node.getInputs()))
     if (node.hasInput(i) && !shapeOf(input))
       return context.error("has input " + Twine(i) + " without a shape");
+  if (auto *it = equalities.find(node); it != equalities.end())
+    it->second.clear();
   for (Value result : node->getResults())
     elements.erase(result);
   if (failed(row->infer(context)))
@@ -308,6 +309,15 @@ LogicalResult ShapeInference::visitMixer(Operation &op) {
   return success();
 }
 
+// What a body asks for holds only where it runs.
+SmallVector<ShapeInference::Equality> ShapeInference::getEqualities() const {
+  SmallVector<Equality> all;
+  for (auto &[op, ofNode] : equalities)
+    if (isa<func::FuncOp>(op->getParentOp()))
+      llvm::append_range(all, ofNode);
+  return all;
+}
+
 /// Larger factors come from no shape.
 static constexpr int64_t kMaxFactor = int64_t(1) << 40;
 
@@ -349,7 +359,7 @@ bool ShapeInference::replaceEqual(Block &body) {
       collectSymbols(dim, given);
   SmallVector<unsigned> last(given.begin(), given.end());
   llvm::sort(last, std::greater<>());
-  for (const Equality &equality : equalities) {
+  for (const Equality &equality : getEqualities()) {
     AffineExpr sum = simplifyExtent(equality.a - equality.b);
     DenseSet<unsigned> used;
     collectSymbols(sum, used);

@@ -14,6 +14,7 @@
 #include "lib/Operators/Extents.h"
 #include "llvm/ADT/DenseMap.h"
 #include "llvm/ADT/DenseSet.h"
+#include "llvm/ADT/MapVector.h"
 
 namespace ssmc {
 
@@ -32,8 +33,14 @@ public:
     mlir::AffineExpr a, b;
     mlir::onnx::NodeOp node;
   };
-  /// Those of the last run that do not hold by themselves.
-  llvm::ArrayRef<Equality> getEqualities() const { return equalities; }
+  /// Those of the last run that do not hold by themselves, and without which
+  /// no inputs are valid.
+  llvm::SmallVector<Equality> getEqualities() const;
+  /// Those of a node, wherever it is.
+  llvm::ArrayRef<Equality> equalitiesOf(mlir::onnx::NodeOp node) const {
+    auto it = equalities.find(node);
+    return it == equalities.end() ? llvm::ArrayRef<Equality>() : it->second;
+  }
 
   const ValueShape *shapeOf(mlir::Value value) const;
   std::optional<llvm::ArrayRef<mlir::AffineExpr>>
@@ -62,7 +69,7 @@ private:
   llvm::DenseMap<mlir::Operation *, llvm::DenseSet<int64_t>> notes;
   /// Symbols of arguments and of nodes visited so far.
   llvm::DenseSet<unsigned> defined;
-  llvm::SmallVector<Equality> equalities;
+  llvm::MapVector<mlir::Operation *, llvm::SmallVector<Equality>> equalities;
 };
 
 } // namespace ssmc

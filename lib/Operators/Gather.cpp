@@ -211,6 +211,7 @@ static LogicalResult lowerGatherElements(LowerContext &ctx) {
     return ctx.error("has an axis beyond the rank of its data");
   SmallVector<OpFoldResult> sizes = tensor::getMixedSizes(b, ctx.loc(), data);
   checkIndices(ctx, 1, *axis, sizes[*axis]);
+  checkIndexExtents(ctx, ctx.input(1), data, *axis);
   ctx.setResult(0, buildElements(b, ctx.loc(), ctx.emptyResult(0), ctx.input(1),
                                  b.getMultiDimIdentityMap(type.getRank()),
                                  [&](OpBuilder &b, Location loc,
@@ -240,6 +241,12 @@ static LogicalResult inferGatherND(InferContext &ctx) {
   if (batch < 0 || batch >= indexRank || *depth < 1 || batch > rank ||
       *depth > rank - batch)
     return ctx.error("has indices that do not fit the rank of its data");
+  for (int64_t d = 0; d < batch; ++d) {
+    if (constantExtent(data.dims[d]) && constantExtent(indices.dims[d]) &&
+        data.dims[d] != indices.dims[d])
+      return ctx.error("has data and indices of different batches");
+    ctx.requireEqual(data.dims[d], indices.dims[d]);
+  }
   SmallVector<AffineExpr> dims(indices.dims.begin(), indices.dims.end() - 1);
   dims.append(data.dims.begin() + batch + *depth, data.dims.end());
   ctx.setResult(0, data.elementType, dims);

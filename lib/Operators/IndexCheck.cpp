@@ -1,9 +1,11 @@
-//===- IndexCheck.cpp - indices in the data that are out of range ---------===//
+//===- IndexCheck.cpp - what the data may not ask for ---------------------===//
 //
 // Reads are clamped where they happen, so that loops stay free of branches.
 // Whether any index was outside is found by a loop over the indices alone, and
-// asserted once: `cf.assert` with the node's name, which the code generator
-// turns into a report to the runtime.
+// asserted once: `cf.assert` with the node's name, where the code generator
+// ends the run. Extents that an operator compares in a way of its own are
+// asserted here, too; that those of operands are equal is found by
+// `ssm-check-extents`.
 //
 //===----------------------------------------------------------------------===//
 
@@ -16,6 +18,12 @@
 
 using namespace mlir;
 using namespace ssmc;
+
+static std::string describeNode(Location loc) {
+  onnx::NodeLocation where = onnx::describeLocation(loc);
+  return ("node '" + where.node + "' (" + where.op.split(',').first + "): ")
+      .str();
+}
 
 // "the range -8 to 7 of axis 0", the range only where the extent is known.
 static std::string describeRange(int64_t axis, OpFoldResult extent,
@@ -86,11 +94,54 @@ void ssmc::checkIndices(LowerContext &ctx, unsigned input, int64_t axis,
       tensor::ExtractOp::create(b, loc, all.getResult(0), ValueRange{});
   std::string message;
   llvm::raw_string_ostream os(message);
-  os << "node '" << onnx::describeLocation(loc).node << "' ("
-     << ctx.node.getOpType() << "): an index in input " << input
-     << " is outside of "
+  os << describeNode(loc) << "an index in input " << input << " is outside of "
      << (extents.size() == 1
              ? describeRange(axis, extents.front(), fromEnd)
              : "its data, from axis " + std::to_string(axis) + " on");
   cf::AssertOp::create(b, loc, inside, message);
+}
+
+void ssmc::checkEqual(OpBuilder &b, Location loc, OpFoldResult found,
+                      OpFoldResult expected, StringRef what) {
+  if (isEqualConstantIntOrValue(found, expected))
+    return;
+  Value same = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq,
+                                     indexValue(b, loc, found),
+                                     indexValue(b, loc, expected));
+  cf::AssertOp::create(b, loc, same, describeNode(loc) + what.str());
+}
+
+void ssmc::checkIndexExtents(LowerContext &ctx, Value indices, Value data,
+                             int64_t axis) {
+  OpBuilder &b = ctx.builder;
+  Location loc = ctx.loc();
+  SmallVector<OpFoldResult> extents = tensor::getMixedSizes(b, loc, indices),
+                            most = tensor::getMixedSizes(b, loc, data);
+  for (auto [d, extent] : llvm::enumerate(extents)) {
+    auto known = getConstantIntValue(extent),
+         limit = getConstantIntValue(most[d]);
+    if (static_cast<int64_t>(d) == axis || (known && limit && *known <= *limit))
+      continue;
+    // Compared for equality with the smaller, so that both numbers are told.
+    Value own = indexValue(b, loc, extent);
+    Value smaller =
+        arith::MinSIOp::create(b, loc, own, indexValue(b, loc, most[d]));
+    checkEqual(b, loc, own, smaller,
+               "the indices are larger than the data in dimension " +
+                   std::to_string(d));
+  }
+}
+
+void ssmc::checkRepeats(OpBuilder &b, Location loc, OpFoldResult from,
+                        OpFoldResult to) {
+  if (isEqualConstantIntOrValue(from, to) || getConstantIntValue(from) == 1)
+    return;
+  Value extent = indexValue(b, loc, from);
+  Value one = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, extent,
+                                    indexConstant(b, loc, 1));
+  // Where it is repeated it may be any number: compared with itself.
+  Value target =
+      arith::SelectOp::create(b, loc, one, extent, indexValue(b, loc, to));
+  checkEqual(b, loc, extent, target,
+             "an extent is neither 1 nor that of the target");
 }

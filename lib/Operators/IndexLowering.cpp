@@ -230,17 +230,22 @@ pairDimensions(ArrayRef<AffineExpr> from, ArrayRef<AffineExpr> to) {
   return groups;
 }
 
+static OpFoldResult product(OpBuilder &b, Location loc,
+                            ArrayRef<OpFoldResult> extents) {
+  AffineExpr s0, s1;
+  bindSymbols(b.getContext(), s0, s1);
+  OpFoldResult count = b.getIndexAttr(1);
+  for (OpFoldResult extent : extents)
+    count = apply(b, loc, s0 * s1, {count, extent});
+  return count;
+}
+
 // Copies by position: the elements of both in row-major order.
 static Value copyByPosition(OpBuilder &b, Location loc, Value value,
                             RankedTensorType type,
                             ArrayRef<OpFoldResult> sizes) {
   SmallVector<OpFoldResult> sourceSizes = tensor::getMixedSizes(b, loc, value);
-  AffineExpr s0, s1;
-  bindSymbols(b.getContext(), s0, s1);
-  OpFoldResult count = b.getIndexAttr(1);
-  for (OpFoldResult size : sourceSizes)
-    count = apply(b, loc, s0 * s1, {count, size});
-  Value extent = indexValue(b, loc, count);
+  Value extent = indexValue(b, loc, product(b, loc, sourceSizes));
   Value empty = tensor::EmptyOp::create(b, loc, sizes, type.getElementType());
   Value result = buildElements(
       b, loc, empty, {}, {},
@@ -281,6 +286,10 @@ Value ssmc::buildReshape(OpBuilder &b, Location loc, Value value,
                                   return type.isDynamicDim(d);
                                 }) > 1;
                        });
+  if (!groups)
+    checkEqual(b, loc, product(b, loc, sizes),
+               product(b, loc, tensor::getMixedSizes(b, loc, value)),
+               "the target has another number of elements than the input");
   if (!groups || splitsUnknown)
     return copyByPosition(b, loc, value, type, sizes);
   SmallVector<ReassociationIndices> collapse, expand;

@@ -49,6 +49,20 @@ void checkIndices(LowerContext &ctx, unsigned input, int64_t axis,
                   llvm::ArrayRef<mlir::OpFoldResult> extents,
                   bool fromEnd = true);
 
+/// Asserts at run time that both are the same number.
+void checkEqual(mlir::OpBuilder &b, mlir::Location loc,
+                mlir::OpFoldResult found, mlir::OpFoldResult expected,
+                llvm::StringRef what);
+
+/// Asserts that indices have no larger extents than their data but along
+/// `axis`.
+void checkIndexExtents(LowerContext &ctx, mlir::Value indices, mlir::Value data,
+                       int64_t axis);
+
+/// Asserts that an extent is 1, or the one that it is broadcast to.
+void checkRepeats(mlir::OpBuilder &b, mlir::Location loc,
+                  mlir::OpFoldResult from, mlir::OpFoldResult to);
+
 /// The element of `tensor` at indices that are valid unless an extent is zero
 /// at run time; then a zero.
 mlir::Value readElement(mlir::OpBuilder &b, mlir::Location loc,

@@ -68,14 +68,32 @@ static LogicalResult evaluateExpand(EvalContext &ctx) {
                 }));
 }
 
+// Every extent that is not 1 and that only the data knows is the input's.
+static void checkTarget(LowerContext &ctx) {
+  auto target = dyn_cast<RankedTensorType>(ctx.input(1).getType());
+  if (ctx.knownElements(1) || !target || target.getRank() != 1 ||
+      !target.hasStaticShape())
+    return;
+  OpBuilder &b = ctx.builder;
+  SmallVector<OpFoldResult> sizes =
+      tensor::getMixedSizes(b, ctx.loc(), ctx.input(0));
+  int64_t length = target.getDimSize(0), rank = sizes.size();
+  for (int64_t i = std::max<int64_t>(0, length - rank); i < length; ++i) {
+    Value asked = extractScalar(b, ctx.loc(), ctx.input(1), i);
+    checkRepeats(b, ctx.loc(), toIndex(b, ctx.loc(), asked),
+                 sizes[rank - length + i]);
+  }
+}
+
 static LogicalResult lowerExpand(LowerContext &ctx) {
   auto from = inputExtents(ctx, 0), to = resultExtents(ctx, 0);
   if (failed(from) || failed(to))
     return failure();
   auto inType = cast<RankedTensorType>(ctx.input(0).getType());
   RankedTensorType type = ctx.resultType(0);
-  if (inType == type) {
-    ctx.setResult(0, ctx.input(0));
+  if (*from == *to) {
+    checkTarget(ctx);
+    ctx.setResult(0, castTo(ctx.builder, ctx.loc(), ctx.input(0), type));
     return success();
   }
   size_t lead = to->size() - from->size();
@@ -96,6 +114,8 @@ static LogicalResult lowerExpand(LowerContext &ctx) {
   }
   Value in = ctx.input(0);
   SmallVector<OpFoldResult> sizes = tensor::getMixedSizes(b, ctx.loc(), in);
+  for (auto [d, size] : llvm::enumerate(sizes))
+    checkRepeats(b, ctx.loc(), size, ctx.resultDim(0, lead + d));
   ctx.setResult(
       0, buildElements(
              b, ctx.loc(), empty, {}, {},

@@ -77,16 +77,16 @@ static LogicalResult inferReshape(InferContext &ctx) {
     dims[*open] = divideExtents(in.dims, others, ctx.getContext());
     if (!dims[*open])
       return ctx.error("cannot split its input evenly");
-  } else {
-    auto from = constantExtent(multiplyExtents(in.dims, ctx.getContext()));
-    auto to = constantExtent(multiplyExtents(dims, ctx.getContext()));
-    if (from && to && *from != *to)
-      return ctx.error("has an input of " + Twine(*from) +
-                       " elements and a target of " + Twine(*to));
-    if (!equalProducts(in.dims, dims))
-      ctx.requireEqual(multiplyExtents(in.dims, ctx.getContext()),
-                       multiplyExtents(dims, ctx.getContext()));
   }
+  auto from = constantExtent(multiplyExtents(in.dims, ctx.getContext()));
+  auto to = constantExtent(multiplyExtents(dims, ctx.getContext()));
+  if (from && to && *from != *to)
+    return ctx.error("has an input of " + Twine(*from) +
+                     " elements and a target of " + Twine(*to));
+  // An extent that is left open may leave a rest.
+  if (!equalProducts(in.dims, dims))
+    ctx.requireEqual(multiplyExtents(in.dims, ctx.getContext()),
+                     multiplyExtents(dims, ctx.getContext()));
   ctx.setResult(0, in.elementType, dims);
   keepElements(ctx, dims.size());
   return success();

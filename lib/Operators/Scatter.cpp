@@ -285,6 +285,7 @@ static LogicalResult lowerScatterElements(LowerContext &ctx) {
   Value indices = ctx.input(1);
   SmallVector<OpFoldResult> sizes = tensor::getMixedSizes(b, ctx.loc(), data);
   checkIndices(ctx, 1, *axis, sizes[*axis]);
+  checkIndexExtents(ctx, indices, data, *axis);
   ctx.setResult(0,
                 buildScatter(ctx, *reduction,
                              [&](OpBuilder &b, Location loc, ValueRange index) {

@@ -23,9 +23,10 @@ struct ssmrt_context {
   ssmrt_parallel_for_fn parallel_for;
   void *pool;
   int64_t num_threads;
-  const char *error; /* the first report; written atomically */
+  const char *error;       /* the first report; written atomically */
+  int64_t found, expected; /* what it is about, or -1 */
   ssmrt_block *blocks;
-  jmp_buf *out_of_memory; /* where a run ends when ssmrt_alloc fails */
+  jmp_buf *end; /* where a run ends before its time, with a ssmrt_code */
 };
 
 #endif /* SSMRT_CONTEXT_H */

@@ -20,17 +20,27 @@ int64_t ssmrt_num_threads(ssmrt_context *context) {
   return context->num_threads;
 }
 
-void ssmrt_report(ssmrt_context *context, const char *what) {
+void ssmrt_report(ssmrt_context *context, const char *what, int64_t found,
+                  int64_t expected) {
   const char *none = NULL;
-  __atomic_compare_exchange_n(&context->error, &none, what, 0, __ATOMIC_RELAXED,
-                              __ATOMIC_RELAXED);
+  if (!__atomic_compare_exchange_n(&context->error, &none, what, 0,
+                                   __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+    return;
+  /* Read when all threads are back. */
+  context->found = found;
+  context->expected = expected;
+}
+
+void ssmrt_end(ssmrt_context *context) {
+  if (__atomic_load_n(&context->error, __ATOMIC_RELAXED))
+    longjmp(*context->end, SSMRT_RUNTIME);
 }
 
 void *ssmrt_alloc(ssmrt_context *context, int64_t bytes) {
   void *memory = NULL;
   if (bytes < 0 || bytes > INT64_MAX / 2 ||
       posix_memalign(&memory, 64, sizeof(ssmrt_block) + (size_t)bytes) != 0)
-    longjmp(*context->out_of_memory, 1);
+    longjmp(*context->end, SSMRT_OUT_OF_MEMORY);
   ssmrt_block *block = memory;
   block->next = context->blocks;
   context->blocks = block;

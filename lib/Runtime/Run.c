@@ -132,10 +132,16 @@ static int32_t call_entry(const ssmrt_model *model,
                           const ssmrt_entry_desc *entry, const int64_t *symbols,
                           void *const *pointers, void *workspace,
                           ssmrt_context *context) {
-  jmp_buf out_of_memory;
-  context->out_of_memory = &out_of_memory;
-  if (setjmp(out_of_memory))
+  jmp_buf end;
+  context->end = &end;
+  switch (setjmp(end)) {
+  case 0:
+    break;
+  case SSMRT_OUT_OF_MEMORY:
     return SSMRT_OUT_OF_MEMORY;
+  default:
+    return SSMRT_RUNTIME;
+  }
   return entry->run(symbols, pointers, pointers + entry->num_inputs, workspace,
                     model->weights, context);
 }
@@ -171,6 +177,9 @@ static ssmrt_status run_with(const ssmrt_model *model,
     context.blocks = block->next;
     free(block);
   }
+  if (context.error && context.found != -1 && context.expected != -1)
+    return ssmrt_fail(SSMRT_RUNTIME, "%s: found %" PRId64 ", expected %" PRId64,
+                      context.error, context.found, context.expected);
   if (context.error)
     return ssmrt_fail(SSMRT_RUNTIME, "%s", context.error);
   if (code == SSMRT_OUT_OF_MEMORY)

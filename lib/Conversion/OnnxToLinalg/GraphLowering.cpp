@@ -189,6 +189,15 @@ LogicalResult GraphLowering::lowerNode(onnx::NodeOp node) {
   std::string message;
   if (failed(row->checkArity(node, message)))
     return context.error(message);
+  // Extents that only the data decides; those of the inputs are checked when
+  // they are bound.
+  for (const auto &[a, b, where] : inference.equalitiesOf(node)) {
+    OpFoldResult found = context.materialize(a),
+                 expected = context.materialize(b);
+    if (found && expected)
+      checkEqual(builder, node.getLoc(), found, expected,
+                 "extents that must be equal differ");
+  }
   if (failed(row->lower(context)))
     return failure();
   for (auto [i, result] : llvm::enumerate(node->getResults())) {

@@ -1,35 +1,53 @@
-// The condition is tested where it was asserted; equal texts are kept once. What
-// is neither an entry nor a kernel has no run to report to.
+// The condition is tested where it was asserted, and the run ends there; equal
+// texts are kept once. What is neither an entry nor a kernel has no run to end.
 // RUN: ssm-opt %s --ssm-lower-asserts | FileCheck %s
 
 // CHECK-DAG:   llvm.mlir.global internal constant @[[TEXT:ssm_message_[0-9]+]]("wrong\00")
 // CHECK-DAG:   llvm.mlir.global internal constant @[[OTHER:ssm_message_[0-9]+]]("other\00")
-// CHECK-DAG:   func.func private @ssmrt_report(!llvm.ptr, !llvm.ptr)
+// CHECK-DAG:   func.func private @ssmrt_report(!llvm.ptr, !llvm.ptr, i64, i64)
+// CHECK-DAG:   func.func private @ssmrt_end(!llvm.ptr)
 // CHECK-LABEL: func.func @ssm_forward_run(
-// CHECK-SAME:    %[[CONTEXT:[a-z0-9]+]]: !llvm.ptr, %[[HOLDS:[a-z0-9]+]]: i1)
+// CHECK-SAME:    %[[CONTEXT:[a-z0-9]+]]: !llvm.ptr, %[[HOLDS:[a-z0-9]+]]: i1, %[[M:[a-z0-9]+]]: index, %[[N:[a-z0-9]+]]: index)
 // CHECK:         %[[FAILS:.*]] = arith.xori %[[HOLDS]], %true
 // CHECK:         scf.if %[[FAILS]] {
 // CHECK-NEXT:      %[[A:.*]] = llvm.mlir.addressof @[[TEXT]]
-// CHECK-NEXT:      call @ssmrt_report(%[[CONTEXT]], %[[A]])
-// CHECK:         llvm.mlir.addressof @[[OTHER]]
+// CHECK-NEXT:      %[[NONE:.*]] = arith.constant -1 : i64
+// CHECK-NEXT:      call @ssmrt_report(%[[CONTEXT]], %[[A]], %[[NONE]], %[[NONE]])
+// CHECK-NEXT:      call @ssmrt_end(%[[CONTEXT]])
+// CHECK:         scf.if
+// CHECK-NEXT:      llvm.mlir.addressof @[[OTHER]]
+// CHECK-NEXT:      %[[FOUND:.*]] = arith.index_cast %[[M]]
+// CHECK-NEXT:      %[[EXPECTED:.*]] = arith.index_cast %[[N]]
+// CHECK-NEXT:      call @ssmrt_report(%[[CONTEXT]], %{{.*}}, %[[FOUND]], %[[EXPECTED]])
 // CHECK-NOT:     cf.assert
-func.func @ssm_forward_run(%symbols: !llvm.ptr, %in: !llvm.ptr, %out: !llvm.ptr, %work: !llvm.ptr, %weights: !llvm.ptr, %context: !llvm.ptr, %holds: i1) attributes {ssm.entry = "forward"} {
+func.func @ssm_forward_run(%symbols: !llvm.ptr, %in: !llvm.ptr, %out: !llvm.ptr, %work: !llvm.ptr, %weights: !llvm.ptr, %context: !llvm.ptr, %holds: i1, %m: index, %n: index) attributes {ssm.entry = "forward"} {
+  %same = arith.cmpi eq, %m, %n : index
   cf.assert %holds, "wrong"
-  cf.assert %holds, "other"
+  cf.assert %same, "other"
   return
 }
 
+// A parallel loop is not left, but what is behind it is not reached.
 // CHECK-LABEL: func.func private @ssm_kernel(
 // CHECK-SAME:    %[[K:[a-z0-9]+]]: !llvm.ptr
-// CHECK:         scf.for
-// CHECK:           scf.if
-// CHECK-NEXT:        %[[B:.*]] = llvm.mlir.addressof @[[TEXT]]
-// CHECK-NEXT:        call @ssmrt_report(%[[K]], %[[B]])
+// CHECK:         scf.parallel
+// CHECK:           scf.for
+// CHECK:             scf.if
+// CHECK-NEXT:          %[[B:.*]] = llvm.mlir.addressof @[[TEXT]]
+// CHECK:               call @ssmrt_report(%[[K]], %[[B]]
+// CHECK-NOT:         call @ssmrt_end
+// CHECK:           scf.reduce
+// CHECK-NEXT:    }
+// CHECK-NEXT:    call @ssmrt_end(%[[K]])
+// CHECK-NEXT:    return
 func.func private @ssm_kernel(%context: !llvm.ptr, %n: index, %holds: i1) attributes {ssm.kernel} {
   %c0 = arith.constant 0 : index
   %c1 = arith.constant 1 : index
-  scf.for %i = %c0 to %n step %c1 {
-    cf.assert %holds, "wrong"
+  scf.parallel (%i) = (%c0) to (%n) step (%c1) {
+    scf.for %j = %c0 to %n step %c1 {
+      cf.assert %holds, "wrong"
+      cf.assert %holds, "wrong"
+    }
   }
   return
 }

@@ -84,8 +84,8 @@ static int32_t gather_run(const int64_t *s, void *const *in, void *const *out,
   for (int64_t i = 0; i < s[0]; ++i) {
     int64_t index = ((const int64_t *)in[1])[i];
     if (index < 0 || index >= 4) {
-      ssmrt_report(context, "Gather: an index is out of range");
-      index = 0;
+      ssmrt_report(context, "Gather: an index is out of range", index, 4);
+      ssmrt_end(context);
     }
     copy[i] = ((const float *)in[0])[index];
   }

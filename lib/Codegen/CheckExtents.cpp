@@ -1,0 +1,495 @@
+//===- CheckExtents.cpp - extents that meet are equal ---------------------===//
+//
+// Linalg leaves undefined what happens where the extents of operands differ.
+// Inference makes one symbol of the inputs' extents that must be equal, but
+// some are decided by the data. So wherever two extents meet
+//
+//   linalg.generic ins(%x : tensor<?xf32>) outs(%y : tensor<5xf32>)
+//
+// and affine arithmetic does not show that they are equal, they are compared
+// in front of the op:
+//
+//   %same = arith.cmpi eq, %n, %c5
+//   cf.assert %same, "node 'add' (Add): ..."
+//
+// The extents themselves are followed to where they were made, through
+// destinations: each of those is compared with what is written to it, so by
+// induction this holds once all assertions in front do. Slices are kept within
+// their data likewise. Upstream's `generate-runtime-verification` is not used:
+// it asserts everything, static extents included, for each op anew.
+//
+//===----------------------------------------------------------------------===//
+
+#include "dialects/onnx/OnnxLocation.h"
+#include "dialects/onnx/OnnxOps.h"
+#include "dialects/ssm/SsmOps.h"
+#include "lib/Codegen/CodegenPasses.h"
+#include "lib/Codegen/Entry.h"
+
+#include "mlir/Dialect/Affine/IR/AffineOps.h"
+#include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
+#include "mlir/Dialect/Utils/StaticValueUtils.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+namespace ssmc {
+#define GEN_PASS_DEF_SSMCHECKEXTENTS
+#include "lib/Codegen/CodegenPasses.h.inc"
+} // namespace ssmc
+
+using namespace mlir;
+using namespace ssmc;
+
+namespace {
+
+class Checker {
+public:
+  explicit Checker(func::FuncOp entry)
+      : entry(entry), b(entry.getContext()), loc(entry.getLoc()) {}
+  void run();
+
+private:
+  using Extents = SmallVector<OpFoldResult>;
+
+  Extents describe(StringRef field, unsigned index, Type type);
+  OpFoldResult extentOf(Value value, int64_t d);
+  OpFoldResult dimOf(Value value, int64_t d);
+  OpFoldResult product(ArrayRef<OpFoldResult> extents);
+  OpFoldResult apply(AffineExpr expr, ArrayRef<OpFoldResult> operands);
+  std::optional<int64_t> difference(OpFoldResult a, OpFoldResult b);
+
+  void require(OpFoldResult expected, OpFoldResult found);
+  void remember(OpFoldResult a, OpFoldResult c);
+  void requireBelow(OpFoldResult last, OpFoldResult extent,
+                    ArrayRef<OpFoldResult> trips);
+  void emit(Value holds, StringRef what);
+  Value compare(arith::CmpIPredicate predicate, OpFoldResult lhs,
+                OpFoldResult rhs);
+
+  void resolveDims();
+  void check(Operation *op);
+  void checkLinalg(linalg::LinalgOp op);
+  void checkMixer(ssm::MixerOpInterface op);
+  void checkSlice(OffsetSizeAndStrideOpInterface op, Value whole);
+  void checkPart(tensor::InsertSliceOp op);
+  void checkConcat(tensor::ConcatOp op);
+  void checkExpand(tensor::ExpandShapeOp op);
+  void checkAssertion(cf::AssertOp op);
+  void checkResults(func::ReturnOp op);
+
+  func::FuncOp entry;
+  OpBuilder b;
+  Location loc;
+  llvm::StringMap<Value> symbols;
+  SmallVector<Extents> arguments;
+  DenseMap<std::pair<Value, int64_t>, Value> dims;
+  /// Compared in the entry's block: known to be equal from there on.
+  DenseSet<std::pair<void *, void *>> checked;
+};
+
+} // namespace
+
+//===----------------------------------------------------------------------===//
+// Extents
+//===----------------------------------------------------------------------===//
+
+OpFoldResult Checker::apply(AffineExpr expr, ArrayRef<OpFoldResult> operands) {
+  return affine::makeComposedFoldedAffineApply(b, loc, expr, operands);
+}
+
+OpFoldResult Checker::product(ArrayRef<OpFoldResult> extents) {
+  OpFoldResult result = b.getIndexAttr(1);
+  for (OpFoldResult extent : extents)
+    result = apply(b.getAffineSymbolExpr(0) * b.getAffineSymbolExpr(1),
+                   {result, extent});
+  return result;
+}
+
+/// What the signature says about input or output `index`.
+Checker::Extents Checker::describe(StringRef field, unsigned index, Type type) {
+  Extents extents;
+  auto tensor = dyn_cast<RankedTensorType>(type);
+  auto signature = entry->getAttrOfType<DictionaryAttr>(kSignatureAttr);
+  auto values = signature ? signature.getAs<ArrayAttr>(field) : ArrayAttr();
+  auto names = signature ? signature.getAs<ArrayAttr>("symbols") : ArrayAttr();
+  auto value = values && index < values.size()
+                   ? dyn_cast<DictionaryAttr>(values[index])
+                   : DictionaryAttr();
+  auto map = value ? value.getAs<AffineMapAttr>("dims") : AffineMapAttr();
+  // `ssm-lower-entries` says what is wrong with a signature.
+  if (!tensor || tensor.hasStaticShape() || !map || !names ||
+      map.getValue().getNumResults() != tensor.getRank() ||
+      map.getValue().getNumSymbols() > names.size())
+    return extents;
+  SmallVector<OpFoldResult> known;
+  for (Attribute name : names) {
+    auto text = dyn_cast<StringAttr>(name);
+    if (!text)
+      return extents;
+    Value &symbol = symbols[text.getValue()];
+    if (!symbol) {
+      OpBuilder::InsertionGuard guard(b);
+      b.setInsertionPointToStart(&entry.getBody().front());
+      symbol = onnx::SymbolOp::create(b, entry.getLoc(), text.getValue());
+    }
+    known.push_back(symbol);
+  }
+  for (AffineExpr expr : map.getValue().getResults())
+    extents.push_back(apply(expr, known));
+  return extents;
+}
+
+/// `tensor.dim`, once for each value, behind it.
+OpFoldResult Checker::dimOf(Value value, int64_t d) {
+  Value &dim = dims[{value, d}];
+  if (!dim) {
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointAfterValue(value);
+    dim = tensor::DimOp::create(b, value.getLoc(), value, d);
+  }
+  return dim;
+}
+
+/// Extent `d` of a tensor, in terms of what it was made with.
+OpFoldResult Checker::extentOf(Value value, int64_t d) {
+  auto type = cast<RankedTensorType>(value.getType());
+  if (!type.isDynamicDim(d))
+    return b.getIndexAttr(type.getDimSize(d));
+  if (auto argument = dyn_cast<BlockArgument>(value)) {
+    if (argument.getOwner() == &entry.getBody().front() &&
+        !arguments[argument.getArgNumber()].empty())
+      return arguments[argument.getArgNumber()][d];
+    return dimOf(value, d);
+  }
+  return llvm::TypeSwitch<Operation *, OpFoldResult>(value.getDefiningOp())
+      .Case([&](tensor::EmptyOp op) { return op.getMixedSizes()[d]; })
+      .Case([&](tensor::CastOp op) { return extentOf(op.getSource(), d); })
+      .Case([&](DestinationStyleOpInterface op) {
+        return extentOf(op.getTiedOpOperand(cast<OpResult>(value))->get(), d);
+      })
+      .Case([&](tensor::ExtractSliceOp op) {
+        llvm::SmallBitVector dropped = op.getDroppedDims();
+        int64_t from = 0;
+        for (int64_t left = d; dropped[from] || left-- > 0;)
+          ++from;
+        return op.getMixedSizes()[from];
+      })
+      .Case(
+          [&](tensor::ExpandShapeOp op) { return op.getMixedOutputShape()[d]; })
+      .Case([&](tensor::CollapseShapeOp op) {
+        Extents factors;
+        for (int64_t from : op.getReassociationIndices()[d])
+          factors.push_back(extentOf(op.getSrc(), from));
+        return product(factors);
+      })
+      .Case([&](tensor::ConcatOp op) {
+        if (d != static_cast<int64_t>(op.getDim()))
+          return extentOf(op.getInputs().front(), d);
+        OpFoldResult sum = b.getIndexAttr(0);
+        for (Value input : op.getInputs())
+          sum = apply(b.getAffineSymbolExpr(0) + b.getAffineSymbolExpr(1),
+                      {sum, extentOf(input, d)});
+        return sum;
+      })
+      .Default([&](Operation *) { return dimOf(value, d); });
+}
+
+/// a - b, where that is a number.
+std::optional<int64_t> Checker::difference(OpFoldResult a, OpFoldResult c) {
+  OpFoldResult result =
+      apply(b.getAffineSymbolExpr(0) - b.getAffineSymbolExpr(1), {a, c});
+  std::optional<int64_t> number = getConstantIntValue(result);
+  // An op may have been made for it; what was there before stays.
+  auto value = dyn_cast<Value>(result);
+  if (value && result != a && result != c && value.use_empty() &&
+      value.getDefiningOp<affine::AffineApplyOp>())
+    value.getDefiningOp()->erase();
+  return number;
+}
+
+//===----------------------------------------------------------------------===//
+// Assertions
+//===----------------------------------------------------------------------===//
+
+Value Checker::compare(arith::CmpIPredicate predicate, OpFoldResult lhs,
+                       OpFoldResult rhs) {
+  return arith::CmpIOp::create(b, loc, predicate,
+                               getValueOrCreateConstantIndexOp(b, loc, lhs),
+                               getValueOrCreateConstantIndexOp(b, loc, rhs));
+}
+
+void Checker::emit(Value holds, StringRef what) {
+  onnx::NodeLocation where = onnx::describeLocation(loc);
+  std::string message;
+  if (!where.node.empty())
+    message =
+        ("node '" + where.node + "' (" + where.op.split(',').first + "): ")
+            .str();
+  cf::AssertOp::create(b, loc, holds, message + what.str());
+}
+
+void Checker::require(OpFoldResult expected, OpFoldResult found) {
+  if (expected == found ||
+      checked.contains({expected.getOpaqueValue(), found.getOpaqueValue()}) ||
+      difference(expected, found) == 0)
+    return;
+  // A number is what is expected, wherever it stands.
+  if (getConstantIntValue(found))
+    std::swap(expected, found);
+  emit(compare(arith::CmpIPredicate::eq, found, expected),
+       "extents that must be equal differ");
+  remember(expected, found);
+}
+
+void Checker::remember(OpFoldResult a, OpFoldResult c) {
+  if (b.getBlock() != &entry.getBody().front())
+    return;
+  checked.insert({a.getOpaqueValue(), c.getOpaqueValue()});
+  checked.insert({c.getOpaqueValue(), a.getOpaqueValue()});
+}
+
+/// last < extent, unless one of the loops that get there has no trips.
+void Checker::requireBelow(OpFoldResult last, OpFoldResult extent,
+                           ArrayRef<OpFoldResult> trips) {
+  if (std::optional<int64_t> least = difference(last, extent);
+      least && *least < 0)
+    return;
+  Value holds = compare(arith::CmpIPredicate::slt, last, extent);
+  for (OpFoldResult count : trips) {
+    if (getConstantIntValue(count).value_or(0) > 0)
+      continue;
+    Value none = compare(arith::CmpIPredicate::sle, count, b.getIndexAttr(0));
+    holds = arith::OrIOp::create(b, loc, holds, none);
+  }
+  emit(holds, "reads beyond an extent that the data decides");
+}
+
+//===----------------------------------------------------------------------===//
+// Ops
+//===----------------------------------------------------------------------===//
+
+static bool isStatic(Type type) {
+  auto shaped = dyn_cast<ShapedType>(type);
+  return !shaped || (shaped.hasRank() && shaped.hasStaticShape());
+}
+
+void Checker::checkLinalg(linalg::LinalgOp op) {
+  Extents loops(op.getNumLoops());
+  SmallVector<OpOperand *> operands;
+  for (OpOperand &init : op.getDpsInitsMutable())
+    operands.push_back(&init);
+  llvm::append_range(operands, op.getDpsInputOperands());
+  llvm::erase_if(operands, [](OpOperand *operand) {
+    return !isa<RankedTensorType>(operand->get().getType());
+  });
+  for (OpOperand *operand : operands)
+    for (auto [d, expr] :
+         llvm::enumerate(op.getMatchingIndexingMap(operand).getResults())) {
+      auto loop = dyn_cast<AffineDimExpr>(expr);
+      if (!loop)
+        continue;
+      OpFoldResult extent = extentOf(operand->get(), d);
+      OpFoldResult &known = loops[loop.getPosition()];
+      if (!known)
+        known = extent;
+      else
+        require(known, extent);
+    }
+  if (llvm::is_contained(loops, OpFoldResult()))
+    return;
+  Extents last;
+  for (OpFoldResult extent : loops)
+    last.push_back(apply(b.getAffineSymbolExpr(0) - 1, extent));
+  for (OpOperand *operand : operands)
+    for (auto [d, expr] :
+         llvm::enumerate(op.getMatchingIndexingMap(operand).getResults()))
+      if (!isa<AffineDimExpr>(expr))
+        requireBelow(apply(expr, last), extentOf(operand->get(), d), loops);
+}
+
+void Checker::checkMixer(ssm::MixerOpInterface op) {
+  ssm::MixerShape shape = op.getMixerShape();
+  Extents known(shape.extents.size());
+  for (auto [value, operand] : llvm::zip(op->getOperands(), shape.operands)) {
+    if (!isa<RankedTensorType>(value.getType()))
+      continue;
+    for (auto [d, extent] : llvm::enumerate(operand.dims)) {
+      if (extent == ssm::MixerOperand::anyExtent)
+        continue;
+      OpFoldResult found = extentOf(value, d);
+      if (!known[extent])
+        known[extent] = found;
+      else
+        require(known[extent], found);
+    }
+  }
+}
+
+/// True if `offset` counts the trips of a loop from 0 up to `extent`.
+static bool countsUpTo(OpFoldResult offset, OpFoldResult extent) {
+  auto value = dyn_cast<Value>(offset);
+  auto argument = dyn_cast_if_present<BlockArgument>(value);
+  auto loop = argument
+                  ? dyn_cast<scf::ForOp>(argument.getOwner()->getParentOp())
+                  : scf::ForOp();
+  return loop && argument == loop.getInductionVar() &&
+         getConstantIntValue(loop.getLowerBound()).value_or(-1) >= 0 &&
+         isEqualConstantIntOrValue(loop.getUpperBound(), extent);
+}
+
+void Checker::checkSlice(OffsetSizeAndStrideOpInterface op, Value whole) {
+  OpFoldResult zero = b.getIndexAttr(0);
+  for (auto [d, offset, size, stride] : llvm::enumerate(
+           op.getMixedOffsets(), op.getMixedSizes(), op.getMixedStrides())) {
+    OpFoldResult extent = extentOf(whole, d);
+    AffineExpr s0, s1, s2;
+    bindSymbols(b.getContext(), s0, s1, s2);
+    std::optional<int64_t> begin = getConstantIntValue(offset),
+                           count = getConstantIntValue(size);
+    if (count == 0 || (count == 1 && countsUpTo(offset, extent)))
+      continue;
+    // The last element that is read.
+    OpFoldResult last = apply(s0 + (s1 - 1) * s2, {offset, size, stride});
+    std::optional<int64_t> beyond = difference(last, extent);
+    if (begin && *begin >= 0 && beyond && *beyond < 0)
+      continue;
+    Value holds = compare(arith::CmpIPredicate::sge, offset, zero);
+    holds = arith::AndIOp::create(
+        b, loc, holds, compare(arith::CmpIPredicate::slt, last, extent));
+    holds = arith::OrIOp::create(b, loc, holds,
+                                 compare(arith::CmpIPredicate::eq, size, zero));
+    holds = arith::AndIOp::create(
+        b, loc, holds, compare(arith::CmpIPredicate::sge, size, zero));
+    emit(holds, "a slice that the data decides is not within its tensor");
+  }
+}
+
+/// What is inserted has the extents of the place that it goes to.
+void Checker::checkPart(tensor::InsertSliceOp op) {
+  llvm::SmallBitVector dropped = op.getDroppedDims();
+  int64_t d = 0;
+  for (auto [i, size] : llvm::enumerate(op.getMixedSizes()))
+    if (!dropped[i])
+      require(size, extentOf(op.getSource(), d++));
+}
+
+void Checker::checkConcat(tensor::ConcatOp op) {
+  RankedTensorType type = op.getResultType();
+  for (int64_t d = 0; d < type.getRank(); ++d) {
+    if (d == static_cast<int64_t>(op.getDim()))
+      continue;
+    OpFoldResult expected =
+        type.isDynamicDim(d) ? extentOf(op.getInputs().front(), d)
+                             : OpFoldResult(b.getIndexAttr(type.getDimSize(d)));
+    for (Value input : op.getInputs())
+      require(expected, extentOf(input, d));
+  }
+}
+
+void Checker::checkExpand(tensor::ExpandShapeOp op) {
+  SmallVector<OpFoldResult> shape = op.getMixedOutputShape();
+  for (auto [d, group] : llvm::enumerate(op.getReassociationIndices())) {
+    Extents factors;
+    for (int64_t to : group)
+      factors.push_back(shape[to]);
+    require(extentOf(op.getSrc(), d), product(factors));
+  }
+}
+
+void Checker::checkResults(func::ReturnOp op) {
+  for (auto [i, value] : llvm::enumerate(op.getOperands()))
+    for (auto [d, extent] :
+         llvm::enumerate(describe("outputs", i, value.getType())))
+      require(extent, extentOf(value, d));
+}
+
+void Checker::check(Operation *op) {
+  if (auto assertion = dyn_cast<cf::AssertOp>(op))
+    return checkAssertion(assertion);
+  bool hasDynamic = !llvm::all_of(op->getOperandTypes(), isStatic) ||
+                    !llvm::all_of(op->getResultTypes(), isStatic);
+  if (!hasDynamic)
+    return;
+  b.setInsertionPoint(op);
+  loc = op->getLoc();
+  llvm::TypeSwitch<Operation *>(op)
+      .Case([&](linalg::LinalgOp linalg) { checkLinalg(linalg); })
+      .Case([&](ssm::MixerOpInterface mixer) { checkMixer(mixer); })
+      .Case([&](tensor::ExtractSliceOp slice) {
+        checkSlice(slice, slice.getSource());
+      })
+      .Case([&](tensor::InsertSliceOp slice) {
+        checkSlice(slice, slice.getDest());
+        checkPart(slice);
+      })
+      .Case([&](tensor::ConcatOp concat) { checkConcat(concat); })
+      .Case([&](tensor::ExpandShapeOp expand) { checkExpand(expand); })
+      .Case([&](tensor::CastOp cast) {
+        auto type = dyn_cast<RankedTensorType>(cast.getType());
+        for (int64_t d = 0; type && d < type.getRank(); ++d)
+          if (!type.isDynamicDim(d))
+            require(b.getIndexAttr(type.getDimSize(d)),
+                    extentOf(cast.getSource(), d));
+      })
+      .Case([&](func::ReturnOp op) { checkResults(op); });
+}
+
+/// An assertion that two extents are equal, made by a lowering.
+void Checker::checkAssertion(cf::AssertOp op) {
+  auto same = op.getArg().getDefiningOp<arith::CmpIOp>();
+  if (!same || same.getPredicate() != arith::CmpIPredicate::eq ||
+      !same.getLhs().getType().isIndex())
+    return;
+  b.setInsertionPoint(op);
+  loc = op.getLoc();
+  if (difference(same.getLhs(), same.getRhs()) == 0)
+    op.erase();
+  else
+    remember(same.getLhs(), same.getRhs());
+}
+
+/// The extents that the ops ask for, in the terms of `extentOf`: only then are
+/// equal ones seen to be equal.
+void Checker::resolveDims() {
+  SmallVector<tensor::DimOp> asked;
+  entry.walk([&](tensor::DimOp op) { asked.push_back(op); });
+  for (tensor::DimOp op : asked) {
+    auto type = dyn_cast<RankedTensorType>(op.getSource().getType());
+    std::optional<int64_t> d = op.getConstantIndex();
+    if (!type || !d || *d < 0 || *d >= type.getRank())
+      continue;
+    b.setInsertionPoint(op);
+    loc = op.getLoc();
+    Value extent =
+        getValueOrCreateConstantIndexOp(b, loc, extentOf(op.getSource(), *d));
+    op.replaceAllUsesWith(extent);
+    op.erase();
+  }
+}
+
+void Checker::run() {
+  for (auto op : entry.getBody().front().getOps<onnx::SymbolOp>())
+    symbols.try_emplace(op.getName(), op.getResult());
+  Block &block = entry.getBody().front();
+  for (auto &symbol : symbols)
+    symbol.second.getDefiningOp()->moveBefore(&block, block.begin());
+  b.setInsertionPoint(&*llvm::find_if(
+      block, [](Operation &op) { return !isa<onnx::SymbolOp>(op); }));
+  for (auto [i, argument] : llvm::enumerate(entry.getArguments()))
+    arguments.push_back(describe("inputs", i, argument.getType()));
+  resolveDims();
+  SmallVector<Operation *> ops;
+  block.walk<WalkOrder::PreOrder>([&](Operation *op) { ops.push_back(op); });
+  for (Operation *op : ops)
+    check(op);
+}
+
+namespace {
+struct CheckExtents : ssmc::impl::SsmCheckExtentsBase<CheckExtents> {
+  void runOnOperation() override {
+    for (auto func : getOperation().getOps<func::FuncOp>())
+      if (!func.isPrivate() && !func.isExternal() &&
+          func.getBody().hasOneBlock())
+        Checker(func).run();
+  }
+};
+} // namespace
