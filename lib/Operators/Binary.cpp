@@ -206,10 +206,17 @@ static LogicalResult evaluateBinary(EvalContext &ctx) {
       broadcastStrides(a.getShape(), *shape),
       broadcastStrides(b.getShape(), *shape)};
   if (a.isFloat()) {
-    auto to = y->mutableFloats();
-    forEachBroadcast(*shape, strides, [&](int64_t i, ArrayRef<int64_t> at) {
-      to[i] = function->real(a.floats()[at[0]], b.floats()[at[1]]);
-    });
+    double *to = y->mutableFloats().data();
+    const double *left = a.floats().data(), *right = b.floats().data();
+    auto real = function->real;
+    forEachRun(*shape, strides,
+               [=](int64_t i, int64_t length, ArrayRef<int64_t> at,
+                   ArrayRef<int64_t> steps) {
+                 const double *x = left + at[0], *z = right + at[1];
+                 int64_t stepX = steps[0], stepZ = steps[1];
+                 for (int64_t k = 0; k < length; ++k)
+                   to[i + k] = real(x[k * stepX], z[k * stepZ]);
+               });
     return success();
   }
   auto to = y->mutableInts();

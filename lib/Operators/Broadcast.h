@@ -37,12 +37,13 @@ llvm::SmallVector<int64_t> broadcastStrides(llvm::ArrayRef<int64_t> shape,
 void mergeLoops(llvm::SmallVectorImpl<int64_t> &extents,
                 llvm::MutableArrayRef<llvm::SmallVector<int64_t>> strides);
 
-/// Calls `visit(i, offsets)` for each element `i` of `target` in row-major
-/// order, with the offset into each of the operands of these strides.
+/// Calls `visit(i, length, offsets, steps)` for runs of elements of `target`
+/// from `i` on, in row-major order, with the offset of the first into each of
+/// the operands of these strides, and the step to the next.
 template <typename Visit>
-void forEachBroadcast(llvm::ArrayRef<int64_t> target,
-                      llvm::ArrayRef<llvm::SmallVector<int64_t>> operandStrides,
-                      Visit visit) {
+void forEachRun(llvm::ArrayRef<int64_t> target,
+                llvm::ArrayRef<llvm::SmallVector<int64_t>> operandStrides,
+                Visit visit) {
   llvm::SmallVector<int64_t> extents(target);
   llvm::SmallVector<llvm::SmallVector<int64_t>> strides(operandStrides.begin(),
                                                         operandStrides.end());
@@ -54,14 +55,9 @@ void forEachBroadcast(llvm::ArrayRef<int64_t> target,
   for (const auto &stride : strides)
     steps.push_back(stride[inner]);
   llvm::SmallVector<int64_t> index(extents.size(), 0);
-  for (int64_t i = 0, length = extents[inner];;) {
-    for (int64_t end = i + length; i < end; ++i) {
-      visit(i, llvm::ArrayRef<int64_t>(offsets));
-      for (size_t s = 0; s < steps.size(); ++s)
-        offsets[s] += steps[s];
-    }
-    for (size_t s = 0; s < steps.size(); ++s)
-      offsets[s] -= steps[s] * length;
+  for (int64_t i = 0, length = extents[inner];; i += length) {
+    visit(i, length, llvm::ArrayRef<int64_t>(offsets),
+          llvm::ArrayRef<int64_t>(steps));
     size_t d = inner;
     while (d-- > 0) {
       bool done = ++index[d] == extents[d];
@@ -74,6 +70,24 @@ void forEachBroadcast(llvm::ArrayRef<int64_t> target,
     if (d == size_t(-1))
       return;
   }
+}
+
+/// Calls `visit(i, offsets)` for each element `i` of `target` in row-major
+/// order, with the offset into each of the operands of these strides.
+template <typename Visit>
+void forEachBroadcast(llvm::ArrayRef<int64_t> target,
+                      llvm::ArrayRef<llvm::SmallVector<int64_t>> operandStrides,
+                      Visit visit) {
+  forEachRun(target, operandStrides,
+             [&](int64_t i, int64_t length, llvm::ArrayRef<int64_t> first,
+                 llvm::ArrayRef<int64_t> steps) {
+               llvm::SmallVector<int64_t, 4> offsets(first);
+               for (int64_t end = i + length; i < end; ++i) {
+                 visit(i, llvm::ArrayRef<int64_t>(offsets));
+                 for (size_t s = 0; s < steps.size(); ++s)
+                   offsets[s] += steps[s];
+               }
+             });
 }
 
 /// The map that reads an operand of type `operand` in an iteration space of

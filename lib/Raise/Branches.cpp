@@ -99,11 +99,6 @@ static bool isWhole(Kind kind) {
          kind == Kind::Conversion;
 }
 
-bool hasPieces(Operation *op) {
-  auto node = dyn_cast<onnx::NodeOp>(op);
-  return node && (!isWhole(kindOf(node)) || node->getNumRegions());
-}
-
 /// Whether the pieces of a node cannot be told.
 static bool isUnknown(const Graph &graph, onnx::NodeOp node) {
   Kind kind = kindOf(node);

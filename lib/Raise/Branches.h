@@ -15,14 +15,13 @@
 
 namespace ssmc {
 
-/// True where the node is not the same formula for all data.
-bool hasPieces(mlir::Operation *op);
-
 class Branches {
 public:
   /// Finds the nodes of the region that branch on data.
   explicit Branches(const Problem &problem);
 
+  /// Whether there are any.
+  bool any() const { return !nodes.empty(); }
   /// Notes the branches taken where the region has been evaluated.
   void observe(Evaluator &evaluator);
   /// A node of which it is not known by what pieces it computes; null if none.

@@ -4,7 +4,9 @@
 // them are run; where the graph leaves its length free, ordinary inputs are
 // drawn at other lengths too, odd ones among them. A region with very many
 // inputs is compared in two rounds, of which the second draws every channel
-// from another distribution.
+// from another distribution. A region that differs in its weights only from one
+// that has passed is compared on ordinary, large and very large inputs, or in
+// that second round.
 //
 //===----------------------------------------------------------------------===//
 
@@ -147,26 +149,33 @@ static std::string describe(onnx::NodeOp node) {
          node.getOpType().str() + ")";
 }
 
-Verdict checkRaise(ArrayRef<Problem> problems, const Replacement &replacement) {
+Verdict checkRaise(ArrayRef<Problem> problems, const Replacement &replacement,
+                   bool seen) {
   Verdict verdict;
   const Problem &traced = problems.front();
   int64_t elements = 0;
   for (Value value : traced.region.frontier)
     elements += llvm::product_of(*traced.graph.getShape(value));
-  // Each round takes as long as one pass of the model at its traced size.
-  SmallVector<std::optional<Range>> rounds(std::begin(kRanges),
-                                           std::end(kRanges));
-  if (elements > kManyElements)
-    rounds = {Range::Unit, std::nullopt, Range::Signed, Range::NearOne};
   Branches branches(traced);
   if (onnx::NodeOp node = branches.findUnknown()) {
     verdict.reason =
         describe(node) + " may compute by other formulas on other inputs";
     return verdict;
   }
-  int64_t enough = 2 * replacement.values.size();
+  // Each round takes as long as one pass of the model at its traced size. What
+  // weights do to a formula shows most where values are large.
+  bool large = elements > kManyElements, onlyWeights = seen && !branches.any();
+  SmallVector<std::optional<Range>> rounds(std::begin(kRanges),
+                                           std::end(kRanges));
+  if (large && onlyWeights)
+    rounds = {std::nullopt, Range::Unit, Range::Signed, Range::NearOne};
+  else if (large)
+    rounds = {Range::Unit, std::nullopt, Range::Signed, Range::NearOne};
+  else if (onlyWeights)
+    rounds = {Range::Unit, Range::Large, Range::Signed, Range::NearOne};
+  int64_t enough = (large && onlyWeights ? 1 : 2) * replacement.values.size();
   for (auto [seed, range] : llvm::enumerate(rounds)) {
-    if (elements > kManyElements && verdict.comparisons >= enough)
+    if ((large || onlyWeights) && verdict.comparisons >= enough)
       break;
     if (compare(traced, replacement, draw(traced, seed, range), branches,
                 verdict) != Comparison::Same)
@@ -174,8 +183,7 @@ Verdict checkRaise(ArrayRef<Problem> problems, const Replacement &replacement) {
   }
   // A linear recurrence stays one however large its drive or start is. Where
   // an input makes everything overflow, a decay for one, nothing is shown.
-  for (size_t i = 0, e = traced.region.frontier.size();
-       i < e && elements <= kManyElements; ++i)
+  for (size_t i = 0, e = traced.region.frontier.size(); i < e && !large; ++i)
     if (compare(traced, replacement,
                 draw(traced, rounds.size() + i, Range::Unit, i), branches,
                 verdict) != Comparison::Same)

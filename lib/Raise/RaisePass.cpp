@@ -59,6 +59,7 @@ struct SsmRaisePass : public ssmc::impl::SsmRaiseBase<SsmRaisePass> {
     Builder builder(&getContext());
     report.clear();
     verdicts.clear();
+    forms.clear();
     count = 0;
     for (auto func : module.getOps<func::FuncOp>())
       if (!func.isPrivate() && !func.isExternal() &&
@@ -75,8 +76,10 @@ struct SsmRaisePass : public ssmc::impl::SsmRaiseBase<SsmRaisePass> {
 
   SmallVector<Attribute> report;
   int64_t count = 0;
-  /// Verdicts by structure: equal layers are checked once.
+  /// Verdicts by structure and weights: what is equal is checked once.
   llvm::DenseMap<size_t, Verdict> verdicts;
+  /// Structures that were accepted with some weights.
+  llvm::DenseSet<size_t> forms;
 };
 } // namespace
 
@@ -164,16 +167,25 @@ void SsmRaisePass::replace(const Raise &raise, ArrayRef<Problem> problems,
     values->front() = scaleABit(writer, values->front());
   Verdict verdict;
   if (succeeded(values)) {
-    // Equal regions that are written as equal ops.
-    size_t key = raise.structure;
-    for (Operation *op : recorder.written)
+    // Equal regions that are written as equal ops have one verdict. With other
+    // weights they are of one form, and checked again.
+    size_t key = raise.identity, form = raise.structure;
+    for (Operation *op : recorder.written) {
       key = llvm::hash_combine(key, op->getName(), op->getAttrDictionary());
+      form = llvm::hash_combine(form, op->getName());
+      if (!isa<onnx::ConstantOp>(op))
+        form = llvm::hash_combine(form, op->getAttrDictionary());
+    }
     auto it = verdicts.find(key);
-    bool fresh = it == verdicts.end() || plantError >= 0;
-    verdict =
-        fresh ? checkRaise(problems, {recorder.written, *values, writer.exact})
-              : it->second;
-    verdicts[key] = verdict;
+    if (it != verdicts.end() && plantError < 0) {
+      verdict = it->second;
+    } else {
+      verdict = checkRaise(problems, {recorder.written, *values, writer.exact},
+                           plantError < 0 && forms.contains(form));
+      verdicts[key] = verdict;
+      if (verdict.accepted)
+        forms.insert(form);
+    }
   } else {
     verdict.reason = "its layout cannot be written with free extents";
   }

@@ -2,7 +2,6 @@
 
 #include "lib/Raise/Recognise.h"
 
-#include "lib/Raise/Branches.h"
 #include "lib/Raise/RegionHash.h"
 #include "lib/Raise/Written.h"
 
@@ -213,10 +212,8 @@ bool Recogniser::tryFrontier(Region region, Proposer propose) {
   if (!cone)
     return false;
   raise.nodes = cone->nodes.size();
-  // Where a bound is may be in the weights; formulas without pieces that agree
-  // somewhere agree.
-  raise.structure =
-      hashRegion(graph, region, llvm::any_of(cone->nodes, hasPieces));
+  raise.structure = hashRegion(graph, region, /*weights=*/false);
+  raise.identity = hashRegion(graph, region, /*weights=*/true);
   raise.deviation = error;
   raise.region = std::move(region);
   raises.push_back(std::move(raise));

@@ -16,7 +16,8 @@ struct Raise {
   std::unique_ptr<Mixer> mixer;
   size_t nodes = 0;     // of the region
   double deviation = 0; // seen when it was recognised
-  size_t structure = 0; // equal where one check is enough
+  size_t structure = 0; // equal for equal layers with other weights
+  size_t identity = 0;  // equal for equal layers with equal weights
 };
 
 /// A group of nodes that mixes tokens and was not recognised.
