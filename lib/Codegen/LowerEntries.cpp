@@ -16,6 +16,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "dialects/onnx/OnnxElementType.h"
 #include "dialects/onnx/OnnxOps.h"
 #include "lib/Codegen/CodegenPasses.h"
 #include "lib/Codegen/Entry.h"
@@ -41,35 +42,6 @@ struct Signature {
   SmallVector<StringRef> symbols;
   SmallVector<AffineMap> extents;
 };
-
-/// ONNX's number for an element type; 0 where the ABI has none.
-int64_t onnxNumber(Type type) {
-  if (type.isF32())
-    return 1;
-  if (type.isF64())
-    return 11;
-  if (type.isF16())
-    return 10;
-  if (type.isBF16())
-    return 16;
-  if (type.isUnsignedInteger(8))
-    return 2;
-  if (auto integer = dyn_cast<IntegerType>(type)) {
-    switch (integer.getWidth()) {
-    case 1:
-      return 9;
-    case 8:
-      return 3;
-    case 16:
-      return 5;
-    case 32:
-      return 6;
-    case 64:
-      return 7;
-    }
-  }
-  return 0;
-}
 
 class EntryLowering {
 public:
@@ -154,7 +126,7 @@ LogicalResult EntryLowering::makeSignature() {
   auto describe = [&](Type type, Attribute name, StringRef kind,
                       unsigned index) -> Attribute {
     auto tensor = dyn_cast<RankedTensorType>(type);
-    int64_t dtype = tensor ? onnxNumber(tensor.getElementType()) : 0;
+    int64_t dtype = tensor ? elementTypeToOnnx(tensor.getElementType()) : 0;
     if (!tensor || !tensor.hasStaticShape() || dtype == 0) {
       source.emitError() << kind << " " << index << " of '" << source.getName()
                          << "' has type " << type << ": without "

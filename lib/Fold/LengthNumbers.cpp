@@ -19,8 +19,8 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "dialects/onnx/OnnxElementType.h"
 #include "lib/Fold/LengthFreeing.h"
-#include "lib/Operators/ElementType.h"
 #include "lib/Operators/Indexing.h"
 
 #include "llvm/Support/Format.h"

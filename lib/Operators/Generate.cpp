@@ -5,7 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "lib/Operators/ElementType.h"
+#include "dialects/onnx/OnnxElementType.h"
 #include "lib/Operators/Extents.h"
 #include "lib/Operators/IndexLowering.h"
 #include "lib/Operators/Indexing.h"

@@ -1,8 +1,8 @@
 //===- Signature.cpp - what the inputs and outputs of an entry are --------===//
 
+#include "dialects/onnx/OnnxElementType.h"
 #include "dialects/onnx/OnnxLocation.h"
 #include "lib/Conversion/OnnxToLinalg/GraphLowering.h"
-#include "lib/Operators/ElementType.h"
 
 using namespace mlir;
 using namespace ssmc;

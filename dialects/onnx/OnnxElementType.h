@@ -1,4 +1,4 @@
-//===- ElementType.h - ONNX's numbers of element types ----------*- C++ -*-===//
+//===- OnnxElementType.h - ONNX's numbers of element types ------*- C++ -*-===//
 
 #pragma once
 
