@@ -2,7 +2,14 @@
 
 #include "lib/Support/Error.h"
 
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/ErrorHandling.h"
 #include "llvm/Support/raw_ostream.h"
+
+#include <csignal>
+#include <cstring>
+#include <new>
+#include <unistd.h>
 
 using namespace llvm;
 using namespace ssmc;
@@ -32,6 +39,28 @@ int ssmc::exitCodeOf(StringRef tool, Expected<bool> right) {
     return *right ? 0 : 1;
   Error error = right.takeError();
   int code = isUsageError(error) ? 2 : 1;
-  errs() << tool << ": " << toString(std::move(error)) << "\n";
+  std::string text = toString(std::move(error));
+  // Names come from files: none may speak to the terminal.
+  for (char &c : text)
+    if (!isPrint(c) && c != '\n' && uint8_t(c) < 0x80)
+      c = '?';
+  errs() << tool << ": " << text << "\n";
   return code;
+}
+
+static const char *exhausted = "";
+
+[[noreturn]] static void endRun() {
+  for (const char *part : {exhausted, ": out of memory\n"})
+    if (write(STDERR_FILENO, part, strlen(part)) < 0)
+      break;
+  _exit(1);
+}
+
+void ssmc::endOnExhaustion(const char *tool) {
+  exhausted = tool;
+  std::set_new_handler(endRun);
+  install_bad_alloc_error_handler([](void *, const char *, bool) { endRun(); });
+  // A write then fails, as on a full disk.
+  std::signal(SIGXFSZ, SIG_IGN);
 }

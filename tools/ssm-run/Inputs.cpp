@@ -11,20 +11,26 @@
 using namespace llvm;
 using namespace ssmc;
 
-Error ssmc::allocate(NpyArray &array, StringRef name) {
+void ssmc::allocate(NpyArray &array) {
+  int64_t bytes = getElementBytes(array.dtype);
+  for (int64_t extent : array.shape)
+    bytes *= extent;
+  array.bytes.resize(bytes);
+}
+
+Error ssmc::addBytes(const NpyArray &array, StringRef name, int64_t &total) {
   int64_t bytes = getElementBytes(array.dtype);
   bool fits = true;
   for (int64_t extent : array.shape)
     fits &= !__builtin_mul_overflow(bytes, extent, &bytes);
+  fits = fits && !__builtin_add_overflow(total, bytes, &total);
   int64_t memory = int64_t(sysconf(_SC_PHYS_PAGES)) * sysconf(_SC_PAGESIZE);
-  if (!fits || bytes > memory)
-    return runError(
-        "'" + name + "' of shape [" +
-        join(map_range(array.shape, [](int64_t d) { return itostr(d); }),
-             ", ") +
-        "] does not fit this machine's memory");
-  array.bytes.resize(bytes);
-  return Error::success();
+  if (fits && total <= memory)
+    return Error::success();
+  return runError(
+      "'" + name + "' of shape [" +
+      join(map_range(array.shape, [](int64_t d) { return itostr(d); }), ", ") +
+      "] does not fit this machine's memory");
 }
 
 //===----------------------------------------------------------------------===//
@@ -32,10 +38,11 @@ Error ssmc::allocate(NpyArray &array, StringRef name) {
 //===----------------------------------------------------------------------===//
 
 /// Floats are normal; integers are 0 to 7, small enough to be indices.
-static void fillRandom(NpyArray &array, uint64_t seed) {
+void ssmc::fillRandom(NpyArray &array, uint64_t seed) {
   std::mt19937_64 generator(seed);
   std::normal_distribution<double> normal;
   int64_t size = getElementBytes(array.dtype);
+  allocate(array);
   for (size_t at = 0; at != array.bytes.size(); at += size) {
     char *element = array.bytes.data() + at;
     auto put = [&](auto value) { std::memcpy(element, &value, sizeof(value)); };
@@ -85,8 +92,5 @@ Expected<NpyArray> ssmc::takeInput(const ArraySource &source,
                         "' is with --dim " + name + "=NUMBER");
     array.shape.push_back(extent);
   }
-  if (Error error = allocate(array, value.name))
-    return error;
-  fillRandom(array, *seed);
   return array;
 }

@@ -12,12 +12,19 @@
 
 namespace ssmc {
 
-/// Gives an array zeros for its shape, unless they would not fit the memory of
-/// this machine. `name` is for the message.
-llvm::Error allocate(NpyArray &array, llvm::StringRef name);
+/// Adds the bytes of an array of this shape to `total`, which must fit the
+/// memory of this machine. `name` is for the message.
+llvm::Error addBytes(const NpyArray &array, llvm::StringRef name,
+                     int64_t &total);
 
-/// The array given for a value of the model. Random ones are made of the shape
-/// that `symbols` gives; unknown extents are an error.
+/// Zeros for an array that has its shape, which `addBytes` accepted.
+void allocate(NpyArray &array);
+
+/// Random elements for an array that has its shape.
+void fillRandom(NpyArray &array, uint64_t seed);
+
+/// The array given for a value of the model. Random ones have the shape that
+/// `symbols` gives, and no elements yet; unknown extents are an error.
 llvm::Expected<NpyArray> takeInput(const ArraySource &source,
                                    const ssmrt_value_desc &value,
                                    const llvm::StringMap<int64_t> &symbols);

@@ -33,9 +33,8 @@ struct Flags {
   cl::list<std::string> expects{
       "expect", cl::value_desc("VALUE"), cl::cat(category),
       cl::desc("Compare outputs with these arrays (as --input)")};
-  cl::opt<double> atol{
-      "atol", cl::cat(category),
-      cl::desc("Tolerance (default: 1e-4 max(1, max |expected|))")};
+  cl::opt<double> atol{"atol", cl::cat(category),
+                       cl::desc("Tolerance (default: 1e-4 max(1, max |expected|))")};
   cl::opt<double> rtol{"rtol", cl::cat(category),
                        cl::desc("Tolerance relative to |expected|")};
   cl::opt<std::string> entry{"entry", cl::init("forward"), cl::cat(category),
@@ -100,7 +99,7 @@ private:
   Error open();
   Error readInputs();
   Error readDims(StringMap<int64_t> &symbols) const;
-  Error makeOutputs();
+  void makeOutputs();
   Error runOnce();
   Error writeOutputs();
   Expected<bool> compare();
@@ -149,8 +148,10 @@ Error Session::readDims(StringMap<int64_t> &symbols) const {
   for (StringRef text : flags.dims) {
     auto [name, number] = text.split('=');
     int64_t extent;
-    if (name.empty() || number.getAsInteger(10, extent) || extent < 0)
+    if (name.empty() || number.getAsInteger(10, extent))
       return usageError("--dim " + text + " is not NAME=NUMBER");
+    if (extent < 0 || extent > INT32_MAX)
+      return usageError("--dim " + text + ": an extent is 0 to 2^31 - 1");
     if (!known.contains(name))
       return usageError("--dim " + text + ": no input has an extent '" + name +
                         "' (see --info)");
@@ -196,6 +197,7 @@ Error Session::readInputs() {
       for (auto [d, extent] : enumerate(array->shape))
         if (d < size_t(value.rank) && value.dim_symbol[d] >= 0)
           symbols.try_emplace(value.dim_name[d], extent);
+  int64_t total = 0;
   for (const ssmrt_value_desc &value : inputValues()) {
     Expected<NpyArray> array = takeInput(source, value, symbols);
     if (!array)
@@ -203,14 +205,13 @@ Error Session::readInputs() {
     if (array->shape.size() > SSMRT_MAX_RANK)
       return runError(Twine("input '") + value.name + "' has " +
                       Twine(array->shape.size()) + " dimensions");
+    if (Error error = addBytes(*array, value.name, total))
+      return error;
     inputs.push_back(std::move(*array));
   }
   for (NpyArray &array : inputs)
     inputTensors.push_back(tensorOf(array));
-  return Error::success();
-}
-
-Error Session::makeOutputs() {
+  // What would be refused is refused before memory is taken for it.
   outputTensors.resize(entry->num_outputs);
   if (Error error = check(ssmrt_infer_outputs(entry, inputTensors.data(),
                                               outputTensors.data())))
@@ -219,13 +220,23 @@ Error Session::makeOutputs() {
     NpyArray array;
     array.dtype = ssmrt_dtype(tensor.dtype);
     array.shape.assign(tensor.shape, tensor.shape + tensor.rank);
-    if (Error error = allocate(array, value.name))
+    if (Error error = addBytes(array, value.name, total))
       return error;
     outputs.push_back({value.name, std::move(array)});
   }
-  for (auto [output, tensor] : zip(outputs, outputTensors))
-    tensor.data = output.array.bytes.data();
+  for (auto [value, array, tensor] : zip(inputValues(), inputs, inputTensors))
+    if (std::optional<uint64_t> seed = source.findSeed(value.name)) {
+      fillRandom(array, *seed);
+      tensor = tensorOf(array);
+    }
   return Error::success();
+}
+
+void Session::makeOutputs() {
+  for (auto [output, tensor] : zip(outputs, outputTensors)) {
+    allocate(output.array);
+    tensor.data = output.array.bytes.data();
+  }
 }
 
 Error Session::runOnce() {
@@ -288,8 +299,7 @@ Expected<bool> Session::run() {
   }
   if (Error error = readInputs())
     return error;
-  if (Error error = makeOutputs())
-    return error;
+  makeOutputs();
   if (Error error = runOnce())
     return error;
   if (Error error = writeOutputs())
@@ -307,6 +317,7 @@ Expected<bool> Session::run() {
 }
 
 int main(int argc, char **argv) {
+  endOnExhaustion("ssm-run");
   Flags flags;
   cl::HideUnrelatedOptions(flags.category);
   cl::SetVersionPrinter(

@@ -1,6 +1,7 @@
 //===- ssmc.cpp - compiles a model ----------------------------------------===//
 
 #include "lib/Driver/Driver.h"
+#include "lib/Support/Error.h"
 #include "tools/ssmc/CommandLine.h"
 
 #include "llvm/Support/InitLLVM.h"
@@ -37,6 +38,7 @@ static void keepFreedMemory() {
 }
 
 int main(int argc, char **argv) {
+  ssmc::endOnExhaustion("ssmc");
   keepFreedMemory();
   llvm::setBugReportMsg("ssmc has crashed:\n");
   llvm::InitLLVM init(argc, argv);
