@@ -1,4 +1,4 @@
-//===- AttentionOps.cpp - shape and verifier of ssm.attention -------------===//
+//===- AttentionOps.cpp - shapes and verifiers of attention ---------------===//
 
 #include "dialects/ssm/SsmVerify.h"
 
@@ -102,4 +102,29 @@ LogicalResult AttentionOp::verify() {
   if (!getQueryPositions() != !getKeyPositions())
     return emitOpError("needs the positions of both queries and keys");
   return success();
+}
+
+MixerShape LseMergeOp::getMixerShape() {
+  enum { B, L, J, P };
+  MixerShape shape{{"B", "L", "J", "P"}, 3, std::nullopt, {}};
+  for (StringRef part : {"a", "b"}) {
+    shape.operands.push_back({("y" + part).str(), {B, L, J, P}});
+    shape.operands.push_back({("l" + part).str(), {B, L, J}});
+  }
+  shape.operands.push_back(
+      {"y", {B, L, J, P}, /*reversed=*/false, /*read=*/false});
+  shape.operands.push_back(
+      {"lse", {B, L, J}, /*reversed=*/false, /*read=*/false});
+  return shape;
+}
+
+LogicalResult LseMergeOp::verify() {
+  // lse_merge_c1
+  if (failed(verifyOneKind(*this)))
+    return failure();
+  // lse_merge_c2
+  if (failed(verifyExtents(*this)))
+    return failure();
+  // lse_merge_c3
+  return verifyFloats(*this, getLseMutable().getOperandNumber());
 }

@@ -100,4 +100,52 @@ def Ssm_AttentionOp : Ssm_BufferOp<"attention", [AttrSizedOperandSegments]> {
   }];
 }
 
+def Ssm_LseMergeOp : Ssm_BufferOp<"lse_merge"> {
+  let summary = "attention over two parts of the keys, put together";
+  let description = [{
+    Semantics, for every query and head:
+
+        lse = log(exp(la) + exp(lb))
+        y   = exp(la - lse) * ya + exp(lb - lse) * yb
+
+    so that with `ya`, `la` and `yb`, `lb` from `ssm.attention` over two parts of
+    the keys, `y` and `lse` are those over all of them. Where `la` is -infinity
+    what `ya` holds is not used, likewise for b; where both are, y = 0 and lse =
+    -infinity. The op is commutative and associative. A sink belongs to one of
+    the parts.
+
+    Shapes: `ya`, `yb` and `y` are B x L x J x P, `la`, `lb` and `lse` are
+    B x L x J. What `y` and `lse` hold before the op is not used.
+
+    Source: Dao et al., FlashAttention (arXiv:2205.14135), section 3.1.
+
+    Constraints:
+
+    * (C1) All operands are tensors or all are buffers.
+    * (C2) Operands have the ranks above, and equal extents agree.
+    * (C3) Element types are floats, none wider than that of `lse`, in which
+      arithmetic is done.
+
+    Example:
+
+    ```mlir
+    %y, %lse = ssm.lse_merge
+        ins(%ya, %la, %yb, %lb : tensor<1x?x4x64xf32>, tensor<1x?x4xf32>,
+            tensor<1x?x4x64xf32>, tensor<1x?x4xf32>)
+        outs(%y0, %lse0 : tensor<1x?x4x64xf32>, tensor<1x?x4xf32>)
+        -> tensor<1x?x4x64xf32>, tensor<1x?x4xf32>
+    ```
+  }];
+  let arguments = (ins Ssm_Shaped:$ya, Ssm_Shaped:$la, Ssm_Shaped:$yb, Ssm_Shaped:$lb,
+                       Ssm_Shaped:$y, Ssm_Shaped:$lse);
+  let results = (outs Variadic<AnyRankedTensor>:$results);
+  let assemblyFormat = [{
+    `ins` `(` $ya `,` $la `,` $yb `,` $lb `:` type($ya) `,` type($la) `,` type($yb) `,` type($lb) `)`
+    `outs` `(` $y `,` $lse `:` type($y) `,` type($lse) `)` attr-dict (`->` type($results)^)?
+  }];
+  let extraClassDeclaration = [{
+    ::mlir::MutableOperandRange getDpsInitsMutable() { return ::mlir::MutableOperandRange(getOperation(), 4, 2); }
+  }];
+}
+
 #endif // SSM_ATTENTION_OPS_TD

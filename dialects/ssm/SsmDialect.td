@@ -36,4 +36,13 @@ def Ssm_ActivationAttr : EnumAttr<Ssm_Dialect, Ssm_Activation, "activation"> {
   let assemblyFormat = "`(` $value `)`";
 }
 
+def Ssm_RopeLayout : I32EnumAttr<"RopeLayout", "which elements are rotated together", [
+  I32EnumAttrCase<"Half", 0, "half">, I32EnumAttrCase<"Interleaved", 1, "interleaved">]> {
+  let cppNamespace = "::mlir::ssm";
+  let genSpecializedAttr = 0;
+}
+def Ssm_RopeLayoutAttr : EnumAttr<Ssm_Dialect, Ssm_RopeLayout, "rope_layout"> {
+  let assemblyFormat = "`(` $value `)`";
+}
+
 #endif // SSM_DIALECT_TD

@@ -12,6 +12,37 @@ func.func @attention(%q: tensor<2x?x4x8xf32>, %k: tensor<2x?x2x8xf32>, %v: tenso
   return %y : tensor<2x?x4x6xf32>
 }
 
+// CHECK-LABEL: func @lse_merge
+func.func @lse_merge(%y: tensor<2x?x4x6xf16>, %l: tensor<2x?x4xf32>) -> tensor<2x?x4x6xf16> {
+  // CHECK: ssm.lse_merge ins(%{{.*}}, %{{.*}}, %{{.*}}, %{{.*}} : tensor<2x?x4x6xf16>, tensor<2x?x4xf32>, tensor<2x?x4x6xf16>, tensor<2x?x4xf32>) outs(%{{.*}}, %{{.*}} : tensor<2x?x4x6xf16>, tensor<2x?x4xf32>) -> tensor<2x?x4x6xf16>, tensor<2x?x4xf32>
+  %r, %s = ssm.lse_merge ins(%y, %l, %y, %l : tensor<2x?x4x6xf16>, tensor<2x?x4xf32>, tensor<2x?x4x6xf16>, tensor<2x?x4xf32>)
+    outs(%y, %l : tensor<2x?x4x6xf16>, tensor<2x?x4xf32>) -> tensor<2x?x4x6xf16>, tensor<2x?x4xf32>
+  return %r : tensor<2x?x4x6xf16>
+}
+
+// CHECK-LABEL: func @rope
+func.func @rope(%x: tensor<2x?x4x6xf16>, %c: tensor<?x3xf32>, %m: memref<2x9x4x6xf16>, %a: memref<2x9x2xf16>) -> tensor<2x?x4x6xf16> {
+  // CHECK: ssm.rope layout(half) ins(%{{.*}}, %{{.*}}, %{{.*}} : tensor<2x?x4x6xf16>, tensor<?x3xf32>, tensor<?x3xf32>) outs(%{{.*}} : tensor<2x?x4x6xf16>) -> tensor<2x?x4x6xf16>
+  %y = ssm.rope layout(half) ins(%x, %c, %c : tensor<2x?x4x6xf16>, tensor<?x3xf32>, tensor<?x3xf32>)
+    outs(%x : tensor<2x?x4x6xf16>) -> tensor<2x?x4x6xf16>
+  // CHECK: ssm.rope layout(interleaved) ins({{.*}}) outs(%{{.*}} : memref<2x9x4x6xf16>){{$}}
+  ssm.rope layout(interleaved) ins(%m, %a, %a : memref<2x9x4x6xf16>, memref<2x9x2xf16>, memref<2x9x2xf16>)
+    outs(%m : memref<2x9x4x6xf16>)
+  return %y : tensor<2x?x4x6xf16>
+}
+
+// CHECK-LABEL: func @routing
+func.func @routing(%x: tensor<2x?x6xf32>, %r: tensor<2x?xi1>, %p0: tensor<2x?xf32>, %l0: tensor<2x6xf32>, %s0: tensor<2xi1>, %n0: tensor<2xi64>) -> tensor<2x?x6xf32> {
+  // CHECK: ssm.route ins(%{{.*}}, %{{.*}} : tensor<2x?x6xf32>, tensor<2x?x6xf32>) resets(%{{.*}} : tensor<2x?xi1>) outs(%{{.*}}, %{{.*}}, %{{.*}} : tensor<2x?xf32>, tensor<2x6xf32>, tensor<2xi1>) -> tensor<2x?xf32>, tensor<2x6xf32>, tensor<2xi1>
+  %p, %last, %seen = ssm.route ins(%x, %x : tensor<2x?x6xf32>, tensor<2x?x6xf32>) resets(%r : tensor<2x?xi1>)
+    outs(%p0, %l0, %s0 : tensor<2x?xf32>, tensor<2x6xf32>, tensor<2xi1>) -> tensor<2x?xf32>, tensor<2x6xf32>, tensor<2xi1>
+  // CHECK: ssm.compact ins(%{{.*}}, %{{.*}} : tensor<2x?x6xf32>, tensor<2x?xi1>) outs(%{{.*}}, %{{.*}} : tensor<2x?x6xf32>, tensor<2xi64>) -> tensor<2x?x6xf32>, tensor<2xi64>
+  %z, %n = ssm.compact ins(%x, %r : tensor<2x?x6xf32>, tensor<2x?xi1>) outs(%x, %n0 : tensor<2x?x6xf32>, tensor<2xi64>) -> tensor<2x?x6xf32>, tensor<2xi64>
+  // CHECK: ssm.expand ins(%{{.*}}, %{{.*}} : tensor<2x?x6xf32>, tensor<2x?xi1>) outs(%{{.*}}, %{{.*}} : tensor<2x?x6xf32>, tensor<2x6xf32>) -> tensor<2x?x6xf32>, tensor<2x6xf32>
+  %y, %l = ssm.expand ins(%z, %r : tensor<2x?x6xf32>, tensor<2x?xi1>) outs(%x, %last : tensor<2x?x6xf32>, tensor<2x6xf32>) -> tensor<2x?x6xf32>, tensor<2x6xf32>
+  return %y : tensor<2x?x6xf32>
+}
+
 // CHECK-LABEL: func @attention_on_buffers
 func.func @attention_on_buffers(%q: memref<2x?x2x8xf16>, %l: memref<2x?x2xf32>) {
   // CHECK: ssm.attention ins({{.*}}) outs(%{{.*}}, %{{.*}} : memref<2x?x2x8xf16>, memref<2x?x2xf32>){{$}}

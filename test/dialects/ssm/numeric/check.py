@@ -22,6 +22,8 @@ def compare(what, found, expected, tolerance):
     for i, (x, y) in enumerate(zip(found, expected)):
         if x.shape != y.shape:
             sys.exit(f"{what}: result {i} has shape {x.shape} instead of {y.shape}")
+        if x.dtype == bool:
+            x, y = x.astype(int), y.astype(int)
         scale = max(1.0, np.abs(y[np.isfinite(y)]).max(initial=0.0))
         with np.errstate(invalid="ignore"):
             error = np.where(x == y, 0, np.abs(x - y)).max(initial=0.0) / scale
