@@ -58,6 +58,7 @@ struct SsmRaisePass : public ssmc::impl::SsmRaiseBase<SsmRaisePass> {
     ModuleOp module = getOperation();
     Builder builder(&getContext());
     report.clear();
+    refused.clear();
     verdicts.clear();
     forms.clear();
     count = 0;
@@ -75,6 +76,8 @@ struct SsmRaisePass : public ssmc::impl::SsmRaiseBase<SsmRaisePass> {
   }
 
   SmallVector<Attribute> report;
+  /// What was to be replaced, and was not.
+  DenseSet<Operation *> refused;
   int64_t count = 0;
   /// Verdicts by structure and weights: what is equal is checked once.
   llvm::DenseMap<size_t, Verdict> verdicts;
@@ -109,25 +112,24 @@ void SsmRaisePass::raise(func::FuncOp func) {
     replace(raise, problems, --number == plantError);
   }
   std::reverse(report.begin() + before, report.end());
-  // A Scan of the model is a recurrence as it stands.
-  SmallVector<Operation *> loops;
-  for (Operation *op : graph.getNodes())
-    if (auto node = dyn_cast<onnx::NodeOp>(op);
-        node && node.getOpType() == "Scan")
-      loops.push_back(op);
   // What only the replaced regions needed is gone now.
   for (Operation *op : llvm::reverse(graph.getNodes()))
     if (op->use_empty() && isMemoryEffectFree(op))
       op->erase();
 
   Builder builder(&getContext());
-  for (Operation *op : loops)
-    note({builder.getNamedAttr("site", builder.getStringAttr(nameOf(op))),
-          builder.getNamedAttr("op", builder.getStringAttr("ssm.recurrence")),
-          builder.getNamedAttr("nodes_before",
-                               builder.getI64IntegerAttr(countNodes(op))),
-          builder.getNamedAttr("nodes_after", builder.getI64IntegerAttr(1)),
-          builder.getNamedAttr("assumptions", builder.getStrArrayAttr({}))});
+  // A Scan of the model that was not replaced is compiled as the recurrence
+  // that it is; one that was refused has its entry.
+  for (auto node : func.getBody().front().getOps<onnx::NodeOp>())
+    if (node.getOpType() == "Scan" && !refused.contains(node))
+      note({builder.getNamedAttr("site", builder.getStringAttr(nameOf(node))),
+            builder.getNamedAttr("op", builder.getStringAttr("")),
+            builder.getNamedAttr(
+                "nodes_before",
+                builder.getI64IntegerAttr(countNodes(node.getOperation()))),
+            builder.getNamedAttr(
+                "reason", builder.getStringAttr(
+                              "a Scan of the model, a recurrence already"))});
   for (const Leftover &leftover : recogniser.leftovers) {
     if (!leftover.recurrent)
       continue;
@@ -201,6 +203,7 @@ void SsmRaisePass::replace(const Raise &raise, ArrayRef<Problem> problems,
           "deviation",
           attrs.getF64FloatAttr(std::max(verdict.deviation, raise.deviation)))};
   if (!verdict.accepted) {
+    refused.insert(last);
     for (Operation *op : llvm::reverse(recorder.written))
       op->erase();
     std::string reason =
