@@ -11,6 +11,7 @@
 #include "lib/Operators/Extents.h"
 #include "lib/Operators/IndexLowering.h"
 #include "lib/Operators/Indexing.h"
+#include "lib/Operators/ShapeArithmetic.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 
 using namespace mlir;
@@ -53,6 +54,13 @@ static std::pair<unsigned, unsigned> branches(onnx::NodeOp node) {
 }
 
 static LogicalResult inferIf(InferContext &ctx) {
+  const ValueShape &taken = ctx.input(0);
+  if (!taken.elementType.isInteger(1) ||
+      llvm::any_of(taken.dims, [](AffineExpr dim) {
+        auto extent = asConstant(dim);
+        return extent && *extent != 1;
+      }))
+    return ctx.error("needs a condition of one boolean");
   auto [then, otherwise] = branches(ctx.node);
   auto a = ctx.inferRegion(then, {});
   if (failed(a))

@@ -194,6 +194,9 @@ Value Emitter::pad(Value x, ArrayRef<Size> low, ArrayRef<Size> high,
       builder, loc, identityAttr(builder, elementType(x), value, false));
   Value around = tensor::EmptyOp::create(builder, loc, padded, elementType(x));
   around = linalg::FillOp::create(builder, loc, filling, around).getResult(0);
+  // Upstream has no slice of an empty extent.
+  if (llvm::any_of(sizes, isZero))
+    return around;
   return tensor::InsertSliceOp::create(builder, loc, x, around, low, sizes,
                                        strides);
 }
