@@ -75,6 +75,7 @@ void addBufferization(OpPassManager &pm) {
 /// The ssm ops, each in a function of its own by now, to loops on buffers.
 void addKernels(OpPassManager &pm, const CodegenOptions &options) {
   addForCpu(pm, createSsmLowerSelectiveScan, options);
+  addForCpu(pm, createSsmLowerSemiseparable, options);
   addForCpu(pm, createSsmLowerShortConv, options);
   addForCpu(pm, createSsmLowerScan, options);
   addForCpu(pm, createSsmLowerLinear, options);

@@ -34,6 +34,18 @@ def SsmLowerSelectiveScan : CpuPass<"ssm-lower-selective-scan"> {
   }];
 }
 
+def SsmLowerSemiseparable : CpuPass<"ssm-lower-semiseparable"> {
+  let summary = "Lower ssm.semiseparable on buffers to a vector kernel";
+  let description = [{
+    A parallel loop over batch and heads; time in blocks, of which the decays
+    are applied to the inputs and outputs instead of the state, as far as their
+    product stays in the range of floats. A tile of the state is held in
+    registers over a block and costs two multiply-adds for an element and token.
+    Ops with element types other than f32, with a key width that is not static
+    or with inner dimensions that are not contiguous are left alone.
+  }];
+}
+
 def SsmLowerLinear : CpuPass<"ssm-lower-linear"> {
   let summary = "Lower ssm.linear on buffers to a register-tiled product";
   let description = [{

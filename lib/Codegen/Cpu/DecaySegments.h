@@ -1,0 +1,86 @@
+//===- DecaySegments.h - decaying states without decaying them --*- C++ -*-===//
+//
+// A state that decays at every token, S[t] = d[t] * S[t-1] + k[t] v[t]^T, would
+// be multiplied at every token. With the product D[t] = d[1] ... d[t] of the
+// decays since some token it is S[t] = D[t] * Z[t], and
+//
+//   Z[t] = Z[t-1] + (k[t] / D[t]) v[t]^T       S[t]^T q[t] = Z[t]^T (D[t] *
+//   q[t])
+//
+// so that a token costs the state one multiply-add, and another one to be read.
+// D must stay in the range of floats: a block of tokens is cut into segments in
+// which |log2 D| is at most `range`, and the state is multiplied by D (or by
+// zero, where a sequence begins) at the start of each. Decays as they occur
+// give one or two segments for a block, extreme ones one for each token, which
+// costs what multiplying at every token does; no value is lost.
+//
+// A decay is one number for a head or one for each key. The first scales the
+// rows of v and y, the second those of k and q.
+//
+//===----------------------------------------------------------------------===//
+
+#pragma once
+
+#include "lib/Codegen/Cpu/KernelBuilder.h"
+
+namespace ssmc {
+
+/// The decays of the ops with a matrix state, and where they are reset.
+struct Decay {
+  mlir::Value decay;  // H, H x N, B x L x H or B x L x H x N, or null
+  mlir::Value resets; // B x L, or null
+  int64_t keys;       // N
+
+  bool isEmpty() const { return !decay && !resets; }
+  /// One decay for each key.
+  bool isPerKey() const;
+};
+
+class DecaySegments {
+public:
+  using Value = mlir::Value;
+  /// log2 of the largest product, or smallest, in a segment. The sums of
+  /// logarithms are rounded to 2^-20 there, which is the relative error of D.
+  static constexpr double range = 32;
+
+  /// Allocates scratch for blocks of up to `maxTokens`.
+  DecaySegments(KernelBuilder &b, const Decay &decay, int64_t maxTokens);
+
+  /// Computes the segments of a block. `now` gives the index in memory of token
+  /// t of the block.
+  void emit(Value batch, Value head, Value tokens,
+            llvm::function_ref<Value(Value)> now);
+
+  /// Runs `body` for every segment, from token `first` up to `end`, after it
+  /// has scaled what is carried, vectors of the state of which number i is of
+  /// key `keyOf(i)`; after the last segment it scales them to the true state.
+  llvm::SmallVector<Value>
+  forEach(mlir::ValueRange state, llvm::function_ref<Value(unsigned)> keyOf,
+          llvm::function_ref<llvm::SmallVector<Value>(Value first, Value end,
+                                                      mlir::ValueRange state)>
+              body);
+
+  /// 1 / D[t] and D[t] as vectors for keys from `key`, or as scalars of the
+  /// head. Not to be asked for where the decay is empty.
+  Value inputScale(Value t, Value key, mlir::Type type);
+  Value outputScale(Value t, Value key, mlir::Type type);
+
+private:
+  KernelBuilder &b;
+  Decay decay;
+  Value tokens;
+  Value numSegments;     // scratch of one index
+  Value starts, factors; // of the segments, and of the end
+  Value inputScales, outputScales;
+
+  Value makeScratch(llvm::ArrayRef<int64_t> shape, mlir::Type type);
+  Value loadDecay(Value batch, Value now, Value head, Value key,
+                  mlir::Type type);
+  void emitOfHead(Value batch, Value head,
+                  llvm::function_ref<Value(Value)> now);
+  void emitOfKeys(Value batch, Value head,
+                  llvm::function_ref<Value(Value)> now);
+  Value scaled(Value vector, Value segment, Value key);
+};
+
+} // namespace ssmc

@@ -1,0 +1,132 @@
+"""ssm-lower-semiseparable against the recurrence in double precision."""
+import itertools
+import sys
+
+import numpy as np
+from kernel_harness import build, check, host_runs, strided
+
+cpu = sys.argv[1]
+if not host_runs(cpu):
+    sys.exit(0)
+rng = np.random.default_rng(7)
+
+
+def oracle(q, k, v, decay, resets, state, reverse):
+    q, k, v, s = (np.asarray(x, np.float64) for x in (q, k, v, state))
+    heads, outputs = v.shape[2], max(q.shape[2], v.shape[2])
+    q = np.repeat(q, outputs // q.shape[2], 2)
+    k = np.repeat(k, heads // k.shape[2], 2)
+    y = np.zeros((*v.shape[:2], outputs, v.shape[3]))
+    for t in range(v.shape[1])[::-1 if reverse else 1]:
+        if resets is not None:
+            s = np.where(resets[:, t, None, None, None], 0, s)
+        if decay is not None:
+            g = np.asarray(decay, np.float64)
+            g = {1: lambda: g[:, None, None], 2: lambda: g[..., None],
+                 3: lambda: g[:, t, :, None, None], 4: lambda: g[:, t, ..., None]}[g.ndim]()
+            s = np.exp(g) * s
+        s = s + np.einsum("bhn,bhp->bhnp", k[:, t], v[:, t])
+        y[:, t] = np.einsum("bjn,bjnp->bjp", q[:, t], np.repeat(s, outputs // heads, 1))
+    return y, s
+
+
+def decay_shape(rank, heads, n):
+    return {1: [heads], 2: [heads, n], 3: ["?", "?", heads], 4: ["?", "?", heads, n]}[rank]
+
+
+def function(name, queries, keys, heads, n, p, rank, resets, reverse):
+    t4 = lambda h, inner: f"memref<?x?x{h}x{inner}xf32, strided<[?, ?, ?, 1], offset: ?>>"
+    outputs = max(queries, heads)
+    types = {"q": t4(queries, n), "k": t4(keys, n), "v": t4(heads, p)}
+    if rank:
+        types["decay"] = f"memref<{'x'.join(map(str, decay_shape(rank, heads, n)))}xf32>"
+    if resets:
+        types["resets"] = "memref<?x?xi1>"
+    types |= {"y": t4(outputs, p), "state": f"memref<?x{heads}x{n}x{p}xf32>"}
+    refs = lambda names: (", ".join("%" + a for a in names) + " : "
+                          + ", ".join(types[a] for a in names))
+    return f"""
+func.func @{name}({", ".join(f"%{a}: {t}" for a, t in types.items())}) attributes {{llvm.emit_c_interface}} {{
+  ssm.semiseparable {"reverse" if reverse else ""} ins({refs("qkv")})
+    {"decay(" + refs(["decay"]) + ")" if rank else ""} {"resets(" + refs(["resets"]) + ")" if resets else ""}
+    outs({refs(["y", "state"])})
+  return
+}}"""
+
+
+# Query, key and value heads, N, P, the rank of the decay, resets, reverse.
+variants = [(1, 1, 3, 16, 64, 3, False, False), (2, 2, 2, 17, 33, 4, True, False),
+            (2, 1, 4, 8, 16, 3, True, True), (6, 3, 3, 5, 7, 4, False, True),
+            (2, 2, 2, 12, 40, 0, False, False), (1, 1, 2, 20, 64, 0, True, False),
+            (2, 2, 2, 9, 32, 1, False, False), (3, 3, 3, 24, 5, 2, True, False),
+            (1, 1, 1, 1, 1, 3, False, False)]
+lib = build("\n".join(function(f"f{i}", *v) for i, v in enumerate(variants)),
+            ["ssm-lower-semiseparable"], cpu)
+
+
+def inputs(variant, batch, length, strength):
+    queries, keys, heads, n, p, rank, resets, _ = variant
+    f = lambda *s: rng.standard_normal(s).astype(np.float32)
+    q, k = (strided(f(batch, length, h, n)) for h in (queries, keys))
+    v, state = strided(f(batch, length, heads, p)), f(batch, heads, n, p)
+    rest = []
+    if rank:
+        shape = [{0: batch, 1: length}[i] if s == "?" else s
+                 for i, s in enumerate(decay_shape(rank, heads, n))]
+        rest.append((-strength * rng.random(shape) ** 4).astype(np.float32))
+    if resets:
+        rest.append(rng.random((batch, length)) < 0.1)
+    return [q, k, v, *rest, state]
+
+
+def run(i, arrays):
+    queries, _, heads, _, p = variants[i][:5]
+    *ins, state = arrays
+    y = strided(np.zeros((*ins[2].shape[:2], max(queries, heads), p), np.float32))
+    state = state.copy()
+    lib.call(f"f{i}", *ins, y, state)
+    return y, state
+
+
+def expected(i, arrays):
+    rank, resets, reverse = variants[i][5:]
+    q, k, v, *rest, state = arrays
+    return oracle(q, k, v, rest[0] if rank else None, rest[-1] if resets else None, state, reverse)
+
+
+for (i, variant), (batch, length), strength in itertools.product(
+        enumerate(variants), [(1, 1), (3, 2), (2, 65), (1, 150), (1, 0)], [1, 200]):
+    arrays = inputs(variant, batch, length, strength)
+    if variant[5] > 2 and length > 2:  # no decay, and decays that forget all
+        arrays[3][0, 1], arrays[3][0, 2] = 0, -np.inf
+    y, state = run(i, arrays)
+    want_y, want_state = expected(i, arrays)
+    where = f"{variant} batch {batch} length {length} strength {strength}"
+    check("y of " + where, y, want_y, 3e-6)
+    check("state of " + where, state, want_state, 3e-6)
+    if not np.isnan(y.base[..., :2]).all() or not np.isnan(y.base[..., -3:]).all():
+        sys.exit("wrote beyond the columns: " + where)
+
+# prefill(a) then continue(b) = run(a + b), also where the pieces cut blocks.
+for i in (0, 1):
+    arrays = inputs(variants[i], 1, 100, 5)
+    whole, state = run(i, arrays)
+    parts, last = [], arrays[-1]
+    for piece in (slice(0, 30), slice(30, 31), slice(31, 100)):
+        y, last = run(i, [a[:, piece] if a.ndim > 1 and a.shape[1] == 100 else a
+                          for a in arrays[:-1]] + [last])
+        parts.append(y)
+    check("pieces", np.concatenate(parts, 1), whole, 1e-6)
+    check("state of pieces", last, state, 1e-6)
+
+# A reset drops a state of infinities, and a decay above 1 is no overflow.
+arrays = inputs(variants[1], 1, 3, 1)
+arrays[4][:], arrays[-1][:] = [[True, False, False]], np.inf
+y, state = run(1, arrays)
+assert np.isfinite(y).all() and np.isfinite(state).all(), "infinities survive a reset"
+arrays = inputs(variants[0], 1, 70, 1)
+arrays[3][:], arrays[-1][:] = 1.0, 0
+want = expected(0, arrays)
+y, state = run(0, arrays)
+check("growth", y, want[0], 1e-4)  # e^70 of a sum of 70 roundings
+print("ok")
