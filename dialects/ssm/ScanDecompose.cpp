@@ -52,22 +52,31 @@ SelectiveScanOp::decomposeOperation(OpBuilder &b) {
   auto step = [&](Value t, ValueRange carried) -> SmallVector<Value> {
     Value now = d.at(t, length, getReverse());
     Value u = d.slice(getU(), 1, now), y = d.slice(carried[0], 1, now);
+    SmallVector<std::pair<Value, AffineMap>> update = {
+        {d.slice(getDelta(), 1, now), bd},
+        {getA(), dn},
+        {d.slice(getB(), 1, now), bn},
+        {u, bd}};
+    if (getResets())
+      update.push_back({d.slice(getResets(), 1, now), d.dims(3, {B})});
+    update.push_back({carried[1], bdn});
     Value state = d.map(
-        {{d.slice(getDelta(), 1, now), bd},
-         {getA(), dn},
-         {d.slice(getB(), 1, now), bn},
-         {u, bd},
-         {carried[1], bdn}},
+        update,
         /*numOuts=*/1, /*numLoops=*/3, /*reductions=*/{},
         [&](OpBuilder &b, Location loc, ValueRange args) -> SmallVector<Value> {
           SmallVector<Value> in;
-          for (Value arg : args)
+          for (Value arg : args.take_front(4))
             in.push_back(convertFloat(b, loc, arg, type));
+          Value before = args.back();
+          if (getResets()) {
+            Value zero = arith::ConstantOp::create(b, loc, b.getZeroAttr(type));
+            before = arith::SelectOp::create(b, loc, args[4], zero, before);
+          }
           Value rate = arith::MulFOp::create(b, loc, in[0], in[1]);
           Value decay = math::ExpOp::create(b, loc, rate);
           Value input = arith::MulFOp::create(b, loc, in[0], in[2]);
           input = arith::MulFOp::create(b, loc, input, in[3]);
-          Value kept = arith::MulFOp::create(b, loc, decay, in[4]);
+          Value kept = arith::MulFOp::create(b, loc, decay, before);
           return {arith::AddFOp::create(b, loc, kept, input)};
         })[0];
     Value zero = d.fillZero(yType == type ? y : d.emptyLike(y, type));

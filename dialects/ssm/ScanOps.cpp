@@ -80,6 +80,9 @@ MixerShape SelectiveScanOp::getMixerShape() {
     shape.operands.push_back({"D", {D}});
   if (getZ())
     shape.operands.push_back({"z", {B, L, D}, reverse});
+  if (getResets())
+    shape.operands.push_back(
+        {"resets", {B, L}, reverse, /*read=*/true, /*isFlag=*/true});
   shape.operands.push_back({"y", {B, L, D}, reverse, /*read=*/false});
   shape.operands.push_back({"state", {B, D, N}});
   return shape;

@@ -8,12 +8,53 @@
 //
 // and the new state is what lies at the far end of p.
 //
+// With resets, every position of p has the number of its sequence, 0 for those
+// of the state. What is of another sequence than t counts as zero in y[t], and
+// what is of another than the last input as zero in the new state.
+//
 //===----------------------------------------------------------------------===//
 
 #include "dialects/ssm/SsmDecomposition.h"
 
 using namespace mlir;
 using namespace mlir::ssm;
+
+static Value select(OpBuilder &b, Location loc, Value x, Value y, Value value) {
+  Value zero =
+      arith::ConstantOp::create(b, loc, b.getZeroAttr(value.getType()));
+  Value same = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, x, y);
+  return arith::SelectOp::create(b, loc, same, value, zero);
+}
+
+/// The number of the sequence that each position of p belongs to, B x (S + L).
+static Value numberSequences(Decomposition &d, OpBuilder &b, ShortConvOp op,
+                             OpFoldResult positions, int64_t tail) {
+  Location loc = op.getLoc();
+  bool reverse = op.getReverse();
+  OpFoldResult batch = tensor::getMixedSize(b, loc, op.getX(), 0);
+  Type type = b.getI32Type();
+  Value numbers =
+      d.fillZero(tensor::EmptyOp::create(b, loc, {batch, positions}, type));
+  Value current = d.fillZero(tensor::EmptyOp::create(b, loc, {batch}, type));
+  Value length = d.dim(op.getX(), 1);
+  AffineMap all = d.dims(1, {0});
+  return d.loop(
+      length, {numbers, current},
+      [&](Value t, ValueRange carried) -> SmallVector<Value> {
+        Value now = d.at(t, length, reverse);
+        Value number = d.map(
+            {{d.slice(op.getResets(), 1, now), all}, {carried[1], all}},
+            /*numOuts=*/1, /*numLoops=*/1, /*reductions=*/{},
+            [&](OpBuilder &b, Location loc, ValueRange args) {
+              Value step = arith::ExtUIOp::create(b, loc, type, args[0]);
+              return SmallVector<Value>{addNumbers(b, loc, args[1], step)};
+            })[0];
+        Value at = now;
+        if (!reverse)
+          at = arith::AddIOp::create(b, loc, now, d.constant(tail));
+        return {d.insert(number, carried[0], 1, at), number};
+      })[0];
+}
 
 FailureOr<SmallVector<Value>> ShortConvOp::decomposeOperation(OpBuilder &b) {
   if (!hasPureTensorSemantics())
@@ -44,8 +85,33 @@ FailureOr<SmallVector<Value>> ShortConvOp::decomposeOperation(OpBuilder &b) {
                  })[0];
   };
 
+  // The end of p without what is not of its last sequence.
+  auto keepLastSequence = [&](Value end, Value numbers,
+                              OpFoldResult first) -> Value {
+    Value from = getValueOrCreateConstantIndexOp(b, loc, first);
+    Value last = from;
+    if (!reverse)
+      last = arith::AddIOp::create(b, loc, from, d.constant(tail - 1));
+    Type rows =
+        RankedTensorType::get({stateType.getDimSize(0), tail}, b.getI32Type());
+    Value ofEnd = tensor::ExtractSliceOp::create(
+        b, loc, cast<RankedTensorType>(rows), numbers,
+        SmallVector<OpFoldResult>{zero, from},
+        SmallVector<OpFoldResult>{stateSizes[0], stateSizes[1]},
+        SmallVector<OpFoldResult>(2, one));
+    return d.map({{ofEnd, d.dims(3, {0, 1})},
+                  {d.slice(numbers, 1, last), d.dims(3, {0})},
+                  {end, b.getMultiDimIdentityMap(3)},
+                  {d.emptyLike(end, yType.getElementType()),
+                   b.getMultiDimIdentityMap(3)}},
+                 1, 3, {}, [](OpBuilder &b, Location loc, ValueRange args) {
+                   return SmallVector<Value>{
+                       select(b, loc, args[0], args[1], args[2])};
+                 })[0];
+  };
+
   // p and the new state. Without a tail p is x.
-  Value p = getX(), state = getState();
+  Value p = getX(), state = getState(), numbers;
   if (tail > 0) {
     SmallVector<OpFoldResult> sizes = xSizes;
     if (std::optional<int64_t> known = getConstantIntValue(length)) {
@@ -69,6 +135,10 @@ FailureOr<SmallVector<Value>> ShortConvOp::decomposeOperation(OpBuilder &b) {
     SmallVector<OpFoldResult> endAt = {zero, reverse ? zero : length, zero};
     Value end = tensor::ExtractSliceOp::create(b, loc, stateType, p, endAt,
                                                stateSizes, strides);
+    if (getResets()) {
+      numbers = numberSequences(d, b, *this, sizes[1], tail);
+      end = keepLastSequence(end, numbers, endAt[1]);
+    }
     state = reverse
                 ? flip(end, state)
                 : tensor::InsertSliceOp::create(
@@ -89,15 +159,29 @@ FailureOr<SmallVector<Value>> ShortConvOp::decomposeOperation(OpBuilder &b) {
   else
     sum = d.fillZero(sum);
   AffineExpr at = reverse ? t + tail - k * dilation : t + k * dilation;
-  sum = d.map({{p, AffineMap::get(4, 0, {i, at, c}, b.getContext())},
-               {getW(), d.dims(4, {2, 3})},
-               {sum, d.dims(4, {0, 1, 2})}},
-              1, 4, {3}, [&](OpBuilder &b, Location loc, ValueRange args) {
-                Value x = convertFloat(b, loc, args[0], type);
-                Value product = arith::MulFOp::create(b, loc, args[1], x);
-                return SmallVector<Value>{
-                    arith::AddFOp::create(b, loc, args[2], product)};
-              })[0];
+  SmallVector<std::pair<Value, AffineMap>> taps = {
+      {p, AffineMap::get(4, 0, {i, at, c}, b.getContext())},
+      {getW(), d.dims(4, {2, 3})}};
+  if (numbers) {
+    // A slice, since a loop has the extent of what it indexes by itself.
+    SmallVector<OpFoldResult> from = {zero, b.getIndexAttr(reverse ? 0 : tail)};
+    Value current = tensor::ExtractSliceOp::create(
+        b, loc, numbers, from, SmallVector<OpFoldResult>{xSizes[0], xSizes[1]},
+        SmallVector<OpFoldResult>(2, one));
+    taps.push_back({numbers, AffineMap::get(4, 0, {i, at}, b.getContext())});
+    taps.push_back({current, d.dims(4, {0, 1})});
+  }
+  taps.push_back({sum, d.dims(4, {0, 1, 2})});
+  sum =
+      d.map(taps, 1, 4, {3}, [&](OpBuilder &b, Location loc, ValueRange args) {
+        Value x = args[0];
+        if (numbers)
+          x = select(b, loc, args[2], args[3], x);
+        x = convertFloat(b, loc, x, type);
+        Value product = arith::MulFOp::create(b, loc, args[1], x);
+        return SmallVector<Value>{
+            arith::AddFOp::create(b, loc, args.back(), product)};
+      })[0];
   if (getActivation() == Activation::None && outType == type)
     return SmallVector<Value>{sum, state};
 

@@ -12,6 +12,9 @@ MixerShape ShortConvOp::getMixerShape() {
   shape.operands = {{"x", {B, L, C}, reverse}, {"w", {C, W}}};
   if (getBias())
     shape.operands.push_back({"bias", {C}});
+  if (getResets())
+    shape.operands.push_back(
+        {"resets", {B, L}, reverse, /*read=*/true, /*isFlag=*/true});
   shape.operands.push_back({"y", {B, L, C}, reverse, /*read=*/false});
   shape.operands.push_back({"state", {B, S, C}});
   return shape;
@@ -37,6 +40,9 @@ LogicalResult ShortConvOp::verify() {
     return emitOpError("'w' and 'bias' must have one element type, that of 'x' "
                        "or a wider float, but 'w' is ")
            << shaped(getW());
+  if (getResets() && !element(getResets()).isInteger(1))
+    return emitOpError("element type of 'resets' must be i1, but is ")
+           << element(getResets());
   // short_conv_c4
   auto dilation = static_cast<int64_t>(getDilation());
   if (dilation < 1)

@@ -20,6 +20,8 @@ def Ssm_ScanOp : Ssm_BufferOp<"scan"> {
     `dimension`; `state` is the same without that dimension. What `h` holds
     before the op is not used. L = 0 leaves the state as it is.
 
+    A new sequence of a packed batch begins where `a` is zero.
+
     It covers RG-LRU, LRU and S5 (complex), exponential moving averages and,
     with `a` = 1, cumulative sums.
 
@@ -66,11 +68,12 @@ def Ssm_SelectiveScanOp : Ssm_BufferOp<"selective_scan", [AttrSizedOperandSegmen
         y[t,d]   = (sum_n C[t,n] * h[t,d,n] + D[d] * u[t,d]) * silu(z[t,d])
 
     where h[-1] is `state` before the op and h[L-1] is `state` after it. Without
-    `D` (`skip`) the skip term, without `z` (`gate`) the gate is left out. With
-    `reverse`, time runs from the last index to the first.
+    `D` (`skip`) the skip term, without `z` (`gate`) the gate is left out. Where
+    `resets[t]` is true, h[t-1] is taken as zero: a new sequence of a packed
+    batch begins at t. With `reverse`, time runs from the last index to the first.
 
     Shapes: `u`, `delta`, `z`, `y` are B x L x D; `A` is D x N; `B` and `C` are
-    B x L x N; `D` is D; `state` is B x D x N. `delta` is the step after bias
+    B x L x N; `D` is D; `resets` is B x L; `state` is B x D x N. `delta` is the step after bias
     and softplus. What `y` holds before the op is not used. L = 0 leaves the
     state as it is.
 
@@ -82,7 +85,7 @@ def Ssm_SelectiveScanOp : Ssm_BufferOp<"selective_scan", [AttrSizedOperandSegmen
     * (C1) All operands are tensors or all are buffers.
     * (C2) Operands have the ranks above, and equal extents agree.
     * (C3) Element types are floats, none wider than that of `state`, in which
-      arithmetic is done.
+      arithmetic is done; that of `resets` is i1.
 
     Example:
 
@@ -96,13 +99,14 @@ def Ssm_SelectiveScanOp : Ssm_BufferOp<"selective_scan", [AttrSizedOperandSegmen
     ```
   }];
   let arguments = (ins Ssm_Shaped:$u, Ssm_Shaped:$delta, Ssm_Shaped:$A, Ssm_Shaped:$B, Ssm_Shaped:$C,
-                       Optional<Ssm_Shaped>:$D, Optional<Ssm_Shaped>:$z,
+                       Optional<Ssm_Shaped>:$D, Optional<Ssm_Shaped>:$z, Optional<Ssm_Shaped>:$resets,
                        Ssm_Shaped:$y, Ssm_Shaped:$state, UnitAttr:$reverse);
   let results = (outs Variadic<AnyRankedTensor>:$results);
   let assemblyFormat = [{
     (`reverse` $reverse^)?
     `ins` `(` $u `,` $delta `,` $A `,` $B `,` $C `:` type($u) `,` type($delta) `,` type($A) `,` type($B) `,` type($C) `)`
     (`skip` `(` $D^ `:` type($D) `)`)? (`gate` `(` $z^ `:` type($z) `)`)?
+    (`resets` `(` $resets^ `:` type($resets) `)`)?
     `outs` `(` $y `,` $state `:` type($y) `,` type($state) `)` attr-dict (`->` type($results)^)?
   }];
   let extraClassDeclaration = [{

@@ -5,7 +5,7 @@
 
 include "dialects/ssm/SsmOpBase.td"
 
-def Ssm_ShortConvOp : Ssm_BufferOp<"short_conv"> {
+def Ssm_ShortConvOp : Ssm_BufferOp<"short_conv", [AttrSizedOperandSegments]> {
   let summary = "causal depthwise convolution along time, with its tail as state";
   let description = [{
     Semantics, for t = 0 .. L-1 in every batch row:
@@ -19,8 +19,12 @@ def Ssm_ShortConvOp : Ssm_BufferOp<"short_conv"> {
     last index to the first: the op is then itself between two flips of `x` and
     `y` along time.
 
-    Shapes: `x` and `y` are B x L x C, `w` is C x W, `bias` is C, `state` is
-    B x S x C. What `y` holds before the op is not used. L = 0 leaves the state
+    Where `resets[t]` is true, a new sequence of a packed batch begins at t:
+    what is before t, the state too, is then zero for t and all that follow, and
+    in the state after the op.
+
+    Shapes: `x` and `y` are B x L x C, `w` is C x W, `bias` is C, `resets` is
+    B x L, `state` is B x S x C. What `y` holds before the op is not used. L = 0 leaves the state
     as it is.
 
     Source: `causal_conv1d_ref` and `causal_conv1d_update_ref` of the
@@ -32,6 +36,7 @@ def Ssm_ShortConvOp : Ssm_BufferOp<"short_conv"> {
     * (C2) Operands have the ranks above, and equal extents agree.
     * (C3) `x`, `y` and `state` have one element type, `w` and `bias` one, both
       floats and the latter no narrower; arithmetic is done in the latter.
+      The element type of `resets` is i1.
     * (C4) `dilation` is at least 1.
     * (C5) W is static and at least 1.
     * (C6) S is static and equals (W - 1) * dilation.
@@ -45,7 +50,7 @@ def Ssm_ShortConvOp : Ssm_BufferOp<"short_conv"> {
         -> tensor<2x?x96xf32>, tensor<2x3x96xf32>
     ```
   }];
-  let arguments = (ins Ssm_Shaped:$x, Ssm_Shaped:$w, Optional<Ssm_Shaped>:$bias,
+  let arguments = (ins Ssm_Shaped:$x, Ssm_Shaped:$w, Optional<Ssm_Shaped>:$bias, Optional<Ssm_Shaped>:$resets,
                        Ssm_Shaped:$y, Ssm_Shaped:$state,
                        DefaultValuedAttr<Ssm_ActivationAttr, "::mlir::ssm::Activation::None">:$activation,
                        DefaultValuedAttr<I64Attr, "1">:$dilation, UnitAttr:$reverse);
@@ -53,6 +58,7 @@ def Ssm_ShortConvOp : Ssm_BufferOp<"short_conv"> {
   let assemblyFormat = [{
     (`activation` `` $activation^)? (`dilation` `(` $dilation^ `)`)? (`reverse` $reverse^)?
     `ins` `(` $x `,` $w `:` type($x) `,` type($w) `)` (`bias` `(` $bias^ `:` type($bias) `)`)?
+    (`resets` `(` $resets^ `:` type($resets) `)`)?
     `outs` `(` $y `,` $state `:` type($y) `,` type($state) `)` attr-dict (`->` type($results)^)?
   }];
   let extraClassDeclaration = [{

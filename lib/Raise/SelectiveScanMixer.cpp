@@ -46,8 +46,8 @@ SelectiveScanMixer::emit(GraphWriter &writer) const {
     return failure();
   auto scan = ssm::SelectiveScanOp::create(
       builder, writer.loc, TypeRange{type, stateType}, operands[0], operands[1],
-      weightA, operands[2], operands[3], weightD, gate, destination, *start,
-      reverse ? builder.getUnitAttr() : UnitAttr());
+      weightA, operands[2], operands[3], weightD, gate, /*resets=*/Value(),
+      destination, *start, reverse ? builder.getUnitAttr() : UnitAttr());
   return writer.leave(*exit, scan->getResult(0), states, scan->getResult(1));
 }
 

@@ -185,7 +185,7 @@ FailureOr<SmallVector<Value>> ShortConvMixer::emit(GraphWriter &writer) const {
     return failure();
   auto conv = ssm::ShortConvOp::create(
       builder, writer.loc, TypeRange{type, stateType}, *input, w, b,
-      destination, start,
+      /*resets=*/Value(), destination, start,
       ssm::ActivationAttr::get(builder.getContext(),
                                activated ? ssm::Activation::Silu
                                          : ssm::Activation::None),

@@ -189,6 +189,8 @@ private:
 };
 
 bool isSupported(ssm::SelectiveScanOp op, const CpuTarget &) {
+  if (op.getResets())
+    return false;
   for (Value v : {op.getU(), op.getDelta(), op.getD(), op.getZ(), op.getY()})
     if (v && !isUnitStrideF32(v))
       return false;

@@ -168,6 +168,8 @@ private:
 };
 
 bool isSupported(ssm::ShortConvOp op, const CpuTarget &) {
+  if (op.getResets())
+    return false;
   for (Value v : {op.getX(), op.getBias(), op.getY(), op.getState()})
     if (v && !isUnitStrideF32(v))
       return false;

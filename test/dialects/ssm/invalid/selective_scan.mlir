@@ -45,3 +45,12 @@ func.func @selective_scan_c3_wide(%u: memref<2x5x8xf32>, %A: memref<8x4xf64>, %B
     outs(%u, %s : memref<2x5x8xf32>, memref<2x8x4xf32>)
   return
 }
+
+// -----
+
+func.func @selective_scan_c3_resets(%u: memref<1x5x6xf32>, %A: memref<6x4xf32>, %B: memref<1x5x4xf32>, %r: memref<1x5xi8>, %s: memref<1x6x4xf32>) {
+  // expected-error@+1 {{element type of 'resets' must be i1, but is 'i8'}}
+  ssm.selective_scan ins(%u, %u, %A, %B, %B : memref<1x5x6xf32>, memref<1x5x6xf32>, memref<6x4xf32>, memref<1x5x4xf32>, memref<1x5x4xf32>)
+    resets(%r : memref<1x5xi8>) outs(%u, %s : memref<1x5x6xf32>, memref<1x6x4xf32>)
+  return
+}

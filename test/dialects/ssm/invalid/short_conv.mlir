@@ -64,3 +64,12 @@ func.func @short_conv_c6_overflow(%x: memref<2x5x8xf32>, %w: memref<8x5xf32>, %s
   ssm.short_conv dilation(4611686018427387904) ins(%x, %w : memref<2x5x8xf32>, memref<8x5xf32>) outs(%x, %s : memref<2x5x8xf32>, memref<2x0x8xf32>)
   return
 }
+
+// -----
+
+func.func @short_conv_c3_resets(%x: memref<1x5x6xf32>, %w: memref<6x4xf32>, %r: memref<1x5xi8>, %s: memref<1x3x6xf32>) {
+  // expected-error@+1 {{element type of 'resets' must be i1, but is 'i8'}}
+  ssm.short_conv ins(%x, %w : memref<1x5x6xf32>, memref<6x4xf32>) resets(%r : memref<1x5xi8>)
+    outs(%x, %s : memref<1x5x6xf32>, memref<1x3x6xf32>)
+  return
+}
