@@ -1,6 +1,6 @@
 //===- RecurrenceOps.cpp - shape and verifiers of ssm.recurrence --------===//
 
-#include "dialects/ssm/SsmVerify.h"
+#include "dialects/ssm/SsmStep.h"
 
 using namespace mlir;
 using namespace mlir::ssm;
@@ -55,18 +55,15 @@ LogicalResult RecurrenceOp::verify() {
   return verifyExtents(*this);
 }
 
-/// Whether `type` is a tensor of this shape and element type where both know.
-static bool isCompatible(Type type, RankedTensorType expected) {
-  auto tensor = dyn_cast<RankedTensorType>(type);
-  return tensor && tensor.getElementType() == expected.getElementType() &&
-         succeeded(verifyCompatibleShape(tensor, expected));
-}
-
 RankedTensorType RecurrenceOp::getSliceType(unsigned i) {
   auto type = cast<RankedTensorType>(getOperand(i).getType());
   if (i >= getAxes().size())
     return type;
   return RankedTensorType::Builder(type).dropDim(getAxes()[i]);
+}
+
+RankedTensorType RecurrenceOp::getStepType(unsigned i) {
+  return getSliceType(i < getXs().size() ? i : i + getYs().size());
 }
 
 LogicalResult RecurrenceOp::verifyRegions() {
@@ -78,13 +75,8 @@ LogicalResult RecurrenceOp::verifyRegions() {
     return emitOpError("region must have an argument for each of ")
            << numXs << " sequences and " << numStates << " states, but has "
            << body.getNumArguments();
-  for (BlockArgument arg : body.getArguments()) {
-    unsigned i = arg.getArgNumber();
-    RankedTensorType type = getSliceType(i < numXs ? i : i + numYs);
-    if (!isCompatible(arg.getType(), type))
-      return emitOpError("region argument ")
-             << i << " must be " << type << ", but is " << arg.getType();
-  }
+  if (failed(verifyStepArguments(*this)))
+    return failure();
   // recurrence_c6
   auto yield = dyn_cast<YieldOp>(body.getTerminator());
   if (!yield || yield.getNumOperands() != numStates + numYs)

@@ -47,9 +47,9 @@ struct MixerModel
   }
 };
 
-// The region of a recurrence is on tensors, so it has no form on buffers.
-struct RecurrenceModel
-    : DstBufferizableOpInterfaceExternalModel<RecurrenceModel, RecurrenceOp> {
+// An op whose region is on tensors has no form on buffers.
+template <typename Op>
+struct StepModel : DstBufferizableOpInterfaceExternalModel<StepModel<Op>, Op> {
   LogicalResult bufferize(Operation *op, RewriterBase &,
                           const BufferizationOptions &,
                           BufferizationState &) const {
@@ -65,6 +65,7 @@ void mlir::ssm::registerBufferizableOpInterfaceExternalModels(
     context->loadDialect<BufferizationDialect>();
 #define SSM_BUFFER_MIXER(Op) Op::attachInterface<MixerModel<Op>>(*context);
 #include "dialects/ssm/SsmMixers.def"
-    RecurrenceOp::attachInterface<RecurrenceModel>(*context);
+    RecurrenceOp::attachInterface<StepModel<RecurrenceOp>>(*context);
+    AssociativeScanOp::attachInterface<StepModel<AssociativeScanOp>>(*context);
   });
 }

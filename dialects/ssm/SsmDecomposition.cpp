@@ -137,6 +137,14 @@ Value mlir::ssm::convertFloat(OpBuilder &b, Location loc, Value value,
   return arith::TruncFOp::create(b, loc, type, value);
 }
 
+Type mlir::ssm::widestFloat(Operation *op) {
+  Builder b(op->getContext());
+  for (Value operand : op->getOperands())
+    if (cast<ShapedType>(operand.getType()).getElementType().isF64())
+      return b.getF64Type();
+  return b.getF32Type();
+}
+
 Value mlir::ssm::addNumbers(OpBuilder &b, Location loc, Value x, Value y) {
   if (isa<FloatType>(x.getType()))
     return arith::AddFOp::create(b, loc, x, y);

@@ -55,6 +55,9 @@ private:
 
 /// Converts between float types; other types must be equal.
 Value convertFloat(OpBuilder &b, Location loc, Value value, Type type);
+/// The type in which an op without a state computes: f64 if an operand has it,
+/// else f32.
+Type widestFloat(Operation *op);
 /// Sum and product of floats, integers or complex numbers.
 Value addNumbers(OpBuilder &b, Location loc, Value x, Value y);
 Value mulNumbers(OpBuilder &b, Location loc, Value x, Value y);

@@ -20,26 +20,26 @@ Heads mlir::ssm::getNumHeads(Value queries, Value keys, Value values) {
   return {heads(queries), heads(keys), heads(values)};
 }
 
-/// The dimensions of a decay by its rank. Another rank gives those of the last,
-/// which the verifier then reports.
-static SmallVector<int64_t, 4> getDecayDims(Value decay) {
-  using namespace heads;
+SmallVector<int64_t, 4> mlir::ssm::getDecayDims(Value decay,
+                                                ArrayRef<int64_t> extents) {
   switch (shaped(decay).getRank()) {
   case 1:
-    return {H};
+    return {extents[2]};
   case 2:
-    return {H, N};
+    return {extents[2], extents[3]};
   case 3:
-    return {B, L, H};
+    return SmallVector<int64_t, 4>(extents.take_front(3));
   default:
-    return {B, L, H, N};
+    return SmallVector<int64_t, 4>(extents);
   }
 }
 
 void mlir::ssm::addDecayAndResets(MixerShape &shape, Value decay, Value resets,
                                   bool reverse) {
   if (decay)
-    shape.operands.push_back({"decay", getDecayDims(decay), reverse});
+    shape.operands.push_back(
+        {"decay", getDecayDims(decay, {heads::B, heads::L, heads::H, heads::N}),
+         reverse});
   if (resets)
     shape.operands.push_back({"resets",
                               {heads::B, heads::L},

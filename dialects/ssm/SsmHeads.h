@@ -36,8 +36,12 @@ inline int64_t headExtent(const Heads &numHeads, heads::Extent extent) {
 /// The numbers of heads of queries B x L x J x N, keys B x L x G x N and values
 /// B x L x H x P; of another rank they are not static.
 Heads getNumHeads(Value queries, Value keys, Value values);
-/// Adds a decay (H, H x N, B x L x H or B x L x H x N) and resets (B x L) to a
-/// shape, where they are given.
+/// The dimensions of a decay by its rank: H, H x N, B x L x H or B x L x H x N,
+/// of which `extents` are the last. Another rank gives those too, which the
+/// verifier then reports.
+llvm::SmallVector<int64_t, 4> getDecayDims(Value decay,
+                                           llvm::ArrayRef<int64_t> extents);
+/// Adds a decay and resets (B x L) to such a shape, where they are given.
 void addDecayAndResets(MixerShape &shape, Value decay, Value resets,
                        bool reverse);
 

@@ -57,6 +57,18 @@ Value MatrixState::forget(Value decay, Value resets, Value now) {
       })[0];
 }
 
+Value MatrixState::write(Value k, Value v) {
+  return d.map(
+      {{k, key(k)}, {v, value()}, {state, all()}},
+      /*numOuts=*/1, /*numLoops=*/4, /*reductions=*/{},
+      [&](OpBuilder &b, Location loc, ValueRange args) -> SmallVector<Value> {
+        Value input =
+            arith::MulFOp::create(b, loc, convertFloat(b, loc, args[0], type),
+                                  convertFloat(b, loc, args[1], type));
+        return {arith::AddFOp::create(b, loc, args[2], input)};
+      })[0];
+}
+
 Value MatrixState::readOut(Value state, Value q, Value y) {
   enum { Y = 1, P = 2, N = 3 };
   Type yType = cast<ShapedType>(y.getType()).getElementType();

@@ -23,6 +23,8 @@ public:
   /// The maps from the loops b, h, n, p to: the state, the slices of keys
   /// (B x G x N) and values (B x H x P), and B x H.
   AffineMap all(), key(Value slice), value(), head();
+  /// state + k v^T for slices k of B x G x N and v of B x H x P.
+  Value write(Value k, Value v);
   /// S^T q in the element type of y, for slices q of B x J x N and y of
   /// B x Y x P.
   Value readOut(Value state, Value q, Value y);

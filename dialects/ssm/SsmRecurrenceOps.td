@@ -68,6 +68,8 @@ def Ssm_RecurrenceOp : Ssm_Op<"recurrence", [AttrSizedOperandSegments, SingleBlo
     }
     /// The type of operand `i` at one step.
     ::mlir::RankedTensorType getSliceType(unsigned i);
+    /// The type of argument `i` of the region.
+    ::mlir::RankedTensorType getStepType(unsigned i);
     /// Whether entry `i` of `axes` runs backwards.
     bool isReversed(unsigned i) { return getReverse() && (*getReverse())[i]; }
   }];

@@ -53,9 +53,12 @@ LogicalResult mlir::ssm::verifyExtents(MixerOpInterface op) {
   return success();
 }
 
-LogicalResult mlir::ssm::verifyFloats(MixerOpInterface op, unsigned widest) {
+LogicalResult mlir::ssm::verifyFloats(MixerOpInterface op,
+                                      std::optional<unsigned> widest) {
   MixerShape shape = op.getMixerShape();
-  auto widestType = dyn_cast<FloatType>(element(op->getOperand(widest)));
+  auto widestType = widest
+                        ? dyn_cast<FloatType>(element(op->getOperand(*widest)))
+                        : FloatType();
   for (auto [info, value] :
        llvm::zip_equal(shape.operands, op->getOperands())) {
     if (info.isFlag) {
@@ -80,7 +83,7 @@ LogicalResult mlir::ssm::verifyFloats(MixerOpInterface op, unsigned widest) {
       return op->emitOpError("element type of '")
              << info.name << "', " << type
              << ", must not be wider than that of '"
-             << shape.operands[widest].name << "', " << widestType;
+             << shape.operands[*widest].name << "', " << widestType;
   }
   return success();
 }

@@ -24,8 +24,9 @@ std::string numbered(StringRef name, size_t i);
 LogicalResult verifyOneKind(MixerOpInterface op);
 /// Operands have the ranks of the op's shape, and equal extents agree.
 LogicalResult verifyExtents(MixerOpInterface op);
-/// Flags are i1, indices i32 or i64, all other operands floats no wider than
-/// `widest`, the operand in whose element type arithmetic is done.
-LogicalResult verifyFloats(MixerOpInterface op, unsigned widest);
+/// Flags are i1, indices i32 or i64, all other operands floats; no wider than
+/// `widest`, if there is an operand in whose element type arithmetic is done.
+LogicalResult verifyFloats(MixerOpInterface op,
+                           std::optional<unsigned> widest = std::nullopt);
 
 } // namespace mlir::ssm

@@ -122,11 +122,13 @@ void ssmc::buildTilingPipeline(OpPassManager &pm,
   bool optimized = options.optLevel > 0;
   pm.addPass(createInlinerPass());
   pm.addPass(createSsmCheckExtents());
-  // A recurrence with a step of its own has no kernel; its step is fused.
+  // What has a step of its own has no kernel; its step is fused.
   ssm::SsmDecomposeOptions decompose;
   if (optimized)
-    decompose.only = {"ssm.recurrence"};
+    decompose.only = {"ssm.recurrence", "ssm.associative_scan"};
   pm.addPass(ssm::createSsmDecompose(decompose));
+  // Arithmetic on tensors, as one writes it by hand, in a step above all.
+  pm.addPass(createConvertElementwiseToLinalgPass());
   pm.addPass(createSsmMergeInsertions());
   if (optimized)
     addFusion(pm, options);

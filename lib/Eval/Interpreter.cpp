@@ -13,6 +13,7 @@
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/PatternMatch.h"
 #include "mlir/Transforms/RegionUtils.h"
+#include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
 using namespace ssmc;
@@ -59,20 +60,21 @@ static LogicalResult checkExtents(ssm::MixerOpInterface op,
   return success();
 }
 
-/// The arguments of a recurrence's region get the types of its operands.
-static void retypeStep(ssm::RecurrenceOp op) {
-  unsigned numXs = op.getXs().size(), numYs = op.getYs().size();
-  for (BlockArgument arg : op.getStep().getArguments()) {
-    unsigned i = arg.getArgNumber();
-    arg.setType(op.getSliceType(i < numXs ? i : i + numYs));
-  }
+/// The arguments of a step's region get the types of the op's operands.
+static void retypeStep(Operation *op) {
+  llvm::TypeSwitch<Operation *>(op)
+      .Case<ssm::RecurrenceOp, ssm::AssociativeScanOp>([](auto op) {
+        for (BlockArgument arg : op.getStep().getArguments())
+          arg.setType(op.getStepType(arg.getArgNumber()));
+      });
 }
 
 /// The types in a region are those of the traced shapes. An op in it that is to
 /// be decomposed must not rely on them, except for extents that are constants
-/// of the op and known wherever it stands: widths and what follows from them.
+/// of the op and known wherever it stands: widths and what follows from them,
+/// and numbers of heads.
 static bool isConstantExtent(StringRef name) {
-  return name == "W" || name == "S" || name == "R";
+  return llvm::is_contained({"W", "S", "R", "H", "G", "J", "Y"}, name);
 }
 static void forgetShapes(ssm::MixerOpInterface op, OpBuilder &b) {
   ssm::MixerShape shape = op.getMixerShape();
@@ -94,8 +96,7 @@ static void forgetShapes(ssm::MixerOpInterface op, OpBuilder &b) {
   auto dps = cast<DestinationStyleOpInterface>(op.getOperation());
   for (OpResult result : op->getResults())
     result.setType(dps.getTiedOpOperand(result)->get().getType());
-  if (auto recurrence = dyn_cast<ssm::RecurrenceOp>(op.getOperation()))
-    retypeStep(recurrence);
+  retypeStep(op);
 }
 
 LogicalResult ssmc::evaluateByDecomposition(
@@ -137,8 +138,7 @@ LogicalResult ssmc::evaluateByDecomposition(
   IRRewriter rewriter(op->getContext());
   rewriter.setInsertionPointToEnd(&block);
   Operation *copy = clone(rewriter, op, resultTypes, block.getArguments());
-  if (auto recurrence = dyn_cast<ssm::RecurrenceOp>(copy))
-    retypeStep(recurrence);
+  retypeStep(copy);
   if (auto mixer = dyn_cast<ssm::MixerOpInterface>(copy))
     if (failed(checkExtents(mixer, error)))
       return failure();

@@ -183,3 +183,44 @@ func.func @delta_rule_erase_on_buffers(%q: memref<2x?x2x8xf16>, %y: memref<2x?x2
     erase(%q, %q : memref<2x?x2x8xf16>, memref<2x?x2x8xf16>) outs(%y, %s : memref<2x?x2x6xf16>, memref<2x2x8x6xf32>)
   return
 }
+
+// CHECK-LABEL: func @quasiseparable
+func.func @quasiseparable(%q: tensor<2x?x4x8xf16>, %k: tensor<2x?x1x8xf16>, %v: tensor<2x?x2x6xf16>, %d: tensor<2x?x2xf32>, %r: tensor<2x?xi1>, %y0: tensor<2x?x4x6xf16>) -> tensor<2x?x4x6xf16> {
+  // CHECK: ssm.quasiseparable ins({{.*}}) diagonal(%{{.*}} : tensor<2x?x2xf32>) decay(%{{.*}}, %{{.*}} : tensor<2x?x2xf32>, tensor<2x?x2xf32>) resets(%{{.*}} : tensor<2x?xi1>) outs(%{{.*}} : tensor<2x?x4x6xf16>) -> tensor<2x?x4x6xf16>
+  %y = ssm.quasiseparable ins(%q, %k, %q, %k, %v : tensor<2x?x4x8xf16>, tensor<2x?x1x8xf16>, tensor<2x?x4x8xf16>, tensor<2x?x1x8xf16>, tensor<2x?x2x6xf16>)
+    diagonal(%d : tensor<2x?x2xf32>) decay(%d, %d : tensor<2x?x2xf32>, tensor<2x?x2xf32>) resets(%r : tensor<2x?xi1>)
+    outs(%y0 : tensor<2x?x4x6xf16>) -> tensor<2x?x4x6xf16>
+  return %y : tensor<2x?x4x6xf16>
+}
+
+// CHECK-LABEL: func @quasiseparable_on_buffers
+func.func @quasiseparable_on_buffers(%q: memref<2x?x2x8xf32>, %y: memref<2x?x2x6xf32>) {
+  // CHECK: ssm.quasiseparable ins({{.*}}) outs(%{{.*}} : memref<2x?x2x6xf32>){{$}}
+  ssm.quasiseparable ins(%q, %q, %q, %q, %y : memref<2x?x2x8xf32>, memref<2x?x2x8xf32>, memref<2x?x2x8xf32>, memref<2x?x2x8xf32>, memref<2x?x2x6xf32>)
+    outs(%y : memref<2x?x2x6xf32>)
+  return
+}
+
+// CHECK-LABEL: func @associative_scan
+func.func @associative_scan(%x: tensor<?x2x8xbf16>, %s0: tensor<2x8xf32>) -> tensor<?x2x8xbf16> {
+  // CHECK: ssm.associative_scan axes[0] reverse ins(%{{.*}} : tensor<?x2x8xbf16>) outs(%{{.*}} : tensor<?x2x8xbf16>) states(%{{.*}} : tensor<2x8xf32>) {
+  %y, %s = ssm.associative_scan axes[0] reverse ins(%x : tensor<?x2x8xbf16>) outs(%x : tensor<?x2x8xbf16>) states(%s0 : tensor<2x8xf32>) {
+  ^bb0(%earlier: tensor<2x8xf32>, %later: tensor<?x8xf32>):
+    %cast = tensor.cast %later : tensor<?x8xf32> to tensor<2x8xf32>
+    %0 = arith.maximumf %earlier, %cast : tensor<2x8xf32>
+    // CHECK: ssm.yield %{{.*}} : tensor<2x8xf32>
+    ssm.yield %0 : tensor<2x8xf32>
+  } -> tensor<?x2x8xbf16>, tensor<2x8xf32>
+  return %y : tensor<?x2x8xbf16>
+}
+
+// CHECK-LABEL: func @resets
+func.func @resets(%u: tensor<?x?x96xf32>, %A: tensor<96x16xf32>, %B: tensor<?x?x16xf32>, %w: tensor<96x4xf32>, %r: tensor<?x?xi1>, %s0: tensor<?x96x16xf32>, %c0: tensor<?x3x96xf32>) -> tensor<?x?x96xf32> {
+  // CHECK: ssm.selective_scan ins({{.*}}) resets(%{{.*}} : tensor<?x?xi1>) outs({{.*}})
+  %y, %s = ssm.selective_scan ins(%u, %u, %A, %B, %B : tensor<?x?x96xf32>, tensor<?x?x96xf32>, tensor<96x16xf32>, tensor<?x?x16xf32>, tensor<?x?x16xf32>)
+    resets(%r : tensor<?x?xi1>) outs(%u, %s0 : tensor<?x?x96xf32>, tensor<?x96x16xf32>) -> tensor<?x?x96xf32>, tensor<?x96x16xf32>
+  // CHECK: ssm.short_conv ins({{.*}}) resets(%{{.*}} : tensor<?x?xi1>) outs({{.*}})
+  %c, %t = ssm.short_conv ins(%y, %w : tensor<?x?x96xf32>, tensor<96x4xf32>) resets(%r : tensor<?x?xi1>)
+    outs(%u, %c0 : tensor<?x?x96xf32>, tensor<?x3x96xf32>) -> tensor<?x?x96xf32>, tensor<?x3x96xf32>
+  return %c : tensor<?x?x96xf32>
+}

@@ -12,11 +12,14 @@ import numpy as np
 NAMES = {"float32": "f32", "float64": "f64", "int32": "i32", "int64": "i64", "bool": "i1",
          "float16": "f16", "bfloat16": "bf16",
          "complex64": "complex<f32>", "complex128": "complex<f64>"}
-PIPELINE = """-ssm-decompose -canonicalize -cse
--one-shot-bufferize=bufferize-function-boundaries
+PIPELINE = """-ssm-decompose -convert-elementwise-to-linalg -canonicalize -cse
+-one-shot-bufferize=
 -convert-linalg-to-loops -expand-strided-metadata -lower-affine
 -convert-scf-to-cf -convert-math-to-libm -convert-complex-to-llvm
 -convert-to-llvm -reconcile-unrealized-casts""".split()
+# A step given by a test need not be in place.
+PIPELINE[PIPELINE.index("-one-shot-bufferize=")] += \
+    "bufferize-function-boundaries allow-return-allocs-from-loops"
 
 
 # For memrefCopy.
