@@ -1,0 +1,45 @@
+"""Compiles a block that is written as IR with ssmc, at -O0 and -O2, and runs it
+with ssm-run, as a user would."""
+import pathlib
+import subprocess
+import tempfile
+
+import numpy as np
+
+
+class Block:
+    def __init__(self, path, level, folder):
+        self.folder = pathlib.Path(folder)
+        self.library = self.folder / f"O{level}.so"
+        self.run("ssmc", path, f"-O{level}", "-o", self.library)
+
+    @staticmethod
+    def run(*command):
+        done = subprocess.run([str(c) for c in command], capture_output=True, text=True)
+        if done.returncode:
+            raise SystemExit(f"{' '.join(map(str, command))}\n{done.stdout}{done.stderr}")
+
+    def __call__(self, **inputs):
+        given, found = self.folder / "in.npz", self.folder / "out.npz"
+        np.savez(given, **inputs)
+        self.run("ssm-run", self.library, f"--input=@{given}", f"--output=@{found}")
+        with np.load(found) as outputs:
+            return {name: outputs[name] for name in outputs.files}
+
+
+def check(path, test, levels=(0, 2)):
+    """Calls `test` with the block at each level."""
+    with tempfile.TemporaryDirectory() as folder:
+        for level in levels:
+            test(Block(path, level, folder))
+    print("ok")
+
+
+def compare(what, found, expected, tolerance=1e-5):
+    assert found.shape == expected.shape, (what, found.shape, expected.shape)
+    error = np.abs(found - expected).max(initial=0) / max(1, np.abs(expected).max(initial=0))
+    assert error <= tolerance, f"{what}: off by {error:.3g} of its largest value"
+
+
+def normal(rng, *shape):
+    return rng.standard_normal(shape).astype(np.float32)
