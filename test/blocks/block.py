@@ -1,17 +1,26 @@
 """Compiles a block that is written as IR with ssmc, at -O0 and -O2, and runs it
 with ssm-run, as a user would."""
 import pathlib
+import re
 import subprocess
 import tempfile
 
 import numpy as np
+
+HERE = pathlib.Path(__file__).parent
 
 
 class Block:
     def __init__(self, path, level, folder):
         self.folder = pathlib.Path(folder)
         self.library = self.folder / f"O{level}.so"
-        self.run("ssmc", path, f"-O{level}", "-o", self.library)
+        # // INCLUDE FILE puts in what blocks share.
+        path = pathlib.Path(path)
+        text = re.sub(r"^// INCLUDE (.*)$", lambda match: (HERE / match[1]).read_text(),
+                      path.read_text(), flags=re.M)
+        whole = self.folder / path.name
+        whole.write_text(text)
+        self.run("ssmc", whole, f"-O{level}", "-o", self.library)
 
     @staticmethod
     def run(*command):

@@ -2,8 +2,8 @@
 // rows where chunks begin (their number is known only when it runs), smoothing,
 // and each chunk's row for all its tokens. All states are inputs and outputs, so
 // the same code is prefill and step. Rows of a batch have numbers of chunks of
-// their own; what compact puts beyond them, zeros, changes no state here, but for
-// the smoothing.
+// their own; what compact puts beyond them, zeros, changes no state of the main
+// network, and the smoothed row that stays is the last one that expand used.
 // RUN: %python %S/hnet.py %s
 #t = affine_map<(b, l, d) -> (b, l, d)>
 !x = tensor<?x?x6xf32>
@@ -157,19 +157,14 @@ module {
 
     // Smoothing, z[i] = P y[i] + (1 - P) z[i-1], and back to the tokens.
     %xz0 = tensor.empty(%B, %n) : !x
-    %keep, %take = linalg.generic {indexing_maps = [affine_map<(b, l, d) -> (b, l, 0, d)>, affine_map<(b, l, d) -> (b, l, 0)>, affine_map<(b, l, d) -> (b)>, #t, #t],
-        iterator_types = ["parallel", "parallel", "parallel"]} ins(%mixed, %pz, %count : !h, !g, tensor<?xi64>) outs(%xz0, %xz0 : !x, !x) {
-      ^bb0(%a: f32, %pr: f32, %c: i64, %o: f32, %u: f32):
-        %i = linalg.index 1 : index
-        %j = arith.index_cast %i : index to i64
-        %is = arith.cmpi slt, %j, %c : i64
+    %keep, %take = linalg.generic {indexing_maps = [affine_map<(b, l, d) -> (b, l, 0, d)>, affine_map<(b, l, d) -> (b, l, 0)>, #t, #t],
+        iterator_types = ["parallel", "parallel", "parallel"]} ins(%mixed, %pz : !h, !g) outs(%xz0, %xz0 : !x, !x) {
+      ^bb0(%a: f32, %pr: f32, %o: f32, %u: f32):
         %above = arith.maximumf %pr, %least : f32
         %P = arith.minimumf %above, %most : f32
         %rest = arith.subf %one, %P : f32
         %part = arith.mulf %P, %a : f32
-        %r = arith.select %is, %rest, %one : f32
-        %t = arith.select %is, %part, %zero : f32
-        linalg.yield %r, %t : f32, f32
+        linalg.yield %rest, %part : f32, f32
     } -> (!x, !x)
     %smooth, %end = ssm.scan dimension(1) ins(%keep, %take : !x, !x) outs(%xz0, %row : !x, tensor<?x6xf32>) -> !x, tensor<?x6xf32>
     %wide, %row_out = ssm.expand ins(%smooth, %mask : !x, !m) outs(%x0, %row : !x, tensor<?x6xf32>) -> !x, tensor<?x6xf32>
