@@ -79,6 +79,7 @@ void addKernels(OpPassManager &pm, const CodegenOptions &options) {
   addForCpu(pm, createSsmLowerShortConv, options);
   addForCpu(pm, createSsmLowerScan, options);
   addForCpu(pm, createSsmLowerLinear, options);
+  addForCpu(pm, createSsmLowerAttention, options);
   pm.addPass(createSsmDecomposeBuffers());
   addBufferization(pm);
   pm.addPass(createSsmAllocateLate());

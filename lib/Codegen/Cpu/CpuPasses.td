@@ -76,6 +76,19 @@ def SsmLowerScan : CpuPass<"ssm-lower-scan"> {
   }];
 }
 
+def SsmLowerAttention : CpuPass<"ssm-lower-attention"> {
+  let summary = "Lower ssm.attention on buffers to a flash attention kernel";
+  let description = [{
+    One `scf.parallel` over batch, key heads and blocks of queries; the query
+    heads that share a key head share a block. Tiles of keys pass by with a
+    running maximum and sum, so that no matrix of scores is stored. Tiles that
+    no query of a block sees are not visited; only those that some do not see
+    are masked. Ops on other element types than f32, with head widths that are
+    not static or very large, or with a bias that differs between queries or
+    heads, are left alone.
+  }];
+}
+
 def SsmExpandMath : Pass<"ssm-expand-math"> {
   let summary = "Expand math functions of f32 into arithmetic";
   let description = [{

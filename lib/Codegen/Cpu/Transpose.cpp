@@ -12,7 +12,7 @@
 using namespace mlir;
 using namespace ssmc;
 
-static void transposeTile(KernelBuilder &b, MutableArrayRef<Value> rows) {
+void ssmc::transposeTile(KernelBuilder &b, MutableArrayRef<Value> rows) {
   int64_t size = rows.size();
   for (int64_t s = size / 2; s > 0; s /= 2) {
     SmallVector<int64_t> low, high;

@@ -23,6 +23,8 @@ struct RowBlock {
   mlir::Value from = {}; // null: 0
 };
 
+/// As many vectors as they have lanes, a power of two, transposed.
+void transposeTile(KernelBuilder &b, llvm::MutableArrayRef<mlir::Value> rows);
 /// scratch[n][i] = scale * rows[i][n]; lanes beyond `count` become 0.
 void loadTransposed(KernelBuilder &b, const RowBlock &rows, mlir::Value scratch,
                     double scale);

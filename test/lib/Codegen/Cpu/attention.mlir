@@ -1,0 +1,60 @@
+// RUN: ssm-opt %s -pass-pipeline='builtin.module(func.func(ssm-lower-attention{cpu=skylake-avx512}))' | FileCheck %s
+
+// Causal: blocks of 96 queries; a register tile of three vectors of rows and
+// eight keys. Rows that all see the keys are not compared with anything.
+// CHECK-LABEL: func.func @causal
+// CHECK-DAG: %[[BLOCK:.*]] = arith.constant 96 : index
+// CHECK: arith.divui %{{.*}}, %[[BLOCK]]
+// CHECK: scf.parallel
+// CHECK-DAG: memref.alloca() {{.*}} : memref<64x96xf32>
+// CHECK-DAG: memref.alloca() {{.*}} : memref<64x48xf32>
+// CHECK: scf.for {{.*}} -> (vector<16xf32>, vector<16xf32>, vector<16xf32>)
+// CHECK-COUNT-96: vector.fma
+// CHECK-NOT: cmpi
+// CHECK: mask.scalef
+// CHECK: math.log
+// CHECK-NOT: ssm.attention
+func.func @causal(%q: memref<1x?x4x64xf32>, %k: memref<1x?x4x64xf32>, %lse: memref<1x?x4xf32>) {
+  ssm.attention right(0) ins(%q, %k, %k : memref<1x?x4x64xf32>, memref<1x?x4x64xf32>, memref<1x?x4x64xf32>)
+    outs(%q, %lse : memref<1x?x4x64xf32>, memref<1x?x4xf32>)
+  return
+}
+
+// Four query heads of a key head share a block: 24 queries.
+// CHECK-LABEL: func.func @shared
+// CHECK-DAG: arith.constant 24 : index
+// CHECK: scf.parallel
+// CHECK-NOT: ssm.attention
+func.func @shared(%q: memref<1x?x4x64xf32>, %k: memref<1x?x1x64xf32>, %lse: memref<1x?x4xf32>) {
+  ssm.attention ins(%q, %k, %k : memref<1x?x4x64xf32>, memref<1x?x1x64xf32>, memref<1x?x1x64xf32>)
+    outs(%q, %lse : memref<1x?x4x64xf32>, memref<1x?x4xf32>)
+  return
+}
+
+// Who sees what depends on data: all code has masks, no key is passed over.
+// CHECK-LABEL: func.func @positions
+// CHECK: scf.parallel
+// CHECK-COUNT-16: memref.load %{{.*}} : memref<1x?xi64>
+// CHECK-NOT: ssm.attention
+func.func @positions(%q: memref<1x?x4x64xf32>, %at: memref<1x?xi64>, %lse: memref<1x?x4xf32>) {
+  ssm.attention right(0) ins(%q, %q, %q : memref<1x?x4x64xf32>, memref<1x?x4x64xf32>, memref<1x?x4x64xf32>)
+    positions(%at, %at : memref<1x?xi64>, memref<1x?xi64>) outs(%q, %lse : memref<1x?x4x64xf32>, memref<1x?x4xf32>)
+  return
+}
+
+// Left for the reference lowering: other element types, and a bias of queries.
+// CHECK-LABEL: func.func @half
+// CHECK: ssm.attention
+func.func @half(%q: memref<1x?x4x64xf16>, %lse: memref<1x?x4xf32>) {
+  ssm.attention ins(%q, %q, %q : memref<1x?x4x64xf16>, memref<1x?x4x64xf16>, memref<1x?x4x64xf16>)
+    outs(%q, %lse : memref<1x?x4x64xf16>, memref<1x?x4xf32>)
+  return
+}
+
+// CHECK-LABEL: func.func @bias
+// CHECK: ssm.attention
+func.func @bias(%q: memref<1x?x4x64xf32>, %bias: memref<1x4x?x?xf32>, %lse: memref<1x?x4xf32>) {
+  ssm.attention ins(%q, %q, %q : memref<1x?x4x64xf32>, memref<1x?x4x64xf32>, memref<1x?x4x64xf32>)
+    bias(%bias : memref<1x4x?x?xf32>) outs(%q, %lse : memref<1x?x4x64xf32>, memref<1x?x4xf32>)
+  return
+}
