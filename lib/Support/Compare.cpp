@@ -35,6 +35,20 @@ static double deviationAt(const NpyArray &actual, const NpyArray &expected,
   return std::isfinite(deviation) ? deviation : HUGE_VAL;
 }
 
+static constexpr double kRelative = 1e-4;
+
+/// Below it a type loses digits: no relative tolerance holds there.
+static double smallestNormal(ssmrt_dtype dtype) {
+  switch (dtype) {
+  case SSMRT_F16:
+    return 0x1p-14;
+  case SSMRT_F64:
+    return 0x1p-1022;
+  default:
+    return 0x1p-126;
+  }
+}
+
 Expected<bool> ssmc::compareArrays(StringRef name, const NpyArray &actual,
                                    const NpyArray &expected,
                                    const Tolerance &tolerance,
@@ -46,16 +60,20 @@ Expected<bool> ssmc::compareArrays(StringRef name, const NpyArray &actual,
   if (actual.shape != expected.shape)
     return runError("'" + name + "' has the shape [" + shape(actual) +
                     "], expected [" + shape(expected) + "]");
-  if (isFloat(actual) != isFloat(expected))
+  // NumPy has no bfloat16: expectations of it are kept as float32.
+  bool wider = actual.dtype == SSMRT_BF16 && expected.dtype == SSMRT_F32;
+  bool sameType = tolerance.anyWidth ? isFloat(actual) == isFloat(expected)
+                                     : actual.dtype == expected.dtype || wider;
+  if (!sameType)
     return runError("'" + name + "' is of type " + getDtypeName(actual.dtype) +
                     ", expected " + getDtypeName(expected.dtype));
   int64_t count = actual.getNumElements();
-  double largest = 1;
+  double largest = smallestNormal(expected.dtype) / kRelative;
   for (int64_t i = 0; i != count; ++i)
     if (double e = std::fabs(floatAt(expected, i)); std::isfinite(e))
       largest = std::max(largest, e);
   bool exact = !isFloat(actual);
-  double atol = tolerance.atol.value_or(exact ? 0 : 1e-4 * largest);
+  double atol = tolerance.atol.value_or(exact ? 0 : kRelative * largest);
   double rtol = tolerance.rtol.value_or(0);
 
   double worst = -1;

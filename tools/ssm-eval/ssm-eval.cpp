@@ -59,9 +59,8 @@ struct Flags {
   cl::list<std::string> expects{"expect", cl::value_desc("VALUE"),
                                 cl::desc("Compare outputs with these arrays"),
                                 cl::cat(category)};
-  cl::opt<double> atol{
-      "atol", cl::cat(category),
-      cl::desc("Tolerance (default: 1e-4 max(1, max |expected|))")};
+  cl::opt<double> atol{"atol", cl::cat(category),
+                       cl::desc("Tolerance (default: 1e-4 max |expected|)")};
   cl::opt<double> rtol{"rtol", cl::cat(category),
                        cl::desc("Tolerance relative to |expected|")};
   cl::opt<std::string> calls{"calls", cl::value_desc("@FILE.npz"),
@@ -249,6 +248,7 @@ static Expected<bool> runOnce(ModuleOp module, Flags &flags,
         return error;
   }
   Tolerance tolerance;
+  tolerance.anyWidth = true; // results are of double precision
   if (flags.atol.getNumOccurrences())
     tolerance.atol = flags.atol;
   if (flags.rtol.getNumOccurrences())

@@ -34,7 +34,7 @@ struct Flags {
       "expect", cl::value_desc("VALUE"), cl::cat(category),
       cl::desc("Compare outputs with these arrays (as --input)")};
   cl::opt<double> atol{"atol", cl::cat(category),
-                       cl::desc("Tolerance (default: 1e-4 max(1, max |expected|))")};
+                       cl::desc("Tolerance (default: 1e-4 max |expected|)")};
   cl::opt<double> rtol{"rtol", cl::cat(category),
                        cl::desc("Tolerance relative to |expected|")};
   cl::opt<std::string> entry{"entry", cl::init("forward"), cl::cat(category),

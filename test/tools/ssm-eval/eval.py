@@ -34,6 +34,8 @@ assert np.load(path("out.npz"))["logits"].dtype == np.float64
 assert np.allclose(np.load(path("out.npz"))["logits"], logits, atol=1e-4)
 run(0, "tolerance 2.000e+00", "--input", "@io.npz", "--expect", "@wrong.npz", "--atol=2")
 run(1, "elements beyond it", "--input", "@io.npz", "--expect", "@wrong.npz")
+np.savez(path("int.npz"), logits=logits.astype("i8"))
+run(1, "'logits' is of type float64, expected int64", "--input", "@io.npz", "--expect", "@int.npz")
 run(1, "input 'input_ids' has extent 23 in dimension 1, expected 24", "--input", "@wrong.npz")
 run(1, "input 'input_ids' is of type float32, expected i64", "--input", "@float.npz")
 run(1, "ssm-eval: output 'logits': ", "--expect", "@io.npz")

@@ -69,6 +69,13 @@ run(1, "largest deviation inf at [0, 0, 1]", "--input", "@in.npz", "--expect", "
 run(1, "largest deviation inf at [0, 0, 1]", "--input", "@no_number.npz", "--expect", "@keys.npz", "--atol=1e30")
 run(0, "y: largest deviation", "--input", "@no_number.npz", "--expect", "@nan.npz")
 run(1, "'y' has the shape [2, 5, 4], expected [1, 5, 4]", "--input", "@in.npz", "--expect", "@short.npz")
+np.savez(path("half.npz"), y=y.astype("f2"))
+run(1, "'y' is of type float32, expected float16", "--input", "@in.npz", "--expect", "@half.npz")
+# The tolerance goes with the values, however small they are.
+tiny = {name: value * 1e-9 for name, value in (("x", x), ("mask", mask))}
+np.savez(path("tiny.npz"), **tiny, past=past)
+np.savez(path("no_y.npz"), y=np.zeros_like(y))
+run(1, "FAILED", "--input", "@tiny.npz", "--expect", "@no_y.npz")
 run(1, "'y' is of type float32, expected int64", "--input", "@in.npz", "--expect", "@int.npz")
 run(1, "--expect names no output", "--input", "@in.npz", "--expect", "@in.npz")
 run(1, "input 'mask': dimension 0 ('L + P') is 7, expected 8", "--input", "@long.npz")
