@@ -163,7 +163,7 @@ def function(name, xs, states, region, axes, reverse, keep=()):
 def cases(rng):
     cases = []
 
-    def add(name, xs, states, region, axes, compute, reverse=False, keep=()):
+    def add(name, xs, states, region, axes, compute, identity, reverse=False, keep=()):
         def oracle(*values):
             n = len(xs)
             flip = [np.flip(v, a) for v, a in zip(values[:n], axes)] if reverse else values[:n]
@@ -172,7 +172,8 @@ def cases(rng):
         f = function(name + "_" + np.dtype(xs[0].dtype).name + "_reverse" * reverse, xs, states, region,
                      axes, reverse, keep)
         cases.append(Case(f, xs, [np.zeros_like(x) for x in xs], states, axes * 2,
-                          [reverse] * (2 * len(xs)), oracle))
+                          [reverse] * (2 * len(xs)), oracle,
+                          identity=[np.array(np.broadcast_to(e, s.shape), s.dtype, order="C") for e, s in zip(identity, states)]))
 
     for dtype, wide_dtype in STORAGE:
         for length in LENGTHS:
@@ -185,13 +186,14 @@ def cases(rng):
             u = np.where(before, 1.5, 0).astype(wide_dtype)
             w = (before[..., None] * normal(rng, wide_dtype, b, h, p)).astype(wide_dtype)
             if length:
-                add("softmax", [s, ones, v], [m, u, w], SOFTMAX, [1, 1, 1], softmax, bool(length % 2))
+                add("softmax", [s, ones, v], [m, u, w], SOFTMAX, [1, 1, 1], softmax, [-np.inf, 0, 0], bool(length % 2))
             x0 = normal(rng, wide_dtype, b, h)
             add("flagged", [s, rng.random((b, length)) < 0.3], [x0, rng.random(b) < 0.5], FLAGGED, [1, 1],
-                flagged, length > 2)
-            add("maxplus", [s, ones * dtype(2) * s], [x0, x0], MAXPLUS, [1, 1], maxplus)
+                flagged, [0, False], length > 2)
+            add("maxplus", [s, ones * dtype(2) * s], [x0, x0], MAXPLUS, [1, 1], maxplus, [0, -np.inf])
             if dtype in (np.float32, np.float64):
                 x = normal(rng, dtype, length, b, 2, 2)
                 add("matrices", [x], [normal(rng, dtype, b, 2, 2)], MATRICES, [0], matrices,
+                    [np.eye(2)],
                     keep={(0, 2), (0, 3), (1, 1), (1, 2)})
     return cases

@@ -120,5 +120,6 @@ def cases(rng):
                     decay = rest.pop(0) if rank else None
                     return delta_rule(q, k, v, beta, erase, decay, rest[0] if resets else None, state,
                                       reverse)
-                cases.append(Case(function, ins, [y], [state], axes, [bool(reverse)] * len(axes), compute))
+                cases.append(Case(function, ins, [y], [state], axes, [bool(reverse)] * len(axes), compute,
+                                  linear=(2, len(ins))))
     return cases

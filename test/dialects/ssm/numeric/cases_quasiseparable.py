@@ -65,5 +65,5 @@ def cases(rng):
                     decays = [rest.pop(0), rest.pop(0)] if rank else None
                     return quasiseparable(qf, kf, qb, kb, v, d, decays, rest[0] if resets else None)
                 cases.append(Case(function, ins, [y], [], [None] * (len(ins) + 1),
-                                  [False] * (len(ins) + 1), compute))
+                                  [False] * (len(ins) + 1), compute, linear=(4,)))
     return cases

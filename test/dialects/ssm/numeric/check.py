@@ -1,6 +1,6 @@
 """check.py OP FOLDER: compares an op with its dense oracle on random shapes, in
-one go and in two pieces of which the second continues the first; and that ops
-which claim to be linear are."""
+one go and in two pieces of which the second continues the first; that ops
+which claim to be linear are, and that combiners are associative."""
 import importlib
 import sys
 import zlib
@@ -54,6 +54,26 @@ def check_linear(machine, name, cases, tolerance, rng):
                 [(x + 2 * y) / size for x, y in zip(one, other)], 8 * tolerance(case))
 
 
+def check_associative(machine, name, cases, tolerance, rng):
+    """Where a combiner has an identity: the state after the first piece, combined
+    with that of the second one scanned by itself, is the state after both."""
+    cases = [c for c in cases if c.identity and c.length and c.ins[0].dtype == c.states[0].dtype]
+    cut = [(c, *c.split(rng)) for c in cases]
+    if not cut:
+        return
+
+    def scan(calls):
+        found = machine([(f, ins, [garbage(rng, x.dtype, x.shape) for x in ins] + states)
+                         for f, ins, states in calls])
+        return [x[len(x) // 2:] for x in found]
+    first = scan([(c.function, a.ins, c.states) for c, a, b in cut])
+    second = scan([(c.function, b.ins, c.identity) for c, a, b in cut])
+    both = scan([(c.function, [np.expand_dims(x, axis) for x, axis in zip(later, c.axes)], earlier)
+                 for (c, a, b), earlier, later in zip(cut, first, second)])
+    for (c, a, b), found in zip(cut, both):
+        compare(f"{name}: combined: {c}", found, c.expected()[len(c.ys):], 4 * tolerance(c))
+
+
 def check(machine, name, cases, tolerance):
     rng = np.random.default_rng(zlib.crc32(name.encode()))
     whole = machine([(c.function, c.ins, [garbage(rng, y.dtype, y.shape) for y in c.ys] + c.states)
@@ -61,6 +81,7 @@ def check(machine, name, cases, tolerance):
     for case, found in zip(cases, whole):
         compare(f"{name}: {case}", found, case.expected(), tolerance(case))
     check_linear(machine, name, cases, tolerance, rng)
+    check_associative(machine, name, cases, tolerance, rng)
 
     # A time axis is cut in two; the state goes from the first piece to run to
     # the other, and outputs are put together.

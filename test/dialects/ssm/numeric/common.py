@@ -17,10 +17,11 @@ class Case:
     """A call: inputs, outputs `ys` (for their shapes) and states. `axes` has
     the time axis of each input and output, None where there is none; `back`
     says which of them run backwards; `linear` the inputs, then states, in which
-    together the op is linear."""
+    together the op is linear; `identity` has the states that an associative scan
+    begins with where nothing comes before it."""
 
-    def __init__(self, function, ins, ys, states, axes, back, compute, linear=()):
-        self.linear = linear
+    def __init__(self, function, ins, ys, states, axes, back, compute, linear=(), identity=None):
+        self.linear, self.identity = linear, identity
         self.function, self.ins, self.ys, self.states = function, ins, ys, states
         self.axes, self.back, self.compute = axes, back, compute
         timed = [(x, axis) for x, axis in zip([*ins, *ys], axes) if axis is not None]
