@@ -93,7 +93,9 @@ void addLoweringToLLVM(OpPassManager &pm) {
   pm.addPass(createLowerAffinePass());
   cleanUp(pm);
   pm.addPass(createSCFToControlFlowPass());
+  pm.addPass(createConvertComplexToStandardPass());
   pm.addPass(arith::createArithExpandOpsPass());
+  pm.addPass(createConvertComplexToLLVMPass());
   pm.addPass(createConvertVectorToLLVMPass());
   pm.addPass(createConvertMathToLLVMPass());
   pm.addPass(createConvertMathToLibmPass());
