@@ -2,7 +2,7 @@
 import numpy as np
 
 from cases_scan import scan
-from common import LENGTHS, Case, normal, sigmoid, unknown, wide
+from common import LENGTHS, STORAGE, Case, normal, sigmoid, unknown, wide
 from execute import Function
 
 
@@ -23,7 +23,7 @@ def selective_scan(u, delta, A, B, C, D, z, resets, s0, reverse=False):
 
 def cases(rng):
     cases = []
-    for dtype in (np.float32, np.float64):
+    for dtype, state_dtype in STORAGE:
         for skip, gate, resets, reverse in [(0, 0, 0, 0), (1, 1, 0, 0), (1, 0, 1, 1), (0, 1, 0, 1),
                                             (0, 0, 1, 0)]:
             for length in LENGTHS:
@@ -33,7 +33,7 @@ def cases(rng):
                 delta = np.abs(normal(rng, dtype, b, length, d)) ** 3
                 A = -np.exp(normal(rng, dtype, d, n))
                 B, C = (normal(rng, dtype, b, length, n) for _ in range(2))
-                D, s = normal(rng, dtype, d), normal(rng, dtype, b, d, n)
+                D, s = normal(rng, dtype, d), normal(rng, state_dtype, b, d, n)
                 flags = rng.random((b, length)) < 0.3
                 ins = [u, delta, A, B, C] + [D] * skip + [z] * gate + [flags] * resets
                 axes = [1, 1, None, 1, 1] + [None] * skip + [1] * gate + [1] * resets + [1]

@@ -1,7 +1,7 @@
 """The cases of ssm.short_conv and its dense formula."""
 import numpy as np
 
-from common import LENGTHS, Case, normal, sigmoid, unknown, wide
+from common import LENGTHS, STORAGE, Case, normal, sigmoid, unknown, wide
 from execute import Function
 
 
@@ -31,16 +31,16 @@ def short_conv(x, w, bias, resets, s0, dilation=1, silu=False, reverse=False):
 
 def cases(rng):
     cases = []
-    for dtype in (np.float32, np.float64):
+    for dtype, wide_dtype in STORAGE:
         for width, dilation, bias, silu, resets, reverse in [
                 (4, 1, 1, 1, 0, 0), (4, 1, 0, 0, 0, 1), (3, 2, 0, 0, 0, 0), (3, 2, 1, 1, 0, 1), (1, 1, 1, 0, 0, 0),
                 (2, 5, 0, 1, 0, 0), (4, 1, 1, 1, 1, 0), (3, 2, 0, 0, 1, 1), (1, 1, 0, 0, 1, 0)]:
             for length in LENGTHS:
                 b, c = rng.integers(1, 6, 2)
-                x, w = normal(rng, dtype, b, length, c), normal(rng, dtype, c, width)
+                x, w = normal(rng, dtype, b, length, c), normal(rng, wide_dtype, c, width)
                 s = normal(rng, dtype, b, (width - 1) * dilation, c)
                 flags = rng.random((b, length)) < 0.3
-                ins = [x, w] + [normal(rng, dtype, c)] * bias + [flags] * resets
+                ins = [x, w] + [normal(rng, wide_dtype, c)] * bias + [flags] * resets
                 y = len(ins)
                 text = (("ssm.short_conv activation(silu) " if silu else "ssm.short_conv ")
                         + f"dilation({dilation}) {'reverse' if reverse else ''} "
