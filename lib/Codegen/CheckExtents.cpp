@@ -177,7 +177,8 @@ OpFoldResult Checker::extentOf(Value value, int64_t d) {
           [&](tensor::ExpandShapeOp op) { return op.getMixedOutputShape()[d]; })
       .Case([&](tensor::CollapseShapeOp op) {
         Extents factors;
-        for (int64_t from : op.getReassociationIndices()[d])
+        SmallVector<ReassociationIndices> groups = op.getReassociationIndices();
+        for (int64_t from : groups[d])
           factors.push_back(extentOf(op.getSrc(), from));
         return product(factors);
       })
