@@ -297,10 +297,12 @@ LogicalResult Compiler::Impl::checkOutput() {
         !llvm::sys::fs::is_regular_file(path))
       return fail(path, "it is not a regular file");
     StringRef folder = llvm::sys::path::parent_path(path);
-    if (llvm::sys::fs::access(folder.empty() ? "." : folder,
-                              llvm::sys::fs::AccessMode::Write))
-      return fail(path,
-                  "there is no folder '" + folder + "' that can be written to");
+    if (folder.empty())
+      folder = ".";
+    if (!llvm::sys::fs::is_directory(folder))
+      return fail(path, "there is no folder '" + folder + "'");
+    if (llvm::sys::fs::access(folder, llvm::sys::fs::AccessMode::Write))
+      return fail(path, "the folder '" + folder + "' cannot be written to");
   }
   if (!options.dumpDir.empty())
     if (std::error_code error =

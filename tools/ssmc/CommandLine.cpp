@@ -155,7 +155,7 @@ static bool readDims(const Flags &flags, CompilerOptions &options) {
     if (!parseDimRequest(text, request))
       return usage("--dim " + text +
                    ": write INPUT:AXIS=NAME or INPUT:AXIS=NUMBER, as in "
-                   "input_ids:1=L");
+                   "input_ids:1=L; a number is at least 1");
     options.dims.push_back(std::move(request));
   }
   return true;

@@ -34,6 +34,7 @@ expect(2, "--strategy=scan:fft is not in this release", scale, "-o", out, "--str
 expect(2, "--strategy=attention is not in this release", scale, "-o", out, "--strategy=attention")
 expect(2, "--max-length has no use in this release", scale, "-o", out, "--max-length=100")
 expect(2, "-O3 is none of -O0 and -O2", scale, "-o", out, "-O3")
+expect(2, "as in input_ids:1=L; a number is at least 1", scale, "-o", out, "--dim=x:1=0")
 for dim in ("", "x", "x:1", "x=L", ":1=L", "x:1=", "x:one=L", "x:1=-4", "x:1=a b", "x:1=1L", "x:-1=L", "x:1=0",
             "x:1=99999999999999999999"):
     expect(2, f"--dim {dim}: write INPUT:AXIS=NAME or INPUT:AXIS=NUMBER", scale, "-o", out, f"--dim={dim}")
@@ -54,7 +55,7 @@ expect(2, "--external-data-dir=/nonexistent: there is no such folder", graph, "-
 
 absent = os.path.join(tmp, "absent.onnx")
 expect(1, "absent.onnx: ", absent, "-o", out)
-expect(1, "there is no folder '/nonexistent' that can be written to", scale, "-o", "/nonexistent/out.so")
+expect(1, "cannot write /nonexistent/out.so: there is no folder '/nonexistent'\n", scale, "-o", "/nonexistent/out.so")
 expect(1, f"cannot write {tmp}: it is not a regular file", scale, "-o", tmp)
 expect(1, "cannot write /dev/null: it is not a regular file", scale, "-o", "/dev/null")
 expect(1, "cannot write /nonexistent/r.json: there is no folder", graph, "-o", out, "--report=/nonexistent/r.json")
