@@ -32,7 +32,7 @@ def Ssm_AssociativeScanOp
     weighted sum), stabilised gates (mLSTM), max-plus scans, transitions that are
     small matrices, and any scan with a flag that resets it.
 
-    Source: Blelloch, Prefix Sums and Their Applications (1990), section 1.2;
+    Source: Blelloch, Prefix Sums and Their Applications (1990);
     the triples are from Feng et al., Attention as an RNN (arXiv:2405.13956).
 
     On buffers this op does not exist: decomposed on tensors it is a loop whose

@@ -40,8 +40,8 @@ def Ssm_DeltaRuleOp : Ssm_BufferOp<"delta_rule", [AttrSizedOperandSegments]> {
     a = -kappa and b = kappa * in-context rate).
 
     Source: Yang et al., Parallelizing Linear Transformers with the Delta Rule
-    (arXiv:2406.06484), equation 2; Gated Delta Networks (arXiv:2412.06464),
-    equation 10; RWKV-7 (arXiv:2503.14456), equation 17.
+    over Sequence Length (arXiv:2406.06484); Yang et al., Gated Delta Networks
+    (arXiv:2412.06464); Peng et al., RWKV-7 (arXiv:2503.14456).
 
     Constraints:
 

@@ -35,7 +35,7 @@ def Ssm_QuasiseparableOp : Ssm_BufferOp<"quasiseparable", [AttrSizedOperandSegme
     It covers Hydra: its output is shifted by a token, which makes qf[t] the
     forward C of token t-1 and qb[t] the backward C of token t+1.
 
-    Source: Hwang et al., Hydra (arXiv:2407.09941), section 3.
+    Source: Hwang et al., Hydra (arXiv:2407.09941).
 
     Constraints:
 
