@@ -20,7 +20,7 @@ import numpy as np
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 sys.path.insert(0, os.path.join(ROOT, "test"))
 from kernel_harness import build, descriptor, run  # noqa: E402
-from selective_scan import aligned, cpu_name  # noqa: E402
+from paired import aligned, cpu_name  # noqa: E402
 
 PEAK = """
 typedef float V __attribute__((vector_size(%d)));

@@ -46,6 +46,19 @@ def SsmLowerSemiseparable : CpuPass<"ssm-lower-semiseparable"> {
   }];
 }
 
+def SsmLowerDeltaRule : CpuPass<"ssm-lower-delta-rule"> {
+  let summary = "Lower ssm.delta_rule on buffers to a vector kernel";
+  let description = [{
+    A parallel loop over batch and heads; a panel of the state lies in the
+    first-level cache while a block of tokens passes. One walk over it changes it
+    by one token and reads it for the next. Decays are applied to keys and
+    queries instead of the state, as far as their product stays in the range of
+    floats. Ops with element types other than f32, with a key width that is not
+    static, with more query than value heads or with inner dimensions that are
+    not contiguous are left alone.
+  }];
+}
+
 def SsmLowerLinear : CpuPass<"ssm-lower-linear"> {
   let summary = "Lower ssm.linear on buffers to a register-tiled product";
   let description = [{

@@ -27,6 +27,7 @@ DecaySegments::DecaySegments(KernelBuilder &b, const Decay &decay,
   Type f32 = b.getF32Type();
   numSegments = makeScratch({1}, b.getIndexType());
   starts = makeScratch({maxTokens + 2}, b.getIndexType());
+  segmentOf = makeScratch({maxTokens}, b.getIndexType());
   if (decay.isPerKey()) {
     int64_t keys = llvm::alignTo(decay.keys, b.target.lanes);
     factors = makeScratch({maxTokens + 2, keys}, f32);
@@ -111,6 +112,7 @@ void DecaySegments::emitOfHead(Value batch, Value head,
         store(t, starts, next);
         store(factor, factors, next);
         segment = select(b, isNew, next, segment);
+        store(segment, segmentOf, t);
         product = select(b, isNew, zero, product);
         store(b.exp2(b.fsub(zero, product)), inputScales, t);
         store(b.exp2(product), outputScales, t);
@@ -129,12 +131,13 @@ void DecaySegments::emitOfKeys(Value batch, Value head,
   VectorType type = b.vec();
   Lanes full{type, {}};
   int64_t lanes = b.target.lanes;
-  Value keys = b.idx(decay.keys), zero = b.splat(type, 0.0);
+  Value keys = b.idx(decay.keys), zero = b.splat(type, 0.0),
+        one = b.splat(type, 1.0);
   auto maskType = VectorType::get(type.getShape(), b.getI1Type());
   auto splatFlag = [&](Value flag) { return b.broadcast(maskType, flag); };
   memref::StoreOp::create(b, b.idx(0), starts, b.idx(0));
   b.loop(b.idx(0), keys, lanes, [&](Value n) {
-    b.store(full, b.splat(type, 1.0), factors, {b.idx(0), n});
+    b.store(full, one, factors, {b.idx(0), n});
     b.store(full, zero, factors, {b.idx(1), n});
   });
   Value end = b.loop(
@@ -165,20 +168,24 @@ void DecaySegments::emitOfKeys(Value batch, Value head,
         }
         memref::StoreOp::create(b, t, starts, next);
         Value after = select(b, isNew, next, segment);
+        memref::StoreOp::create(b, after, segmentOf, t);
         Value row = b.add(after, 1);
         Value isNewLanes = splatFlag(isNew);
         b.loop(b.idx(0), keys, lanes, [&](Value n) {
           Value product = b.load(full, factors, {next, n});
-          Value factor = b.exp2(product);
+          // A segment that begins has this factor and no product yet. Otherwise
+          // the row of the factor, which is the same, keeps the product.
+          Value scale = b.exp2(product), factor = scale;
           if (reset)
             factor = select(b, splatFlag(reset), zero, factor);
-          // The factor if a segment begins; else it is overwritten by
-          // what follows, whose row is the same.
           b.store(full, factor, factors, {next, n});
-          product = select(b, isNewLanes, zero, product);
-          b.store(full, product, factors, {row, n});
-          b.store(full, b.exp2(b.fsub(zero, product)), inputScales, {t, n});
-          b.store(full, b.exp2(product), outputScales, {t, n});
+          b.store(full, select(b, isNewLanes, zero, product), factors,
+                  {row, n});
+          Value inverse = b.exp2(b.fsub(zero, product));
+          b.store(full, select(b, isNewLanes, one, inverse), inputScales,
+                  {t, n});
+          b.store(full, select(b, isNewLanes, one, scale), outputScales,
+                  {t, n});
         });
         return {after};
       })[0];
@@ -192,14 +199,13 @@ void DecaySegments::emitOfKeys(Value batch, Value head,
 }
 
 Value DecaySegments::scaled(Value vector, Value segment, Value key) {
-  Value factor = decay.isPerKey() ? b.loadScalar(factors, {segment, key})
-                                  : b.loadScalar(factors, {segment});
   Type type = vector.getType();
-  Value result = b.fmul(vector, b.broadcast(type, factor));
+  Value scalar = factor(segment, key, b.getF32Type());
+  Value result = b.fmul(vector, b.broadcast(type, scalar));
   if (!decay.resets)
     return result;
   // A state of infinities is dropped too.
-  Value dropped = compare(b, arith::CmpFPredicate::OEQ, factor, 0.0);
+  Value dropped = compare(b, arith::CmpFPredicate::OEQ, scalar, 0.0);
   return select(b, dropped, b.splat(type, 0.0), result);
 }
 
@@ -224,14 +230,52 @@ SmallVector<Value> DecaySegments::forEach(
   return scaleAll(last, count);
 }
 
+// A number of the head may be asked for as a vector.
+static Value loadScale(KernelBuilder &b, bool isPerKey, Value scales, Value t,
+                       Value key, Type type) {
+  if (isPerKey)
+    return b.load({cast<VectorType>(type), {}}, scales, {t, key});
+  Value scalar = b.loadScalar(scales, {t});
+  return isa<VectorType>(type) ? b.broadcast(type, scalar) : scalar;
+}
+
 Value DecaySegments::inputScale(Value t, Value key, Type type) {
-  if (auto vector = dyn_cast<VectorType>(type))
-    return b.load({vector, {}}, inputScales, {t, key});
-  return b.loadScalar(inputScales, {t});
+  return loadScale(b, decay.isPerKey(), inputScales, t, key, type);
 }
 
 Value DecaySegments::outputScale(Value t, Value key, Type type) {
-  if (auto vector = dyn_cast<VectorType>(type))
-    return b.load({vector, {}}, outputScales, {t, key});
-  return b.loadScalar(outputScales, {t});
+  return loadScale(b, decay.isPerKey(), outputScales, t, key, type);
+}
+
+Value DecaySegments::startsAt(Value t) {
+  Value segment = b.loadScalar(segmentOf, {t});
+  auto equal = [&](arith::CmpIPredicate predicate, Value x, Value y) -> Value {
+    return arith::CmpIOp::create(b, predicate, x, y);
+  };
+  Value isFirst =
+      equal(arith::CmpIPredicate::eq, b.loadScalar(starts, {segment}), t);
+  Value isLater = equal(arith::CmpIPredicate::ne, segment, b.idx(0));
+  return arith::AndIOp::create(b, isFirst, isLater);
+}
+
+Value DecaySegments::factor(Value segment, Value key, Type type) {
+  auto vector = dyn_cast<VectorType>(type);
+  if (vector && decay.isPerKey())
+    return b.load({vector, {}}, factors, {segment, key});
+  Value scalar = decay.isPerKey() ? b.loadScalar(factors, {segment, key})
+                                  : b.loadScalar(factors, {segment});
+  return vector ? b.broadcast(type, scalar) : scalar;
+}
+
+Value DecaySegments::startScale(Value t, Value key, Type type) {
+  return factor(b.loadScalar(segmentOf, {t}), key, type);
+}
+
+Value DecaySegments::readScale(Value t, Value key, Type type) {
+  return select(b, startsAt(t), startScale(t, key, type),
+                outputScale(t, key, type));
+}
+
+Value DecaySegments::endScale(Value key, Type type) {
+  return factor(b.loadScalar(numSegments, {b.idx(0)}), key, type);
 }

@@ -65,12 +65,22 @@ public:
   Value inputScale(Value t, Value key, mlir::Type type);
   Value outputScale(Value t, Value key, mlir::Type type);
 
+  /// For mixers that read the state before they change it. Whether a segment
+  /// begins at token t, so that the state is to be scaled by `startScale` when
+  /// it is changed; and D[t] on the state as it is before that.
+  Value startsAt(Value t);
+  Value startScale(Value t, Value key, mlir::Type type);
+  Value readScale(Value t, Value key, mlir::Type type);
+  /// What the state is to be scaled by after the block.
+  Value endScale(Value key, mlir::Type type);
+
 private:
   KernelBuilder &b;
   Decay decay;
   Value tokens;
   Value numSegments;     // scratch of one index
   Value starts, factors; // of the segments, and of the end
+  Value segmentOf;       // of every token
   Value inputScales, outputScales;
 
   Value makeScratch(llvm::ArrayRef<int64_t> shape, mlir::Type type);
@@ -80,6 +90,7 @@ private:
                   llvm::function_ref<Value(Value)> now);
   void emitOfKeys(Value batch, Value head,
                   llvm::function_ref<Value(Value)> now);
+  Value factor(Value segment, Value key, mlir::Type type);
   Value scaled(Value vector, Value segment, Value key);
 };
 

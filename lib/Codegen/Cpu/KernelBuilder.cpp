@@ -22,6 +22,15 @@ Lanes KernelBuilder::lanes(VectorType type, Value count) {
           vector::CreateMaskOp::create(*this, maskType, ValueRange{count})};
 }
 
+Lanes KernelBuilder::lanesOf(Value total, Value first, int64_t step) {
+  APInt known;
+  if (matchPattern(total, m_ConstantInt(&known)) &&
+      known.getSExtValue() % step == 0)
+    return {vec(), {}};
+  Value rest = sub(total, min(first, total));
+  return lanes(vec(), min(rest, idx(target.lanes)));
+}
+
 Value KernelBuilder::splat(Type type, double value) {
   FloatAttr scalar = getF32FloatAttr(value);
   if (auto vector = dyn_cast<VectorType>(type))

@@ -73,6 +73,10 @@ public:
   Value dim(Value memref, int64_t dim);
   /// The first `count` lanes of a vector.
   Lanes lanes(mlir::VectorType type, Value count);
+  /// The lanes of a vector at `first` of `total` elements; all of them where
+  /// the total is known to be a multiple of the `step` in which one goes
+  /// through it. `first` may lie beyond the last element.
+  Lanes lanesOf(Value total, Value first, int64_t step);
 
   // Floating point, on vectors or scalars.
   Value splat(mlir::Type type, double value);

@@ -103,19 +103,6 @@ private:
   }
   Value queryRow(int64_t r, Value t) { return b.add(t, r * maxTokens); }
 
-  /// Lanes of `total` elements from `first`: all of them where the total is
-  /// known to be a multiple of the `step` in which one goes through it.
-  Lanes lanesOf(Value total, Value first, int64_t step) {
-    APInt known;
-    if (matchPattern(total, m_ConstantInt(&known)) &&
-        known.getSExtValue() % step == 0)
-      return {b.vec(), {}};
-    // May begin beyond the last element.
-    Value rest = b.sub(b.add(total, lanes),
-                       b.min(b.add(first, lanes), b.add(total, lanes)));
-    return b.lanes(b.vec(), b.min(rest, b.idx(lanes)));
-  }
-
   void packKeys(DecaySegments &segments) {
     int64_t keyHeads = extent(op.getK(), 2), queryHeads = extent(op.getQ(), 2);
     Value keyHead = b.div(head, states / keyHeads);
@@ -123,7 +110,7 @@ private:
     b.loop(b.idx(0), tokens, 1, [&](Value t) {
       Value at = now(t);
       b.loop(b.idx(0), b.idx(keys), lanes, [&](Value n) {
-        Lanes some = lanesOf(b.idx(keys), n, lanes);
+        Lanes some = b.lanesOf(b.idx(keys), n, lanes);
         Value k = b.load(some, op.getK(), {batch, at, keyHead, n});
         if (decay.isPerKey())
           k = b.fmul(k, segments.inputScale(t, n, b.vec()));
@@ -149,7 +136,7 @@ private:
     SmallVector<Lanes> access;
     for (int64_t v = 0; v < panelVectors; ++v) {
       starts.push_back(b.add(column, v * lanes));
-      access.push_back(lanesOf(columns, starts[v], panelVectors * lanes));
+      access.push_back(b.lanesOf(columns, starts[v], panelVectors * lanes));
     }
     Lanes full{b.vec(), {}};
     auto scratchAt = [&](Value row, int64_t v) -> SmallVector<Value> {

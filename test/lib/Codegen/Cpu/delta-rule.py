@@ -1,0 +1,145 @@
+"""ssm-lower-delta-rule against the recurrence in double precision."""
+import itertools
+import sys
+
+import numpy as np
+from kernel_harness import build, check, host_runs, strided
+
+cpu = sys.argv[1]
+if not host_runs(cpu):
+    sys.exit(0)
+rng = np.random.default_rng(7)
+
+
+def oracle(q, k, v, given, decay, resets, state, reverse):
+    q, k, v, s = (np.asarray(x, np.float64) for x in (q, k, v, state))
+    given = [np.asarray(x, np.float64) for x in given]
+    heads = v.shape[2]
+    share = lambda x: np.repeat(x, heads // x.shape[2], 2)
+    q, k = share(q), share(k)
+    y = np.zeros(v.shape)
+    for t in range(v.shape[1])[::-1 if reverse else 1]:
+        if resets is not None:
+            s = np.where(resets[:, t, None, None, None], 0, s)
+        decayed = s
+        if decay is not None:
+            g = np.asarray(decay, np.float64)
+            g = {1: lambda: g[:, None, None], 2: lambda: g[..., None],
+                 3: lambda: g[:, t, :, None, None], 4: lambda: g[:, t, ..., None]}[g.ndim]()
+            decayed = np.exp(g) * s
+        outer = lambda x, z: np.einsum("bhn,bhp->bhnp", x, z)
+        if len(given) == 1:
+            read = np.einsum("bhnp,bhn->bhp", decayed, k[:, t])
+            s = decayed + outer(k[:, t], given[0][:, t, :, None] * (v[:, t] - read))
+        else:
+            a, b = (share(x)[:, t] for x in given)
+            s = decayed + outer(b, np.einsum("bhnp,bhn->bhp", s, a)) + outer(k[:, t], v[:, t])
+        y[:, t] = np.einsum("bhn,bhnp->bhp", q[:, t], s)
+    return y, s
+
+
+def decay_shape(rank, heads, n):
+    return {1: [heads], 2: [heads, n], 3: ["?", "?", heads], 4: ["?", "?", heads, n]}[rank]
+
+
+def function(name, queries, keys, heads, n, p, erase, rank, resets, reverse):
+    t4 = lambda h, inner: f"memref<?x?x{h}x{inner}xf32, strided<[?, ?, ?, 1], offset: ?>>"
+    types = {"q": t4(queries, n), "k": t4(keys, n), "v": t4(heads, p)}
+    types |= {"a": t4(keys, n), "b": t4(keys, n)} if erase else {"beta": f"memref<?x?x{heads}xf32>"}
+    if rank:
+        types["decay"] = f"memref<{'x'.join(map(str, decay_shape(rank, heads, n)))}xf32>"
+    if resets:
+        types["resets"] = "memref<?x?xi1>"
+    types |= {"y": t4(heads, p), "state": f"memref<?x{heads}x{n}x{p}xf32>"}
+    refs = lambda names: (", ".join("%" + a for a in names) + " : "
+                          + ", ".join(types[a] for a in names))
+    return f"""
+func.func @{name}({", ".join(f"%{a}: {t}" for a, t in types.items())}) attributes {{llvm.emit_c_interface}} {{
+  ssm.delta_rule {"reverse" if reverse else ""} ins({refs("qkv")})
+    {"erase(" + refs("ab") + ")" if erase else "beta(" + refs(["beta"]) + ")"}
+    {"decay(" + refs(["decay"]) + ")" if rank else ""} {"resets(" + refs(["resets"]) + ")" if resets else ""}
+    outs({refs(["y", "state"])})
+  return
+}}"""
+
+
+# Query, key and value heads, N, P, erase, the rank of the decay, resets, reverse.
+variants = [(2, 2, 2, 16, 64, False, 3, False, False), (2, 2, 2, 17, 33, False, 4, True, False),
+            (1, 2, 4, 8, 16, False, 0, True, True), (3, 3, 3, 9, 40, True, 4, False, False),
+            (2, 2, 2, 16, 32, True, 3, True, True), (2, 2, 2, 5, 7, True, 0, False, False),
+            (2, 2, 2, 12, 32, False, 1, False, False), (1, 1, 1, 24, 5, True, 2, True, False)]
+lib = build("\n".join(function(f"f{i}", *v) for i, v in enumerate(variants)),
+            ["ssm-lower-delta-rule"], cpu)
+
+
+def unit(x):
+    return (x / np.sqrt((x ** 2).sum(-1, keepdims=True) + 1e-6)).astype(np.float32)
+
+
+def inputs(variant, batch, length, strength):
+    queries, keys, heads, n, p, erase, rank, resets, _ = variant
+    f = lambda *s: rng.standard_normal(s).astype(np.float32)
+    q, k = strided(f(batch, length, queries, n)), strided(unit(f(batch, length, keys, n)))
+    v, state = strided(f(batch, length, heads, p)), f(batch, heads, n, p)
+    if erase:
+        kappa = unit(f(batch, length, keys, n))
+        given = [strided(-kappa), strided((kappa * rng.random(kappa.shape)).astype(np.float32))]
+    else:
+        given = [rng.random((batch, length, heads)).astype(np.float32)]
+    rest = []
+    if rank:
+        shape = [{0: batch, 1: length}[i] if s == "?" else s
+                 for i, s in enumerate(decay_shape(rank, heads, n))]
+        rest.append((-strength * rng.random(shape) ** 4).astype(np.float32))
+    if resets:
+        rest.append(rng.random((batch, length)) < 0.1)
+    return [q, k, v, *given, *rest, state]
+
+
+def run(i, arrays):
+    *ins, state = arrays
+    y, state = strided(np.zeros_like(ins[2])), state.copy()
+    lib.call(f"f{i}", *ins, y, state)
+    return y, state
+
+
+def expected(i, arrays):
+    erase, rank, resets, reverse = variants[i][5:]
+    q, k, v, *rest, state = arrays
+    given, rest = rest[:1 + erase], rest[1 + erase:]
+    return oracle(q, k, v, given, rest[0] if rank else None, rest[-1] if resets else None, state,
+                  reverse)
+
+
+for (i, variant), (batch, length), strength in itertools.product(
+        enumerate(variants), [(1, 1), (3, 2), (2, 33), (1, 100), (1, 0)], [0.6, 200]):
+    arrays = inputs(variant, batch, length, strength)
+    if variant[6] > 2 and length > 2:  # no decay, and decays that forget all
+        decay = arrays[4 + variant[5]]
+        decay[0, 1], decay[0, 2] = 0, -np.inf
+    y, state = run(i, arrays)
+    want_y, want_state = expected(i, arrays)
+    where = f"{variant} batch {batch} length {length} strength {strength}"
+    check("y of " + where, y, want_y, 1e-5)
+    check("state of " + where, state, want_state, 1e-5)
+    if not np.isnan(y.base[..., :2]).all() or not np.isnan(y.base[..., -3:]).all():
+        sys.exit("wrote beyond the columns: " + where)
+
+# prefill(a) then continue(b) = run(a + b), also where the pieces cut blocks.
+for i in (0, 3):
+    arrays = inputs(variants[i], 1, 80, 0.6)
+    whole, state = run(i, arrays)
+    parts, last = [], arrays[-1]
+    for piece in (slice(0, 20), slice(20, 21), slice(21, 80)):
+        y, last = run(i, [a[:, piece] if a.ndim > 1 and a.shape[1] == 80 else a
+                          for a in arrays[:-1]] + [last])
+        parts.append(y)
+    check("pieces", np.concatenate(parts, 1), whole, 3e-6)
+    check("state of pieces", last, state, 3e-6)
+
+# A reset drops a state of infinities.
+arrays = inputs(variants[1], 1, 3, 1)
+arrays[5][:], arrays[-1][:] = [[True, False, False]], np.inf
+y, state = run(1, arrays)
+assert np.isfinite(y).all() and np.isfinite(state).all(), "infinities survive a reset"
+print("ok")
