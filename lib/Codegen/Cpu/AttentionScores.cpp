@@ -8,7 +8,8 @@ using namespace mlir;
 using namespace ssmc;
 
 AttentionScores::AttentionScores(KernelBuilder &b, ssm::AttentionOp op)
-    : b(b), op(op) {}
+    : numQueries(b.dim(op.getQ(), 1)), numKeys(b.dim(op.getK(), 1)), b(b),
+      op(op), shift(b.sub(numKeys, numQueries)) {}
 
 double AttentionScores::factor() {
   int64_t width = cast<MemRefType>(op.getQ().getType()).getDimSize(3);
@@ -90,31 +91,96 @@ Value AttentionScores::loadInteger(Value memref, ValueRange indices) {
   return arith::ExtSIOp::create(b, b.getI64Type(), value);
 }
 
-Value AttentionScores::queryPosition(Value batch, Value i, Value shift) {
+Value AttentionScores::queryPosition(Value batch, Value i) {
   if (op.getQueryPositions())
     return loadInteger(op.getQueryPositions(), {batch, i});
   return arith::IndexCastOp::create(b, positionType(), b.add(i, shift));
 }
 
-AttentionScores::Keys AttentionScores::key(Value batch, Value j, Value end,
-                                           Value last) {
-  auto repeat = [&](Value scalar) {
-    return b.broadcast(VectorType::get({b.target.lanes}, scalar.getType()),
-                       scalar);
+Value AttentionScores::getPrefix(Value batch) {
+  if (!op.getPrefix())
+    return {};
+  Value prefix = loadInteger(op.getPrefix(), {batch});
+  if (positionType().isInteger(64))
+    return prefix;
+  auto bound = [&](int64_t value) -> Value {
+    return arith::ConstantIntOp::create(b, value, 64);
   };
-  Value at = b.min(j, b.sub(last, b.idx(1)));
+  prefix = arith::MaxSIOp::create(b, prefix, bound(0));
+  prefix = arith::MinSIOp::create(b, prefix, bound(INT32_MAX));
+  return arith::TruncIOp::create(b, b.getI32Type(), prefix);
+}
+
+AttentionScores::Range AttentionScores::visible(Value firstQuery,
+                                                Value lastQuery, Value prefix) {
+  Value zero = b.idx(0);
+  Range range{zero, zero, numKeys};
+  if (op.getQueryPositions())
+    return range;
+  auto larger = [&](Value x, Value y) {
+    return b.createOrFold<arith::MaxSIOp>(x, y);
+  };
+  auto smaller = [&](Value x, Value y) {
+    return b.createOrFold<arith::MinSIOp>(x, y);
+  };
+  auto limit = [](int64_t value) { return std::min<int64_t>(value, 1 << 30); };
+  auto clamp = [&](Value x) { return smaller(larger(x, zero), numKeys); };
+  if (op.getRight())
+    range.end =
+        clamp(b.add(b.add(lastQuery, shift), limit(*op.getRight()) + 1));
+  if (prefix)
+    range.end =
+        larger(range.end,
+               clamp(arith::IndexCastOp::create(b, b.getIndexType(), prefix)));
+  if (op.getLeft() && !prefix) {
+    range.begin = clamp(b.add(b.add(firstQuery, shift), -limit(*op.getLeft())));
+    range.global =
+        smaller(b.idx(limit(op.getGlobal())), smaller(range.begin, range.end));
+  }
+  return range;
+}
+
+void AttentionScores::forEachTile(const Range &range, int64_t size,
+                                  function_ref<void(Value, Value)> body) {
+  Value globals = b.ceilDiv(range.global, size);
+  Value begin = b.min(range.begin, range.end);
+  Value rest = b.ceilDiv(b.sub(range.end, begin), size);
+  b.loop(b.idx(0), b.add(globals, rest), 1, [&](Value i) {
+    Value isGlobal = b.less(i, globals);
+    auto select = [&](Value x, Value y) {
+      return b.createOrFold<arith::SelectOp>(isGlobal, x, y);
+    };
+    Value first =
+        select(b.mul(i, size), b.add(begin, b.mul(b.sub(i, globals), size)));
+    Value end = select(range.global, range.end);
+    body(first, b.min(b.add(first, size), end));
+  });
+}
+
+AttentionScores::Keys AttentionScores::dataOfKey(Value batch, Value j) {
+  Value at = b.min(j, b.sub(numKeys, b.idx(1)));
   Keys keys;
-  keys.isThere = repeat(b.less(j, end));
   if (op.getKeyPositions())
-    keys.position = repeat(loadInteger(op.getKeyPositions(), {batch, at}));
-  else if (needsPositions() || op.getPrefix())
-    keys.position = repeat(arith::IndexCastOp::create(b, positionType(), j));
+    keys.position = loadInteger(op.getKeyPositions(), {batch, at});
   if (op.getKeySegments())
-    keys.segment = repeat(loadInteger(op.getKeySegments(), {batch, at}));
+    keys.segment = loadInteger(op.getKeySegments(), {batch, at});
   if (op.getBias()) {
     bool ofBatch = cast<MemRefType>(op.getBias().getType()).getDimSize(0) != 1;
-    keys.bias = repeat(b.loadScalar(
-        op.getBias(), {ofBatch ? batch : b.idx(0), b.idx(0), b.idx(0), at}));
+    keys.bias = b.loadScalar(
+        op.getBias(), {ofBatch ? batch : b.idx(0), b.idx(0), b.idx(0), at});
   }
+  return keys;
+}
+
+AttentionScores::Keys AttentionScores::key(Value batch, Value j, Value end) {
+  Keys keys = dataOfKey(batch, j);
+  keys.isThere = b.less(j, end);
+  if (!keys.position && hasKeyPositions())
+    keys.position = arith::IndexCastOp::create(b, positionType(), j);
+  for (Value *value :
+       {&keys.position, &keys.segment, &keys.bias, &keys.isThere})
+    if (*value)
+      *value = b.broadcast(VectorType::get({b.target.lanes}, value->getType()),
+                           *value);
   return keys;
 }

@@ -1,8 +1,9 @@
 //===- AttentionScores.h - what a query makes of a key ----------*- C++ -*-===//
 //
-// The terms of a score besides the product of query and key, and whether a
-// query sees a key, for vectors whose lanes are queries or keys. Scores are
-// logarithms to base 2: a weight is then one power of two.
+// The terms of a score besides the product of query and key, whether a query
+// sees a key, for vectors whose lanes are queries or keys, and which keys have
+// to be visited. Scores are logarithms to base 2: a weight is then one power of
+// two.
 //
 //===----------------------------------------------------------------------===//
 
@@ -19,6 +20,8 @@ public:
 
   AttentionScores(KernelBuilder &b, mlir::ssm::AttentionOp op);
 
+  Value numQueries, numKeys;
+
   /// The fields are vectors, or null where the op has no such term.
   struct Queries {
     Value position, segment, slope;
@@ -31,14 +34,25 @@ public:
   double factor();
   /// A score of a product times `factor`.
   Value score(Value product, const Queries &queries, const Keys &keys);
-  /// Whether queries see keys, by what the op says.
+  /// Whether queries see keys; null where all do.
   Value isSeen(const Queries &queries, const Keys &keys, Value prefix);
+
+  /// The keys that queries first to last may see: those before `global` and
+  /// those from `begin` to `end`.
+  struct Range {
+    Value global, begin, end;
+  };
+  Range visible(Value firstQuery, Value lastQuery, Value prefix);
+  /// Runs `body` on tiles of up to `size` keys, which cover a range.
+  void forEachTile(const Range &range, int64_t size,
+                   llvm::function_ref<void(Value first, Value end)> body);
 
   /// Whether more than the place of a key decides who sees it.
   bool dependsOnData() {
-    return op.getQueryPositions() || op.getQuerySegments() || op.getBias();
+    return op.getQueryPositions() || op.getQuerySegments() || op.getBias() ||
+           op.getPrefix();
   }
-  bool needsPositions() {
+  bool hasPositions() {
     return op.getLeft() || op.getRight() || op.getSlopes() ||
            op.getQueryPositions();
   }
@@ -50,14 +64,20 @@ public:
   /// An integer of a buffer, as i64.
   Value loadInteger(Value memref, mlir::ValueRange indices);
   /// Where query i stands: a scalar of `positionType`.
-  Value queryPosition(Value batch, Value i, Value shift);
-  /// What key j of a batch row has, in all lanes; unless j < end it is not
-  /// there. Only what is loaded needs j to be below `last`, the number of keys.
-  Keys key(Value batch, Value j, Value end, Value last);
+  Value queryPosition(Value batch, Value i);
+  /// Keys below it all queries see; null where the op has none.
+  Value getPrefix(Value batch);
+  bool hasKeyPositions() { return hasPositions() || op.getPrefix(); }
+  /// What the op's operands say of key j of a batch row, as scalars; of the
+  /// last key beyond it.
+  Keys dataOfKey(Value batch, Value j);
+  /// What key j has, in all lanes; it is there if j < end.
+  Keys key(Value batch, Value j, Value end);
 
 private:
   KernelBuilder &b;
   mlir::ssm::AttentionOp op;
+  Value shift; // from the index of a query to where it stands
 
   Value integers(int64_t value);
   Value compare(mlir::arith::CmpIPredicate predicate, Value x, Value y) {

@@ -96,7 +96,8 @@ def SsmLowerAttention : CpuPass<"ssm-lower-attention"> {
     heads that share a key head share a block. Tiles of keys pass by with a
     running maximum and sum, so that no matrix of scores is stored. Tiles that
     no query of a block sees are not visited; only those that some do not see
-    are masked. Ops on other element types than f32, with head widths that are
+    are masked. One query has code of its own, which reads keys and values in
+    place. Ops on other element types than f32, with head widths that are
     not static or very large, or with a bias that differs between queries or
     heads, are left alone.
   }];

@@ -58,3 +58,18 @@ func.func @bias(%q: memref<1x?x4x64xf32>, %bias: memref<1x4x?x?xf32>, %lse: memr
     bias(%bias : memref<1x4x?x?xf32>) outs(%q, %lse : memref<1x?x4x64xf32>, memref<1x?x4xf32>)
   return
 }
+
+// One query: keys and values are read in place, sixteen keys to a vector; with
+// the length known, there is no code for blocks.
+// CHECK-LABEL: func.func @one
+// CHECK: scf.parallel
+// CHECK-NOT: memref<64x64xf32>
+// CHECK-COUNT-16: vector.load %{{.*}} : memref<1x?x2x64xf32>, vector<16xf32>
+// CHECK-COUNT-30: vector.shuffle
+// CHECK-NOT: vector.shuffle
+// CHECK-NOT: ssm.attention
+func.func @one(%q: memref<1x1x2x64xf32>, %k: memref<1x?x2x64xf32>, %lse: memref<1x1x2xf32>) {
+  ssm.attention right(0) ins(%q, %k, %k : memref<1x1x2x64xf32>, memref<1x?x2x64xf32>, memref<1x?x2x64xf32>)
+    outs(%q, %lse : memref<1x1x2x64xf32>, memref<1x1x2xf32>)
+  return
+}
