@@ -39,8 +39,9 @@ constexpr int64_t maxTokens = 64;
 constexpr int64_t panelVectors = 2;
 // Queries of one state whose code is unrolled, at most.
 constexpr int64_t maxQueries = 8;
-// Keys of which the scratch is allocated, at most.
-constexpr int64_t maxKeys = 1024;
+// Floats of keys and queries of a token, at most: a block of them is on the
+// stack, half a megabyte.
+constexpr int64_t maxRow = 2048;
 
 int64_t extent(Value memref, int64_t dim) {
   return cast<MemRefType>(memref.getType()).getDimSize(dim);
@@ -235,8 +236,10 @@ bool isSupported(ssm::SemiseparableOp op, const CpuTarget &) {
   if (op.getDecay() && !isUnitStrideF32(op.getDecay()))
     return false;
   int64_t keys = extent(op.getState(), 2);
-  return !ShapedType::isDynamic(keys) && keys <= maxKeys &&
-         extent(op.getQ(), 2) <= maxQueries * extent(op.getV(), 2);
+  int64_t queries =
+      llvm::divideCeilSigned(extent(op.getQ(), 2), extent(op.getV(), 2));
+  return !ShapedType::isDynamic(keys) && queries <= maxQueries &&
+         keys <= maxRow / (1 + queries);
 }
 
 struct LowerSemiseparable
