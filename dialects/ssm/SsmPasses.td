@@ -19,6 +19,23 @@ def SsmDecompose : Pass<"ssm-decompose"> {
                             "names of the ops to decompose; default: all">];
 }
 
+def SsmMaterialize : Pass<"ssm-materialize"> {
+  let summary = "compute linear mixers by their mixing matrices";
+  let description = [{
+    A mixer that is linear in one operand x, given the others, is y = M x + c
+    with an L x L matrix M and what the initial state gives, c. Replaces y of
+    such ops on tensors by this, with M and c computed by the op itself: from the
+    columns of the identity and a state of zeros, and from zeros and its state.
+    So M can be looked at, and what an op computes can be checked against a
+    product: for `ssm.semiseparable`, `ssm.delta_rule`, `ssm.quasiseparable` and
+    `ssm.attention` (x is v) M is B x Y x L x L, for `ssm.scan` (x is b),
+    `ssm.selective_scan` (u) and `ssm.short_conv` without activation (x) each
+    channel has its own. Ops that are not linear, integers and complex numbers
+    are left alone. Memory grows with the square of the length; a number that M
+    multiplies by zero must be finite.
+  }];
+}
+
 def SsmVerifyParallelTime : Pass<"ssm-verify-parallel-time"> {
   let summary = "find ssm ops whose time is split over a parallel loop";
   let description = [{

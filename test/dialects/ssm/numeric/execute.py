@@ -101,11 +101,11 @@ SCHEDULE = """module attributes {transform.with_named_sequence} {
 
 
 class Compiled:
-    def __init__(self, functions, folder, tiled=False):
+    def __init__(self, functions, folder, tiled=False, passes=()):
         base = os.path.join(folder, "tiled" if tiled else "compiled")
         with open(base + ".mlir", "w") as file:
             file.writelines(f.on_buffers() for f in functions)
-        first = []
+        first = list(passes)
         if tiled:
             with open(base + ".schedule.mlir", "w") as file:
                 file.write(SCHEDULE.replace("TILES", "".join(f.tile() for f in functions)))
