@@ -46,8 +46,9 @@ Value ssmc::sumVectors(KernelBuilder &b, int64_t total, Value sum,
 
 namespace {
 
-// Extents of which scratch is allocated, at most.
-constexpr int64_t maxWidth = 512;
+// Floats of a block's rows and a tile's keys and values, at most: they are on
+// the stack, half a megabyte.
+constexpr int64_t maxScratch = 128 * 1024;
 
 class Kernel {
 public:
@@ -81,7 +82,7 @@ private:
 bool isSupported(ssm::AttentionOp op, const CpuTarget &) {
   for (Value v : {op.getQ(), op.getK(), op.getV(), op.getY()})
     if (!isUnitStrideF32(v) || ShapedType::isDynamic(extent(v, 3)) ||
-        extent(v, 3) > maxWidth || extent(v, 3) == 0)
+        extent(v, 3) == 0)
       return false;
   for (Value v : {op.getLse(), op.getSlopes(), op.getSinks(), op.getBias()})
     if (v && !isF32MemRef(v))
@@ -91,7 +92,7 @@ bool isSupported(ssm::AttentionOp op, const CpuTarget &) {
       (extent(op.getBias(), 1) != 1 || extent(op.getBias(), 2) != 1 ||
        extent(op.getBias(), 3) == 1))
     return false;
-  return extent(op.getQ(), 2) / extent(op.getK(), 2) <= maxWidth;
+  return attentionBlockScratch(op) <= maxScratch;
 }
 
 struct LowerAttention : ssmc::impl::SsmLowerAttentionBase<LowerAttention> {

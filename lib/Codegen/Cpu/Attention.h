@@ -27,6 +27,8 @@ mlir::Value sumVectors(
 
 /// Queries of a block, at most.
 int64_t attentionBlockQueries(mlir::ssm::AttentionOp op);
+/// Floats of scratch that a block takes, about.
+int64_t attentionBlockScratch(mlir::ssm::AttentionOp op);
 /// Attention of the block of queries from `firstQuery` on, for all heads that
 /// share the key head `group`.
 void emitAttentionBlock(KernelBuilder &b, mlir::ssm::AttentionOp op,

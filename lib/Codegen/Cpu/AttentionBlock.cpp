@@ -454,6 +454,14 @@ int64_t ssmc::attentionBlockQueries(ssm::AttentionOp op) {
   return std::max<int64_t>(1, maxRows / getSharing(op));
 }
 
+int64_t ssmc::attentionBlockScratch(ssm::AttentionOp op) {
+  int64_t rows = std::max(maxRows, getSharing(op)) + keysOfTile;
+  // Widths of a model's file may be of any size.
+  int64_t depth = std::min<int64_t>(extent(op.getQ(), 3), 1 << 20);
+  int64_t width = std::min<int64_t>(extent(op.getV(), 3), 1 << 20);
+  return (depth + width) * rows;
+}
+
 void ssmc::emitAttentionBlock(KernelBuilder &b, ssm::AttentionOp op,
                               AttentionScores &scores, Value batch, Value group,
                               Value firstQuery) {

@@ -73,3 +73,12 @@ func.func @one(%q: memref<1x1x2x64xf32>, %k: memref<1x?x2x64xf32>, %lse: memref<
     outs(%q, %lse : memref<1x1x2x64xf32>, memref<1x1x2xf32>)
   return
 }
+
+// Wider than what a thread's stack may hold a block of.
+// CHECK-LABEL: func.func @wide
+// CHECK: ssm.attention
+func.func @wide(%q: memref<1x?x1x512xf32>, %lse: memref<1x?x1xf32>) {
+  ssm.attention ins(%q, %q, %q : memref<1x?x1x512xf32>, memref<1x?x1x512xf32>, memref<1x?x1x512xf32>)
+    outs(%q, %lse : memref<1x?x1x512xf32>, memref<1x?x1xf32>)
+  return
+}
