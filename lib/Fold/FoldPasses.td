@@ -66,7 +66,8 @@ def OnnxFreeLengths : Pass<"onnx-free-lengths", "::mlir::ModuleOp"> {
     Pad, constants that repeat one value, tables of positions. The node that
     still fixes it is reported: a mask of the traced length, a token read by its
     number. What goes on in the same way by assumption only is listed in the
-    attribute `ssmc.lengths` of the module.
+    attribute `ssmc.lengths` of the module: tables, and every number that reads
+    as the traced size but stays, which is warned about.
   }];
   let options = [
     ListOption<"dims", "dims", "std::string", "INPUT:AXIS=NAME|NUMBER">

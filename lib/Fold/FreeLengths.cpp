@@ -9,7 +9,7 @@
 // with what it must be. Where one still is the traced number, that node forbids
 // the request and is named. A node without a rewrite is caught by the
 // comparison where its result shows the extent; what cannot be seen in extents
-// (tables that go on, inputs of the same extent) is listed as an assumption.
+// (tables that go on, inputs of the same extent, numbers) is an assumption.
 //
 // An extent that is to be another number is made a symbol first, which the
 // second round binds: the messages are the same.
@@ -267,18 +267,22 @@ LogicalResult LengthFreeing::run(ArrayRef<LengthRequest> requests,
   if (failed(resolve(requests)))
     return failure();
   // Bodies of loops hold the traced size too.
-  SmallVector<onnx::NodeOp> nodes;
-  graph.walk<WalkOrder::PreOrder>(
-      [&](onnx::NodeOp node) { nodes.push_back(node); });
-  for (onnx::NodeOp node : nodes)
-    if (failed(rewrite(node)))
+  SmallVector<Operation *> ops;
+  graph.walk<WalkOrder::PreOrder>([&](Operation *op) { ops.push_back(op); });
+  for (Operation *op : ops)
+    if (auto node = dyn_cast<onnx::NodeOp>(op); node && failed(rewrite(node)))
       return failure();
+  noteNumbers(ops);
   symbols.store();
   ShapeInference after(graph->getParentOfType<ModuleOp>());
   if (failed(after.run(graph, /*merge=*/false)))
     return onnx::emitModelError(graph.getLoc())
            << asked << " cannot be met, see above";
-  return compare(after);
+  if (failed(compare(after)))
+    return failure();
+  for (const auto &[loc, text] : warnings)
+    emitWarning(loc) << text;
+  return success();
 }
 
 namespace {

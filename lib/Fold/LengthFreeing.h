@@ -6,6 +6,7 @@
 
 #pragma once
 
+#include "lib/Fold/LengthReading.h"
 #include "lib/Fold/LengthRequest.h"
 #include "lib/Fold/PositionTable.h"
 #include "lib/Fold/ShapeInference.h"
@@ -26,6 +27,9 @@ public:
   /// What was taken for granted on the way, by node: dictionaries of `site` and
   /// `assumption`.
   llvm::ArrayRef<mlir::Attribute> getAssumptions() const { return assumptions; }
+
+  /// Numbers that an op holds, with their types.
+  using Numbers = llvm::SmallVector<std::pair<double, mlir::Type>>;
 
 private:
   using Expected = llvm::SmallVector<mlir::AffineExpr>; // null: no statement
@@ -85,18 +89,21 @@ private:
                                     mlir::OpOperand &operand,
                                     const Count &count, mlir::Value sum);
   mlir::Value writeNumber(mlir::onnx::NodeOp at, const Count &count,
-                          int64_t minus, bool root, bool inverse,
-                          mlir::Type element, int64_t rank);
+                          const Reading &reading, mlir::Type element,
+                          int64_t rank);
   std::optional<Count> countOf(mlir::Value in, llvm::ArrayRef<int64_t> axes,
                                bool stated) const;
   std::optional<Count> countSummed(mlir::onnx::NodeOp node) const;
   std::optional<Count> countInherited(mlir::onnx::NodeOp node) const;
-  std::optional<double> numberOf(mlir::Value value) const;
-  void noteScale(mlir::onnx::NodeOp node);
   mlir::LogicalResult checkKernel(mlir::onnx::NodeOp node);
   /// True if the axis is, or is a piece of, what changes.
   bool follows(mlir::Value value, size_t axis) const;
   size_t countFollowing(mlir::Value value) const;
+
+  // LengthSweep.cpp: numbers that may be the traced size.
+  Numbers numbersOf(mlir::Operation *op) const;
+  /// Lists what is left of the ops that the model had.
+  void noteNumbers(llvm::ArrayRef<mlir::Operation *> ops);
 
   // LengthShapes.cpp: extents as tensors.
   mlir::Value integers(mlir::Operation *at, llvm::ArrayRef<int64_t> values);
@@ -123,6 +130,8 @@ private:
   llvm::DenseMap<mlir::Value, Count> counts;
   mlir::Value allPositions;
   llvm::SmallVector<mlir::Attribute> assumptions;
+  /// For when the request is met.
+  llvm::SmallVector<std::pair<mlir::Location, std::string>> warnings;
 };
 
 } // namespace ssmc

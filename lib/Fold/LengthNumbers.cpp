@@ -15,7 +15,8 @@
 //
 // What is known to be summed ends at products with weights and where the sum is
 // spread over the axis again. Kernels and paddings of the traced length are
-// refused here, too.
+// refused here, too. Numbers that this does not reach are listed
+// (LengthSweep.cpp).
 //
 //===----------------------------------------------------------------------===//
 
@@ -24,8 +25,6 @@
 #include "lib/Operators/Indexing.h"
 
 #include "llvm/Support/Format.h"
-
-#include <cmath>
 
 using namespace mlir;
 using namespace ssmc;
@@ -194,67 +193,17 @@ LengthFreeing::countInherited(onnx::NodeOp node) const {
 // Numbers
 //===----------------------------------------------------------------------===//
 
-namespace {
-/// A number as a function of a count n.
-struct Reading {
-  int64_t minus = 0; // n - minus
-  bool root = false, inverse = false;
-
-  double at(int64_t n) const {
-    double value = double(n - minus);
-    value = root ? std::sqrt(value) : value;
-    return inverse ? 1 / value : value;
-  }
-  std::string describe() const {
-    std::string text = minus ? "one less than the count" : "the count";
-    text = (root ? "the root of " : "") + text;
-    return (inverse ? "one over " : "") + text;
-  }
-};
-} // namespace
-
-static bool isNear(double value, double other, Type type) {
-  double rounding = type.isF64()    ? 1e-12
-                    : type.isF32()  ? 4e-7
-                    : type.isF16()  ? 1e-3
-                    : type.isBF16() ? 8e-3
-                                    : 0;
-  return std::abs(value - other) <= rounding * std::abs(other);
-}
-
-static std::optional<Reading> readNumber(double number, int64_t count,
-                                         Type type) {
-  for (bool root : {false, true})
-    for (int64_t minus : {0, 1})
-      for (bool inverse : {false, true}) {
-        Reading reading{minus, root, inverse};
-        if (count - minus > 1 && isNear(number, reading.at(count), type))
-          return reading;
-      }
-  return std::nullopt;
-}
-
 // The one number that a constant holds.
-std::optional<double> LengthFreeing::numberOf(Value value) const {
+static std::optional<double> numberOf(Value value) {
   auto source = value.getDefiningOp<onnx::ConstantOp>();
-  auto type = dyn_cast<RankedTensorType>(value.getType());
-  if (!source || !type || type.getNumElements() < 1 ||
-      type.getNumElements() > 4096)
-    return std::nullopt;
-  FailureOr<Tensor> tensor = Tensor::fromAttr(source.getValue());
-  if (failed(tensor))
-    return std::nullopt;
-  for (int64_t i = 1; i < tensor->getNumElements(); ++i)
-    if (tensor->at(i) != tensor->at(0))
-      return std::nullopt;
-  return tensor->at(0);
+  return source ? uniformNumber(source.getValue()) : std::nullopt;
 }
 
 // The number as an expression of the new extents.
 Value LengthFreeing::writeNumber(onnx::NodeOp at, const Count &count,
-                                 int64_t minus, bool root, bool inverse,
-                                 Type element, int64_t rank) {
-  Value value = extentTensor(at, simplifyExtent(count.changed - minus));
+                                 const Reading &reading, Type element,
+                                 int64_t rank) {
+  Value value = extentTensor(at, simplifyExtent(count.changed - reading.minus));
   if (!value)
     return {};
   if (rank == 0)
@@ -262,9 +211,22 @@ Value LengthFreeing::writeNumber(onnx::NodeOp at, const Count &count,
   value = node(
       at, "Cast", value,
       b.getNamedAttr("to", b.getI64IntegerAttr(elementTypeToOnnx(element))));
-  if (root)
+  if (reading.function == Reading::Root)
     value = node(at, "Sqrt", value);
-  return inverse ? node(at, "Reciprocal", value) : value;
+  return reading.inverse ? node(at, "Reciprocal", value) : value;
+}
+
+// True if one number does what the constant of that type does.
+static bool broadcastsTo(RankedTensorType type, const ValueShape &shape) {
+  size_t rank = shape.dims.size();
+  if (type.getRank() > int64_t(rank))
+    return false;
+  for (int64_t d = 0; d < type.getRank(); ++d)
+    if (type.getDimSize(d) != 1 &&
+        constantExtent(shape.dims[rank - type.getRank() + d]) !=
+            type.getDimSize(d))
+      return false;
+  return true;
 }
 
 LogicalResult LengthFreeing::rewriteNumber(onnx::NodeOp node,
@@ -299,34 +261,21 @@ LogicalResult LengthFreeing::rewriteNumber(onnx::NodeOp node,
     assume(node, "the number " + text + " is none of the traced extents");
     return success();
   }
-  bool fits = type.getNumElements() == 1 &&
-              type.getRank() <= int64_t(shape->dims.size()) &&
-              isa<FloatType>(element);
+  bool fits =
+      all && isa<FloatType>(element) &&
+      (all->function == Reading::Itself || all->function == Reading::Root) &&
+      broadcastsTo(type, *shape);
   if (common || !count.stated || !all || own || !fits)
     return forbid(node, what + ", which may be " +
-                            (all ? all : own)->describe() +
+                            (all ? all : own)->describe("the count") +
                             " of what is summed");
-  Value value = writeNumber(node, count, all->minus, all->root, all->inverse,
-                            element, shape->dims.size());
+  Value value = writeNumber(node, count, *all, element, shape->dims.size());
   if (!value)
     return forbid(node, what);
-  assume(node, "the number " + text + " is " + all->describe() +
+  assume(node, "the number " + text + " is " + all->describe("the count") +
                    " of what is summed, and follows it");
   operand.set(value);
   return success();
-}
-
-// Scores, which have the sequence twice, are scaled by the width of a head.
-void LengthFreeing::noteScale(onnx::NodeOp node) {
-  for (OpOperand &operand : node->getOpOperands()) {
-    std::optional<double> number = numberOf(operand.get());
-    Type type = getElementTypeOrSelf(operand.get().getType());
-    if (number && newLength && *number != 2 && *number != 0.5 &&
-        readNumber(*number, length, type))
-      assume(node, "the number that scales what compares tokens is not the "
-                   "traced length of " +
-                       Twine(length));
-  }
 }
 
 LogicalResult LengthFreeing::rewriteNumbers(onnx::NodeOp node) {
@@ -346,8 +295,6 @@ LogicalResult LengthFreeing::rewriteNumbers(onnx::NodeOp node) {
     count = countInherited(node);
   if (count)
     counts[node->getResult(0)] = *count;
-  else if (scales && countFollowing(node->getResult(0)) > 1)
-    noteScale(node);
   return checkKernel(node);
 }
 

@@ -36,6 +36,7 @@ func.func @variance(%x: tensor<2x24x6xf32> {onnx.name = "x"}) -> tensor<2x24x6xf
   %2 = onnx.node "ReduceSumSquare"(%1, %axis) version 20 : (tensor<2x24x6xf32>, tensor<1xi64>) -> tensor<2x1x6xf32>
   %3 = onnx.node "Div"(%2, %count) version 20 : (tensor<2x1x6xf32>, tensor<1xf32>) -> tensor<2x1x6xf32>
   %4 = onnx.node "Add"(%1, %3) version 20 : (tensor<2x24x6xf32>, tensor<2x1x6xf32>) -> tensor<2x24x6xf32>
+  // expected-warning @below {{assumes that the number 24 is not the traced length of 24}}
   %5 = onnx.node "Mul"(%4, %scale) version 20 : (tensor<2x24x6xf32>, tensor<1xf32>) -> tensor<2x24x6xf32>
   return %5 : tensor<2x24x6xf32>
 }
@@ -55,8 +56,9 @@ func.func @both(%x: tensor<2x24x6xf32> {onnx.name = "x"}) -> tensor<2xf32> {
 
 // -----
 
-// A sum over channels, as many as the length, is no sum over time.
-// CHECK-NOT: ssmc.lengths
+// A sum over channels, as many as the length, is no sum over time. That they
+// are not the same is for the user to know.
+// CHECK: ssmc.lengths = [{assumption = "the number 0.0416667 is not one over the traced length of 24", site = ""}]
 // CHECK-LABEL: func.func @channels
 // CHECK: onnx.constant dense<0.0416666679>
 // CHECK-NOT: "Shape"
@@ -65,6 +67,7 @@ func.func @channels(%x: tensor<2x24x24xf32> {onnx.name = "x"}) -> tensor<2x24xf3
   %axis = onnx.constant dense<2> : tensor<1xi64>
   %part = onnx.constant dense<0.0416666679> : tensor<f32>
   %0 = onnx.node "ReduceSum"(%x, %axis) version 20 attrs {keepdims = 0 : i64} : (tensor<2x24x24xf32>, tensor<1xi64>) -> tensor<2x24xf32>
+  // expected-warning @below {{--dim x:1=L assumes that the number 0.0416667 is not one over the traced length of 24}}
   %1 = onnx.node "Mul"(%0, %part) version 20 : (tensor<2x24xf32>, tensor<f32>) -> tensor<2x24xf32>
   return %1 : tensor<2x24xf32>
 }
@@ -108,14 +111,15 @@ func.func @bound(%x: tensor<2x24xf32> {onnx.name = "x"}) -> tensor<2x24xi1> {
 // -----
 
 // Scores are scaled by the width, which happens to be the length.
-// CHECK: ssmc.lengths = [{assumption = "the number that scales what compares tokens is not the traced length of 16", site = "scale"}]
+// CHECK: ssmc.lengths = [{assumption = "the number 0.25 is not one over the root of the traced length of 16", site = ""}, {assumption = "the number 0.25 is not one over the root of the traced length of 16", site = ""}]
 // CHECK-LABEL: func.func @scores
 func.func @scores(%x: tensor<2x16x16xf32> {onnx.name = "x"}) -> tensor<2x16x16xf32> {
   %root = onnx.constant dense<0.25> : tensor<f32>
   %0 = onnx.node "Exp"(%x) version 20 : (tensor<2x16x16xf32>) -> tensor<2x16x16xf32>
   %1 = onnx.node "Transpose"(%0) version 20 attrs {perm = array<i64: 0, 2, 1>} : (tensor<2x16x16xf32>) -> tensor<2x16x16xf32>
   %2 = onnx.node "MatMul"(%0, %1) version 20 : (tensor<2x16x16xf32>, tensor<2x16x16xf32>) -> tensor<2x16x16xf32>
-  %3 = onnx.node "Mul"(%2, %root) version 20 : (tensor<2x16x16xf32>, tensor<f32>) -> tensor<2x16x16xf32> loc("scale")
+  // expected-warning @below {{is not one over the root of the traced length of 16, here and at 1 others}}
+  %3 = onnx.node "Mul"(%2, %root) version 20 : (tensor<2x16x16xf32>, tensor<f32>) -> tensor<2x16x16xf32>
   %4 = onnx.node "Softmax"(%3) version 20 attrs {axis = -1 : i64} : (tensor<2x16x16xf32>) -> tensor<2x16x16xf32>
   %5 = onnx.node "MatMul"(%4, %0) version 20 : (tensor<2x16x16xf32>, tensor<2x16x16xf32>) -> tensor<2x16x16xf32>
   %6 = onnx.node "Mul"(%5, %root) version 20 : (tensor<2x16x16xf32>, tensor<f32>) -> tensor<2x16x16xf32>
