@@ -316,8 +316,8 @@ struct LowerEntries : ssmc::impl::SsmLowerEntriesBase<LowerEntries> {
     ModuleOp module = getOperation();
     Builder builder(&getContext());
     SmallVector<NamedAttribute> signatures;
-    for (auto func :
-         llvm::make_early_inc_range(module.getOps<func::FuncOp>())) {
+    // The functions that an entry adds to the module are none.
+    for (auto func : llvm::to_vector(module.getOps<func::FuncOp>())) {
       if (func.isPrivate() || func.isExternal() || func->hasAttr(kEntryAttr))
         continue;
       EntryLowering lowering(module, func);
