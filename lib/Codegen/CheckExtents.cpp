@@ -2,7 +2,8 @@
 //
 // Linalg leaves undefined what happens where the extents of operands differ.
 // Inference makes one symbol of the inputs' extents that must be equal, but
-// some are decided by the data. So wherever two extents meet
+// some are decided by the data. So wherever two extents meet in a linalg op, an
+// ssm op or an op that forms a tensor of others
 //
 //   linalg.generic ins(%x : tensor<?xf32>) outs(%y : tensor<5xf32>)
 //
@@ -14,7 +15,10 @@
 //
 // The extents themselves are followed to where they were made, through
 // destinations: each of those is compared with what is written to it, so by
-// induction this holds once all assertions in front do. Slices are kept within
+// induction this holds once all assertions in front do. What a loop carries may
+// change its extents and is not followed; the states of a step may not: what it
+// yields is compared with them. Arithmetic on tensors has to be linalg already
+// (`convert-elementwise-to-linalg`). Slices are kept within
 // their data likewise. Upstream's `generate-runtime-verification` is not used:
 // it asserts everything, static extents included, for each op anew.
 //
@@ -69,6 +73,8 @@ private:
   void check(Operation *op);
   void checkLinalg(linalg::LinalgOp op);
   void checkMixer(ssm::MixerOpInterface op);
+  void checkStep(Operation *op);
+  void checkYield(ssm::YieldOp op);
   void checkSlice(OffsetSizeAndStrideOpInterface op, Value whole);
   void checkPart(tensor::InsertSliceOp op);
   void checkConcat(tensor::ConcatOp op);
@@ -149,6 +155,42 @@ OpFoldResult Checker::dimOf(Value value, int64_t d) {
   return dim;
 }
 
+namespace {
+/// What a step sees of an operand: without its time axis, if it has one.
+struct StepValue {
+  Value whole;
+  std::optional<int64_t> axis;
+  int64_t dim(int64_t d) const { return axis && d >= *axis ? d + 1 : d; }
+};
+} // namespace
+
+/// What argument `i` of a step is, if `op` has one.
+static std::optional<StepValue> stepArgument(Operation *op, unsigned i) {
+  if (auto scan = dyn_cast<ssm::AssociativeScanOp>(op))
+    return StepValue{scan.getStates()[i % scan.getStates().size()], {}};
+  auto loop = dyn_cast<ssm::RecurrenceOp>(op);
+  if (!loop)
+    return std::nullopt;
+  unsigned numXs = loop.getXs().size();
+  if (i < numXs)
+    return StepValue{loop.getXs()[i], loop.getAxes()[i]};
+  return StepValue{loop.getStates()[i - numXs], {}};
+}
+
+/// Where value `i` goes that the step of `op` yields.
+static std::optional<StepValue> stepTarget(Operation *op, unsigned i) {
+  if (auto scan = dyn_cast<ssm::AssociativeScanOp>(op))
+    return StepValue{scan.getStates()[i], {}};
+  auto loop = dyn_cast<ssm::RecurrenceOp>(op);
+  if (!loop)
+    return std::nullopt;
+  unsigned numStates = loop.getStates().size();
+  if (i < numStates)
+    return StepValue{loop.getStates()[i], {}};
+  unsigned y = i - numStates;
+  return StepValue{loop.getYs()[y], loop.getAxes()[loop.getXs().size() + y]};
+}
+
 /// Extent `d` of a tensor, in terms of what it was made with.
 OpFoldResult Checker::extentOf(Value value, int64_t d) {
   auto type = cast<RankedTensorType>(value.getType());
@@ -158,6 +200,9 @@ OpFoldResult Checker::extentOf(Value value, int64_t d) {
     if (argument.getOwner() == &entry.getBody().front() &&
         !arguments[argument.getArgNumber()].empty())
       return arguments[argument.getArgNumber()][d];
+    if (auto from = stepArgument(argument.getOwner()->getParentOp(),
+                                 argument.getArgNumber()))
+      return extentOf(from->whole, from->dim(d));
     return dimOf(value, d);
   }
   return llvm::TypeSwitch<Operation *, OpFoldResult>(value.getDefiningOp())
@@ -325,6 +370,28 @@ void Checker::checkMixer(ssm::MixerOpInterface op) {
   }
 }
 
+/// The extents that the arguments of a step state are those of its operands.
+void Checker::checkStep(Operation *op) {
+  for (BlockArgument argument : op->getRegion(0).getArguments()) {
+    auto type = dyn_cast<RankedTensorType>(argument.getType());
+    auto from = stepArgument(op, argument.getArgNumber());
+    for (int64_t d = 0; from && type && d < type.getRank(); ++d)
+      if (!type.isDynamicDim(d))
+        require(b.getIndexAttr(type.getDimSize(d)),
+                extentOf(from->whole, from->dim(d)));
+  }
+}
+
+/// What a step yields has the extents of the place that it goes to.
+void Checker::checkYield(ssm::YieldOp op) {
+  for (auto [i, value] : llvm::enumerate(op.getValues())) {
+    auto type = dyn_cast<RankedTensorType>(value.getType());
+    auto to = stepTarget(op->getParentOp(), i);
+    for (int64_t d = 0; to && type && d < type.getRank(); ++d)
+      require(extentOf(to->whole, to->dim(d)), extentOf(value, d));
+  }
+}
+
 /// True if `offset` counts the trips of a loop from 0 up to `extent`.
 static bool countsUpTo(OpFoldResult offset, OpFoldResult extent) {
   auto value = dyn_cast<Value>(offset);
@@ -406,7 +473,9 @@ void Checker::checkResults(func::ReturnOp op) {
 void Checker::check(Operation *op) {
   if (auto assertion = dyn_cast<cf::AssertOp>(op))
     return checkAssertion(assertion);
-  bool hasDynamic = !llvm::all_of(op->getOperandTypes(), isStatic) ||
+  // The type of what is yielded may be static where that of its place is not.
+  bool hasDynamic = isa<ssm::YieldOp>(op) ||
+                    !llvm::all_of(op->getOperandTypes(), isStatic) ||
                     !llvm::all_of(op->getResultTypes(), isStatic);
   if (!hasDynamic)
     return;
@@ -414,7 +483,12 @@ void Checker::check(Operation *op) {
   loc = op->getLoc();
   llvm::TypeSwitch<Operation *>(op)
       .Case([&](linalg::LinalgOp linalg) { checkLinalg(linalg); })
-      .Case([&](ssm::MixerOpInterface mixer) { checkMixer(mixer); })
+      .Case([&](ssm::MixerOpInterface mixer) {
+        checkMixer(mixer);
+        if (mixer->getNumRegions() > 0)
+          checkStep(mixer);
+      })
+      .Case([&](ssm::YieldOp yield) { checkYield(yield); })
       .Case([&](tensor::ExtractSliceOp slice) {
         checkSlice(slice, slice.getSource());
       })

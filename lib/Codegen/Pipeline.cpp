@@ -125,14 +125,15 @@ void ssmc::buildTilingPipeline(OpPassManager &pm,
                                const CodegenOptions &options) {
   bool optimized = options.optLevel > 0;
   pm.addPass(createInlinerPass());
+  // Arithmetic on tensors, as one writes it by hand, in a step above all: what
+  // remains of it behind the check would not be checked.
+  pm.addPass(createConvertElementwiseToLinalgPass());
   pm.addPass(createSsmCheckExtents());
   // What has a step of its own has no kernel; its step is fused.
   ssm::SsmDecomposeOptions decompose;
   if (optimized)
     decompose.only = {"ssm.recurrence", "ssm.associative_scan"};
   pm.addPass(ssm::createSsmDecompose(decompose));
-  // Arithmetic on tensors, as one writes it by hand, in a step above all.
-  pm.addPass(createConvertElementwiseToLinalgPass());
   pm.addPass(createSsmMergeInsertions());
   if (optimized)
     addFusion(pm, options);
