@@ -18,9 +18,11 @@
 // induction this holds once all assertions in front do. What a loop carries may
 // change its extents and is not followed; the states of a step may not: what it
 // yields is compared with them. Arithmetic on tensors has to be linalg already
-// (`convert-elementwise-to-linalg`). Slices are kept within
-// their data likewise. Upstream's `generate-runtime-verification` is not used:
-// it asserts everything, static extents included, for each op anew.
+// (`convert-elementwise-to-linalg`). Slices and elements are kept within their
+// data likewise, but for elements that the body of a linalg op reads, whose
+// indices are left to what built it: there, lowerings clamp. Upstream's
+// `generate-runtime-verification` is not used: it asserts everything, static
+// extents included, for each op anew.
 //
 //===----------------------------------------------------------------------===//
 
@@ -29,6 +31,7 @@
 #include "dialects/ssm/SsmOps.h"
 #include "lib/Codegen/CodegenPasses.h"
 #include "lib/Codegen/Entry.h"
+#include "lib/Codegen/StepValues.h"
 
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
@@ -76,7 +79,9 @@ private:
   void checkStep(Operation *op);
   void checkYield(ssm::YieldOp op);
   void checkSlice(OffsetSizeAndStrideOpInterface op, Value whole);
-  void checkPart(tensor::InsertSliceOp op);
+  template <typename Insertion>
+  void checkPart(Insertion op);
+  void checkElement(Value whole, ValueRange indices);
   void checkConcat(tensor::ConcatOp op);
   void checkExpand(tensor::ExpandShapeOp op);
   void checkAssertion(cf::AssertOp op);
@@ -155,42 +160,6 @@ OpFoldResult Checker::dimOf(Value value, int64_t d) {
   return dim;
 }
 
-namespace {
-/// What a step sees of an operand: without its time axis, if it has one.
-struct StepValue {
-  Value whole;
-  std::optional<int64_t> axis;
-  int64_t dim(int64_t d) const { return axis && d >= *axis ? d + 1 : d; }
-};
-} // namespace
-
-/// What argument `i` of a step is, if `op` has one.
-static std::optional<StepValue> stepArgument(Operation *op, unsigned i) {
-  if (auto scan = dyn_cast<ssm::AssociativeScanOp>(op))
-    return StepValue{scan.getStates()[i % scan.getStates().size()], {}};
-  auto loop = dyn_cast<ssm::RecurrenceOp>(op);
-  if (!loop)
-    return std::nullopt;
-  unsigned numXs = loop.getXs().size();
-  if (i < numXs)
-    return StepValue{loop.getXs()[i], loop.getAxes()[i]};
-  return StepValue{loop.getStates()[i - numXs], {}};
-}
-
-/// Where value `i` goes that the step of `op` yields.
-static std::optional<StepValue> stepTarget(Operation *op, unsigned i) {
-  if (auto scan = dyn_cast<ssm::AssociativeScanOp>(op))
-    return StepValue{scan.getStates()[i], {}};
-  auto loop = dyn_cast<ssm::RecurrenceOp>(op);
-  if (!loop)
-    return std::nullopt;
-  unsigned numStates = loop.getStates().size();
-  if (i < numStates)
-    return StepValue{loop.getStates()[i], {}};
-  unsigned y = i - numStates;
-  return StepValue{loop.getYs()[y], loop.getAxes()[loop.getXs().size() + y]};
-}
-
 /// Extent `d` of a tensor, in terms of what it was made with.
 OpFoldResult Checker::extentOf(Value value, int64_t d) {
   auto type = cast<RankedTensorType>(value.getType());
@@ -203,6 +172,8 @@ OpFoldResult Checker::extentOf(Value value, int64_t d) {
     if (auto from = stepArgument(argument.getOwner()->getParentOp(),
                                  argument.getArgNumber()))
       return extentOf(from->whole, from->dim(d));
+    if (auto loop = dyn_cast<scf::ForallOp>(argument.getOwner()->getParentOp()))
+      return extentOf(loop.getTiedOpOperand(argument)->get(), d);
     return dimOf(value, d);
   }
   return llvm::TypeSwitch<Operation *, OpFoldResult>(value.getDefiningOp())
@@ -394,14 +365,21 @@ void Checker::checkYield(ssm::YieldOp op) {
 
 /// True if `offset` counts the trips of a loop from 0 up to `extent`.
 static bool countsUpTo(OpFoldResult offset, OpFoldResult extent) {
-  auto value = dyn_cast<Value>(offset);
-  auto argument = dyn_cast_if_present<BlockArgument>(value);
-  auto loop = argument
-                  ? dyn_cast<scf::ForOp>(argument.getOwner()->getParentOp())
-                  : scf::ForOp();
-  return loop && argument == loop.getInductionVar() &&
-         getConstantIntValue(loop.getLowerBound()).value_or(-1) >= 0 &&
-         isEqualConstantIntOrValue(loop.getUpperBound(), extent);
+  auto argument = dyn_cast_if_present<BlockArgument>(dyn_cast<Value>(offset));
+  auto loop =
+      argument
+          ? dyn_cast<LoopLikeOpInterface>(argument.getOwner()->getParentOp())
+          : LoopLikeOpInterface();
+  auto counters = loop ? loop.getLoopInductionVars() : std::nullopt;
+  auto lower = loop ? loop.getLoopLowerBounds() : std::nullopt;
+  auto upper = loop ? loop.getLoopUpperBounds() : std::nullopt;
+  if (!counters || !lower || !upper)
+    return false;
+  for (auto [counter, from, to] : llvm::zip(*counters, *lower, *upper))
+    if (counter == argument)
+      return getConstantIntValue(from).value_or(-1) >= 0 &&
+             isEqualConstantIntOrValue(to, extent);
+  return false;
 }
 
 void Checker::checkSlice(OffsetSizeAndStrideOpInterface op, Value whole) {
@@ -432,12 +410,26 @@ void Checker::checkSlice(OffsetSizeAndStrideOpInterface op, Value whole) {
 }
 
 /// What is inserted has the extents of the place that it goes to.
-void Checker::checkPart(tensor::InsertSliceOp op) {
+template <typename Insertion>
+void Checker::checkPart(Insertion op) {
   llvm::SmallBitVector dropped = op.getDroppedDims();
   int64_t d = 0;
   for (auto [i, size] : llvm::enumerate(op.getMixedSizes()))
     if (!dropped[i])
       require(size, extentOf(op.getSource(), d++));
+}
+
+void Checker::checkElement(Value whole, ValueRange indices) {
+  for (auto [d, index] : llvm::enumerate(indices)) {
+    OpFoldResult extent = extentOf(whole, d);
+    std::optional<int64_t> at = getConstantIntValue(index);
+    std::optional<int64_t> beyond = difference(index, extent);
+    if ((at && *at >= 0 && beyond && *beyond < 0) || countsUpTo(index, extent))
+      continue;
+    // Without signs, a negative number is large.
+    emit(compare(arith::CmpIPredicate::ult, index, extent),
+         "an element that the data decides is not within its tensor");
+  }
 }
 
 void Checker::checkConcat(tensor::ConcatOp op) {
@@ -473,14 +465,18 @@ void Checker::checkResults(func::ReturnOp op) {
 void Checker::check(Operation *op) {
   if (auto assertion = dyn_cast<cf::AssertOp>(op))
     return checkAssertion(assertion);
-  // The type of what is yielded may be static where that of its place is not.
-  bool hasDynamic = isa<ssm::YieldOp>(op) ||
+  // What is yielded may be static where its place is not; places in a tensor
+  // may be decided by the data where its extents are not.
+  bool hasDynamic = isa<ssm::YieldOp, OffsetSizeAndStrideOpInterface,
+                        tensor::ExtractOp, tensor::InsertOp>(op) ||
                     !llvm::all_of(op->getOperandTypes(), isStatic) ||
                     !llvm::all_of(op->getResultTypes(), isStatic);
   if (!hasDynamic)
     return;
-  b.setInsertionPoint(op);
+  auto together = dyn_cast<scf::InParallelOp>(op->getParentOp());
+  b.setInsertionPoint(together ? together : op);
   loc = op->getLoc();
+  bool inBody = op->getParentOfType<linalg::LinalgOp>() != nullptr;
   llvm::TypeSwitch<Operation *>(op)
       .Case([&](linalg::LinalgOp linalg) { checkLinalg(linalg); })
       .Case([&](ssm::MixerOpInterface mixer) {
@@ -495,6 +491,18 @@ void Checker::check(Operation *op) {
       .Case([&](tensor::InsertSliceOp slice) {
         checkSlice(slice, slice.getDest());
         checkPart(slice);
+      })
+      .Case([&](tensor::ParallelInsertSliceOp slice) {
+        checkSlice(slice, slice.getDest());
+        checkPart(slice);
+      })
+      .Case([&](tensor::ExtractOp element) {
+        if (!inBody)
+          checkElement(element.getTensor(), element.getIndices());
+      })
+      .Case([&](tensor::InsertOp element) {
+        if (!inBody)
+          checkElement(element.getDest(), element.getIndices());
       })
       .Case([&](tensor::ConcatOp concat) { checkConcat(concat); })
       .Case([&](tensor::ExpandShapeOp expand) { checkExpand(expand); })

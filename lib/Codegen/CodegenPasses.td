@@ -9,10 +9,11 @@ def SsmCheckExtents : Pass<"ssm-check-extents", "::mlir::ModuleOp"> {
   let summary = "assert that extents that meet are equal";
   let description = [{
     Where extents meet that are not seen to be equal, because the data decides
-    one, and where a slice is not seen to be within its tensor, a `cf.assert` in
-    front of the op says what must hold. The extents of results are those that
-    the signature states. `tensor.dim` is replaced by what the tensor was made
-    with.
+    one, and where a slice or an element is not seen to be within its tensor, a
+    `cf.assert` in front of the op says what must hold. The extents of results
+    are those that the signature states. `tensor.dim` is replaced by what the
+    tensor was made with. Elements that the body of a linalg op reads are not
+    checked: who builds one clamps its indices.
   }];
   let dependentDialects = ["::mlir::affine::AffineDialect", "::mlir::arith::ArithDialect",
                            "::mlir::cf::ControlFlowDialect", "::mlir::onnx::OnnxDialect",
@@ -178,8 +179,8 @@ def SsmLowerAsserts : Pass<"ssm-lower-asserts", "::mlir::ModuleOp"> {
     `cf.assert` in an entry or kernel becomes a call of the runtime where its
     condition is false: it reports the message, with both numbers where the
     condition is a comparison of two, and ends the run. A loop whose iterations
-    run in parallel cannot be left: there the run ends behind the loop, and
-    whoever asserts has seen to it that the rest of the loop is harmless.
+    run in parallel cannot be left: there the rest of the block is passed over,
+    and the run ends behind the loop.
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::LLVM::LLVMDialect",
                            "::mlir::scf::SCFDialect"];
