@@ -60,7 +60,6 @@ private:
                                  llvm::ArrayRef<mlir::AffineExpr> extents,
                                  llvm::StringRef what);
   mlir::LogicalResult rewriteSlice(mlir::onnx::NodeOp node);
-  mlir::LogicalResult rewritePad(mlir::onnx::NodeOp node);
   mlir::LogicalResult checkTrips(mlir::onnx::NodeOp node);
   mlir::LogicalResult checkIndices(mlir::onnx::NodeOp node);
   mlir::LogicalResult checkIndices(mlir::onnx::NodeOp node, int64_t first,
@@ -85,20 +84,40 @@ private:
     bool stated = false;
   };
   mlir::LogicalResult rewriteNumbers(mlir::onnx::NodeOp node);
-  mlir::LogicalResult rewriteNumber(mlir::onnx::NodeOp node,
-                                    mlir::OpOperand &operand,
-                                    const Count &count, mlir::Value sum);
+  /// Those that meet a sum, and those that scale what is summed.
+  mlir::LogicalResult rewriteBehind(mlir::onnx::NodeOp node);
+  mlir::LogicalResult rewriteBefore(mlir::onnx::NodeOp sum, const Count &count);
+  /// `scaled` is the other factor.
+  mlir::LogicalResult rewriteScale(mlir::onnx::NodeOp node,
+                                   mlir::OpOperand &operand, const Count &count,
+                                   mlir::Value scaled, bool behind);
+  mlir::LogicalResult checkOffset(mlir::onnx::NodeOp node, double number,
+                                  mlir::Type type, const Count &count);
+  mlir::LogicalResult checkAttributes(mlir::onnx::NodeOp node);
+  std::optional<Reading> readCount(double number, mlir::Type type,
+                                   const Count &count) const;
   mlir::Value writeNumber(mlir::onnx::NodeOp at, const Count &count,
                           const Reading &reading, mlir::Type element,
                           int64_t rank);
+  /// How often the value has the sequence.
+  size_t countTimes(mlir::Value value) const;
+
+  // LengthCounts.cpp: what is a sum over the traced size.
   std::optional<Count> countOf(mlir::Value in, llvm::ArrayRef<int64_t> axes,
                                bool stated) const;
   std::optional<Count> countSummed(mlir::onnx::NodeOp node) const;
   std::optional<Count> countInherited(mlir::onnx::NodeOp node) const;
-  mlir::LogicalResult checkKernel(mlir::onnx::NodeOp node);
+  std::optional<Count> countIn(mlir::onnx::NodeOp node) const;
+  bool keepsSequence(mlir::Value value) const;
+  Count timesCount(Count a, const Count &b) const;
+  void passCounts(mlir::onnx::NodeOp node);
   /// True if the axis is, or is a piece of, what changes.
   bool follows(mlir::Value value, size_t axis) const;
   size_t countFollowing(mlir::Value value) const;
+
+  // LengthPads.cpp: paddings and kernels of the traced size.
+  mlir::LogicalResult rewritePad(mlir::onnx::NodeOp node);
+  mlir::LogicalResult checkKernel(mlir::onnx::NodeOp node);
 
   // LengthSweep.cpp: numbers that may be the traced size.
   Numbers numbersOf(mlir::Operation *op) const;

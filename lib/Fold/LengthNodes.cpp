@@ -186,43 +186,6 @@ LogicalResult LengthFreeing::checkTrips(onnx::NodeOp node) {
              : success();
 }
 
-// A negative amount cuts: of a traced sequence, down to a number of tokens that
-// does not depend on its length.
-LogicalResult LengthFreeing::rewritePad(onnx::NodeOp node) {
-  Value in = node.getInputs()[0];
-  const ValueShape *shape = before.shapeOf(in);
-  const ValueShape *out = before.shapeOf(node->getResult(0));
-  if (!shape || !out || !node.hasInput(1) || node.hasInput(3))
-    return success();
-  auto pads = before.elementsOf(node.getInputs()[1]);
-  size_t rank = shape->dims.size();
-  if (!pads || pads->size() != 2 * rank)
-    return success();
-  SmallVector<AffineExpr> next;
-  for (AffineExpr amount : *pads)
-    next.push_back(substitute(amount));
-  bool rewritten = false;
-  for (size_t d = 0; d < rank; ++d) {
-    if (!changes(in, d))
-      continue;
-    auto front = constantExtent(next[d]), back = constantExtent(next[d + rank]);
-    if ((!front || *front >= 0) && (!back || *back >= 0))
-      continue;
-    auto kept = constantExtent(out->dims[d]);
-    if (!front || !back || (*front < 0 && *back < 0) || !kept ||
-        changes(node->getResult(0), d))
-      return forbid(node, "cuts the sequence by a number of the traced length");
-    size_t cut = *front < 0 ? d : d + rank, other = *front < 0 ? d + rank : d;
-    next[cut] = simplifyExtent(*kept - next[other] - (*expected(in))[d]);
-    assume(node,
-           "what it keeps are " + Twine(*kept) + " tokens at every length");
-    rewritten = true;
-  }
-  if (!rewritten)
-    return success();
-  return setExtents(node, 1, next, "amounts");
-}
-
 LogicalResult LengthFreeing::rewrite(onnx::NodeOp node) {
   if (!node.getDomain().empty() || node->getNumResults() == 0 ||
       node.getInputs().empty())
@@ -240,6 +203,8 @@ LogicalResult LengthFreeing::rewrite(onnx::NodeOp node) {
     return checkIndices(node);
   if (type == "Pad")
     return rewritePad(node);
+  if (type == "Conv")
+    return checkKernel(node);
   if (type == "Loop")
     return checkTrips(node);
   if (failed(adaptConstants(node)))

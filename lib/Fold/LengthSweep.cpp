@@ -57,6 +57,10 @@ static void addNumbers(Operation *op, NamedAttribute named,
   Attribute attr = named.getValue();
   if (auto number = dyn_cast<FloatAttr>(attr)) {
     numbers.push_back({number.getValueAsDouble(), number.getType()});
+  } else if (auto constant = dyn_cast<ElementsAttr>(attr);
+             constant && !isa<DenseArrayAttr>(attr)) {
+    if (auto number = uniformNumber(constant))
+      numbers.push_back({*number, constant.getElementType()});
   } else if (auto list = dyn_cast<DenseF32ArrayAttr>(attr)) {
     for (float number : list.asArrayRef())
       numbers.push_back({number, f32});

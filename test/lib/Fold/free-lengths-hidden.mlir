@@ -1,11 +1,10 @@
 // RUN: not ssm-opt %s "--onnx-free-lengths=dims=x:1=L" --split-input-file 2>&1 | FileCheck %s
 
-// Numbers that read as the traced length, wherever they stand: what is kept is
-// listed with its node, and warned about.
+// Numbers that read as the traced length, wherever they stand: each follows it,
+// or is refused, or is listed with its node and warned about.
 
 // A mean whose number stands before the sum.
-// CHECK-DAG: ssmc.lengths = [{assumption = "the number 0.0416667 is not one over the traced length of 24", site = "prescale"}]
-// CHECK-DAG: warning: loc("prescale"): {{.*}}number 0.0416667 is not one over the traced length of 24
+// CHECK-DAG: ssmc.lengths = [{assumption = "the number 0.0416667 is one over the count of what is summed, and follows it", site = "prescale"}]
 func.func @prescale(%x: tensor<2x24x6xf32> {onnx.name = "x"}) -> tensor<2x6xf32> {
   %axis = onnx.constant dense<1> : tensor<1xi64>
   %c = onnx.constant dense<0.0416666679> : tensor<f32>
@@ -17,8 +16,7 @@ func.func @prescale(%x: tensor<2x24x6xf32> {onnx.name = "x"}) -> tensor<2x6xf32>
 // -----
 
 // Before a running sum.
-// CHECK-DAG: ssmc.lengths = [{assumption = "the number 24 is not the traced length of 24", site = "predivcum"}]
-// CHECK-DAG: warning: loc("predivcum"): {{.*}}number 24 is not the traced length of 24
+// CHECK-DAG: error: loc("predivcum"): scales what is summed over the traced extent by 24, which may be the count of what is summed
 func.func @predivcum(%x: tensor<2x24x6xf32> {onnx.name = "x"}) -> tensor<2x24x6xf32> {
   %a = onnx.constant dense<1> : tensor<i64>
   %c = onnx.constant dense<24.0> : tensor<f32>
@@ -30,8 +28,7 @@ func.func @predivcum(%x: tensor<2x24x6xf32> {onnx.name = "x"}) -> tensor<2x24x6x
 // -----
 
 // A table of equal numbers.
-// CHECK-DAG: ssmc.lengths = [{assumption = "the number 0.0416667 is not one over the traced length of 24", site = "mulconstvec"}]
-// CHECK-DAG: warning: loc("mulconstvec"): {{.*}}number 0.0416667 is not one over the traced length of 24
+// CHECK-DAG: ssmc.lengths = [{assumption = "the number 0.0416667 is one over the count of what is summed, and follows it", site = "mulconstvec"}]
 func.func @mulconstvec(%x: tensor<2x24x6xf32> {onnx.name = "x"}) -> tensor<2x6xf32> {
   %axis = onnx.constant dense<1> : tensor<1xi64>
   %c = onnx.constant dense<0.0416666679> : tensor<1x24x1xf32>
@@ -43,8 +40,7 @@ func.func @mulconstvec(%x: tensor<2x24x6xf32> {onnx.name = "x"}) -> tensor<2x6xf
 // -----
 
 // Views between sum and number.
-// CHECK-DAG: ssmc.lengths = [{assumption = "the number 0.0416667 is not one over the traced length of 24", site = "slice"}]
-// CHECK-DAG: warning: loc("slice"): {{.*}}number 0.0416667 is not one over the traced length of 24
+// CHECK-DAG: ssmc.lengths = [{assumption = "the number 0.0416667 is one over the count of what is summed, and follows it", site = "slice"}]
 func.func @slice(%x: tensor<2x24x6xf32> {onnx.name = "x"}) -> tensor<2x3xf32> {
   %axis = onnx.constant dense<1> : tensor<1xi64>
   %c = onnx.constant dense<0.0416666679> : tensor<f32>
@@ -58,8 +54,7 @@ func.func @slice(%x: tensor<2x24x6xf32> {onnx.name = "x"}) -> tensor<2x3xf32> {
 
 // -----
 
-// CHECK-DAG: ssmc.lengths = [{assumption = "the number 0.0416667 is not one over the traced length of 24", site = "split"}]
-// CHECK-DAG: warning: loc("split"): {{.*}}number 0.0416667 is not one over the traced length of 24
+// CHECK-DAG: ssmc.lengths = [{assumption = "the number 0.0416667 is one over the count of what is summed, and follows it", site = "split"}]
 func.func @split(%x: tensor<2x24x6xf32> {onnx.name = "x"}) -> tensor<2x3xf32> {
   %axis = onnx.constant dense<1> : tensor<1xi64>
   %c = onnx.constant dense<0.0416666679> : tensor<f32>
@@ -72,8 +67,7 @@ func.func @split(%x: tensor<2x24x6xf32> {onnx.name = "x"}) -> tensor<2x3xf32> {
 
 // -----
 
-// CHECK-DAG: ssmc.lengths = [{assumption = "the number 0.0416667 is not one over the traced length of 24", site = "concat"}]
-// CHECK-DAG: warning: loc("concat"): {{.*}}number 0.0416667 is not one over the traced length of 24
+// CHECK-DAG: ssmc.lengths = [{assumption = "the number 0.0416667 is one over the count of what is summed, and follows it", site = "concat"}]
 func.func @concat(%x: tensor<2x24x6xf32> {onnx.name = "x"}) -> tensor<2x12xf32> {
   %axis = onnx.constant dense<1> : tensor<1xi64>
   %c = onnx.constant dense<0.0416666679> : tensor<f32>
@@ -86,8 +80,7 @@ func.func @concat(%x: tensor<2x24x6xf32> {onnx.name = "x"}) -> tensor<2x12xf32> 
 // -----
 
 // Weights between sum and number.
-// CHECK-DAG: ssmc.lengths = [{assumption = "the number 0.0416667 is not one over the traced length of 24", site = "matmul_after"}]
-// CHECK-DAG: warning: loc("matmul_after"): {{.*}}number 0.0416667 is not one over the traced length of 24
+// CHECK-DAG: error: loc("matmul_after"): scales a sum over the traced extent by 0.0416667, which may be one over the count of what is summed
 func.func @matmul_after(%x: tensor<2x24x6xf32> {onnx.name = "x"}) -> tensor<2x6xf32> {
   %axis = onnx.constant dense<1> : tensor<1xi64>
   %c = onnx.constant dense<0.0416666679> : tensor<f32>
@@ -101,7 +94,7 @@ func.func @matmul_after(%x: tensor<2x24x6xf32> {onnx.name = "x"}) -> tensor<2x6x
 // -----
 
 // The square of a sum.
-// CHECK-DAG: error: loc("batchsquare"): {{.*}}scales a sum over the traced extent by 576, which may be the square of the count of what is summed
+// CHECK-DAG: error: loc("batchsquare"): scales a sum over the traced extent by 576, which may be the count of what is summed
 func.func @batchsquare(%x: tensor<2x24x6xf32> {onnx.name = "x"}) -> tensor<2x24x6xf32> {
   %a = onnx.constant dense<1> : tensor<1xi64>
   %c = onnx.constant dense<576.0> : tensor<f32>
@@ -127,8 +120,7 @@ func.func @big(%x: tensor<2x24x5000xf32> {onnx.name = "x"}) -> tensor<2x5000xf32
 // -----
 
 // A bound.
-// CHECK-DAG: ssmc.lengths = [{assumption = "the number 24 is not the traced length of 24", site = "clip"}]
-// CHECK-DAG: warning: loc("clip"): {{.*}}number 24 is not the traced length of 24
+// CHECK-DAG: error: loc("clip"): meets a sum over the traced extent with the number 24, which may be that extent
 func.func @clip(%x: tensor<2x24x6xf32> {onnx.name = "x"}) -> tensor<2x1x6xf32> {
   %axis = onnx.constant dense<1> : tensor<1xi64>
   %c = onnx.constant dense<24.0> : tensor<f32>
@@ -140,8 +132,7 @@ func.func @clip(%x: tensor<2x24x6xf32> {onnx.name = "x"}) -> tensor<2x1x6xf32> {
 // -----
 
 // The mean of exponentials.
-// CHECK-DAG: ssmc.lengths = [{assumption = "the number 3.17805 is not the logarithm of the traced length of 24", site = "logsum"}]
-// CHECK-DAG: warning: loc("logsum"): {{.*}}number 3.17805 is not the logarithm of the traced length of 24
+// CHECK-DAG: error: loc("logsum"): meets a sum over the traced extent with the number 3.17805, which may be the logarithm of that extent
 func.func @logsum(%x: tensor<2x24x6xf32> {onnx.name = "x"}) -> tensor<2x6xf32> {
   %axis = onnx.constant dense<1> : tensor<1xi64>
   %c = onnx.constant dense<3.17805386> : tensor<f32>
@@ -153,8 +144,7 @@ func.func @logsum(%x: tensor<2x24x6xf32> {onnx.name = "x"}) -> tensor<2x6xf32> {
 // -----
 
 // An attribute.
-// CHECK-DAG: ssmc.lengths = [{assumption = "the number 0.0416667 is not one over the traced length of 24", site = "gemmalpha"}]
-// CHECK-DAG: warning: loc("gemmalpha"): {{.*}}number 0.0416667 is not one over the traced length of 24
+// CHECK-DAG: error: loc("gemmalpha"): scales a sum over the traced extent by its alpha of 0.0416667, which may be one over the count of what is summed
 func.func @gemmalpha(%x: tensor<6x24xf32> {onnx.name = "x"}) -> tensor<6x6xf32> {
   %1 = onnx.node "Gemm"(%x, %x) version 20 attrs {transB = 1 : i64, alpha = 0.0416666679 : f32} : (tensor<6x24xf32>, tensor<6x24xf32>) -> tensor<6x6xf32> loc("gemmalpha")
   return %1 : tensor<6x6xf32>
@@ -163,8 +153,7 @@ func.func @gemmalpha(%x: tensor<6x24xf32> {onnx.name = "x"}) -> tensor<6x6xf32> 
 // -----
 
 // A padding by its axes.
-// CHECK-DAG: ssmc.lengths = [{assumption = "the number 24 is not the traced length of 24", site = "padaxes"}]
-// CHECK-DAG: warning: loc("padaxes"): {{.*}}number 24 is not the traced length of 24
+// CHECK-DAG: error: loc("padaxes"): pads the sequence by 24, which may be its traced length
 func.func @padaxes(%x: tensor<2x24x6xf32> {onnx.name = "x"}) -> tensor<2x1x6xf32> {
   %p = onnx.constant dense<[24, 0]> : tensor<2xi64>
   %a = onnx.constant dense<1> : tensor<1xi64>
@@ -175,4 +164,55 @@ func.func @padaxes(%x: tensor<2x24x6xf32> {onnx.name = "x"}) -> tensor<2x1x6xf32
   %2 = onnx.node "Slice"(%1, %s, %e, %a) version 20 : (tensor<2x48x6xf32>, tensor<1xi64>, tensor<1xi64>, tensor<1xi64>) -> tensor<2x24x6xf32>
   %k = onnx.node "ReduceSum"(%1, %a) version 20 : (tensor<2x48x6xf32>, tensor<1xi64>) -> tensor<2x1x6xf32>
   return %k : tensor<2x1x6xf32>
+}
+
+// -----
+
+// What else the number scales is none of a mean.
+// CHECK-DAG: error: loc("shared"): scales what is summed over the traced extent by 0.0416667
+func.func @shared(%x: tensor<2x24x6xf32> {onnx.name = "x"}) -> tensor<2x24x6xf32> {
+  %axis = onnx.constant dense<1> : tensor<1xi64>
+  %c = onnx.constant dense<0.0416666679> : tensor<f32>
+  %0 = onnx.node "Mul"(%x, %c) version 20 : (tensor<2x24x6xf32>, tensor<f32>) -> tensor<2x24x6xf32> loc("shared")
+  %1 = onnx.node "ReduceSum"(%0, %axis) version 20 attrs {keepdims = 1 : i64} : (tensor<2x24x6xf32>, tensor<1xi64>) -> tensor<2x1x6xf32>
+  %2 = onnx.node "Add"(%0, %1) version 20 : (tensor<2x24x6xf32>, tensor<2x1x6xf32>) -> tensor<2x24x6xf32>
+  return %2 : tensor<2x24x6xf32>
+}
+
+// -----
+
+// Not what is summed: kept, and said.
+// CHECK-DAG: warning: loc("before_exp"): {{.*}}the number 0.0416667 is not one over the traced length of 24
+// CHECK-DAG: ssmc.lengths = [{assumption = "the number 0.0416667 is not one over the traced length of 24", site = "before_exp"}]
+func.func @before_exp(%x: tensor<2x24x6xf32> {onnx.name = "x"}) -> tensor<2x6xf32> {
+  %axis = onnx.constant dense<1> : tensor<1xi64>
+  %c = onnx.constant dense<0.0416666679> : tensor<f32>
+  %0 = onnx.node "Mul"(%x, %c) version 20 : (tensor<2x24x6xf32>, tensor<f32>) -> tensor<2x24x6xf32> loc("before_exp")
+  %1 = onnx.node "Exp"(%0) version 20 : (tensor<2x24x6xf32>) -> tensor<2x24x6xf32>
+  %2 = onnx.node "ReduceSum"(%1, %axis) version 20 attrs {keepdims = 0 : i64} : (tensor<2x24x6xf32>, tensor<1xi64>) -> tensor<2x6xf32>
+  return %2 : tensor<2x6xf32>
+}
+
+// -----
+
+// Over time, then over channels: the count is of both.
+// CHECK-DAG: ssmc.lengths = [{assumption = "the number 144 is the count of what is summed, and follows it", site = "stepwise"}]
+func.func @stepwise(%x: tensor<2x24x6xf32> {onnx.name = "x"}) -> tensor<2xf32> {
+  %axis = onnx.constant dense<1> : tensor<1xi64>
+  %c = onnx.constant dense<144.0> : tensor<f32>
+  %0 = onnx.node "ReduceSum"(%x, %axis) version 20 attrs {keepdims = 0 : i64} : (tensor<2x24x6xf32>, tensor<1xi64>) -> tensor<2x6xf32>
+  %1 = onnx.node "ReduceSum"(%0, %axis) version 20 attrs {keepdims = 0 : i64} : (tensor<2x6xf32>, tensor<1xi64>) -> tensor<2xf32>
+  %2 = onnx.node "Div"(%1, %c) version 20 : (tensor<2xf32>, tensor<f32>) -> tensor<2xf32> loc("stepwise")
+  return %2 : tensor<2xf32>
+}
+
+// -----
+
+// In an attribute.
+// CHECK-DAG: warning: loc("value"): {{.*}}the number 24 is not the traced length of 24
+func.func @value(%x: tensor<2x24x6xf32> {onnx.name = "x"}) -> tensor<2x24x6xf32> {
+  %shape = onnx.constant dense<1> : tensor<1xi64>
+  %0 = onnx.node "ConstantOfShape"(%shape) version 20 attrs {value = dense<24.0> : tensor<1xf32>} : (tensor<1xi64>) -> tensor<1xf32> loc("value")
+  %1 = onnx.node "Mul"(%x, %0) version 20 : (tensor<2x24x6xf32>, tensor<1xf32>) -> tensor<2x24x6xf32>
+  return %1 : tensor<2x24x6xf32>
 }
