@@ -51,7 +51,7 @@ def Ssm_AttentionOp : Ssm_BufferOp<"attention", [AttrSizedOperandSegments]> {
     * (C1) All operands are tensors or all are buffers.
     * (C2) Operands have the ranks above, and equal extents agree.
     * (C3) The numbers of heads are static and at least 1; G divides J.
-    * (C4) Element types are floats, none wider than that of `lse`, in which
+    * (C4) Element types are floats of 16 to 64 bits, none wider than that of `lse`, in which
       arithmetic is done; those of `segments`, `positions` and `prefix` are i32
       or i64.
     * (C5) `left`, `right` and `global` are at least 0.
@@ -123,7 +123,7 @@ def Ssm_LseMergeOp : Ssm_BufferOp<"lse_merge"> {
 
     * (C1) All operands are tensors or all are buffers.
     * (C2) Operands have the ranks above, and equal extents agree.
-    * (C3) Element types are floats, none wider than that of `lse`, in which
+    * (C3) Element types are floats of 16 to 64 bits, none wider than that of `lse`, in which
       arithmetic is done.
 
     Example:

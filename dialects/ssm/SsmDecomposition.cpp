@@ -45,17 +45,28 @@ static void getSlice(OpBuilder &b, Location loc, Value tensor, int64_t axis,
   sizes[axis] = b.getIndexAttr(1);
 }
 
+// Upstream has no slice of an empty extent.
+static bool isEmpty(RankedTensorType type) {
+  return llvm::is_contained(type.getShape(), 0);
+}
+
 Value Decomposition::slice(Value tensor, int64_t axis, Value index) {
   SmallVector<OpFoldResult> offsets, sizes, strides;
   getSlice(b, loc, tensor, axis, index, offsets, sizes, strides);
   auto type = cast<RankedTensorType>(tensor.getType());
   RankedTensorType sliceType = RankedTensorType::Builder(type).dropDim(axis);
+  if (isEmpty(sliceType)) {
+    sizes.erase(sizes.begin() + axis);
+    return tensor::EmptyOp::create(b, loc, sizes, type.getElementType());
+  }
   return tensor::ExtractSliceOp::create(b, loc, sliceType, tensor, offsets,
                                         sizes, strides);
 }
 
 Value Decomposition::insert(Value source, Value tensor, int64_t axis,
                             Value index) {
+  if (isEmpty(cast<RankedTensorType>(source.getType())))
+    return tensor;
   SmallVector<OpFoldResult> offsets, sizes, strides;
   getSlice(b, loc, tensor, axis, index, offsets, sizes, strides);
   return tensor::InsertSliceOp::create(b, loc, source, tensor, offsets, sizes,

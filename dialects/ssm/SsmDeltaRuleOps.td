@@ -49,7 +49,7 @@ def Ssm_DeltaRuleOp : Ssm_BufferOp<"delta_rule", [AttrSizedOperandSegments]> {
     * (C2) Operands have the ranks above, and equal extents agree.
     * (C3) The numbers of heads are static and at least 1; G divides H, and of J
       and H one divides the other. `y` has the larger of them.
-    * (C4) Element types are floats, none wider than that of `state`, in which
+    * (C4) Element types are floats of 16 to 64 bits, none wider than that of `state`, in which
       arithmetic is done; that of `resets` is i1.
     * (C5) Exactly one of `beta` and `erase` is given.
 

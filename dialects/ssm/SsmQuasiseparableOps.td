@@ -43,7 +43,7 @@ def Ssm_QuasiseparableOp : Ssm_BufferOp<"quasiseparable", [AttrSizedOperandSegme
     * (C2) Operands have the ranks above, and equal extents agree.
     * (C3) The numbers of heads are static and at least 1; G divides H, and of J
       and H one divides the other. `y` has the larger of them.
-    * (C4) Element types are floats, that of `resets` is i1; arithmetic is done
+    * (C4) Element types are floats of 16 to 64 bits, that of `resets` is i1; arithmetic is done
       in f64 if an operand is f64, else in f32.
     * (C5) Of `decay` both or none are given.
 

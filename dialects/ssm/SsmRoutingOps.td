@@ -31,7 +31,7 @@ def Ssm_RouteOp : Ssm_BufferOp<"route"> {
 
     * (C1) All operands are tensors or all are buffers.
     * (C2) Operands have the ranks above, and equal extents agree.
-    * (C3) Element types are floats, none wider than that of `last`, in which
+    * (C3) Element types are floats of 16 to 64 bits, none wider than that of `last`, in which
       arithmetic is done; those of `resets` and `seen` are i1.
 
     Example:

@@ -84,7 +84,7 @@ def Ssm_SelectiveScanOp : Ssm_BufferOp<"selective_scan", [AttrSizedOperandSegmen
 
     * (C1) All operands are tensors or all are buffers.
     * (C2) Operands have the ranks above, and equal extents agree.
-    * (C3) Element types are floats, none wider than that of `state`, in which
+    * (C3) Element types are floats of 16 to 64 bits, none wider than that of `state`, in which
       arithmetic is done; that of `resets` is i1.
 
     Example:

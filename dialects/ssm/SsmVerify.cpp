@@ -75,9 +75,11 @@ LogicalResult mlir::ssm::verifyFloats(MixerOpInterface op,
       continue;
     }
     auto type = dyn_cast<FloatType>(element(value));
-    if (!type)
+    if (!type ||
+        !(type.isF16() || type.isBF16() || type.isF32() || type.isF64()))
       return op->emitOpError("element type of '")
-             << info.name << "' must be a float, but is " << element(value);
+             << info.name << "' must be a float of 16 to 64 bits, but is "
+             << element(value);
     if (widestType && type != widestType &&
         type.getWidth() >= widestType.getWidth())
       return op->emitOpError("element type of '")

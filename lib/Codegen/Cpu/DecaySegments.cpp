@@ -83,6 +83,12 @@ static Value select(KernelBuilder &b, Value condition, Value x, Value y) {
   return arith::SelectOp::create(b, condition, x, y);
 }
 
+// 2^product, and zero where the exponential would stay above it.
+Value DecaySegments::forgetting(Value product) {
+  Value gone = compare(b, arith::CmpFPredicate::OLT, product, -126.0);
+  return select(b, gone, b.splat(product.getType(), 0.0), b.exp2(product));
+}
+
 void DecaySegments::emitOfHead(Value batch, Value head,
                                function_ref<Value(Value)> now) {
   Type f32 = b.getF32Type();
@@ -101,7 +107,7 @@ void DecaySegments::emitOfHead(Value batch, Value head,
         Value isNew =
             either(b, compare(b, arith::CmpFPredicate::OLT, product, -range),
                    compare(b, arith::CmpFPredicate::OGT, product, range));
-        Value factor = b.exp2(product);
+        Value factor = forgetting(product);
         if (decay.resets) {
           Value reset = b.loadScalar(decay.resets, {batch, at});
           isNew = either(b, isNew, reset);
@@ -175,7 +181,7 @@ void DecaySegments::emitOfKeys(Value batch, Value head,
           Value product = b.load(full, factors, {next, n});
           // A segment that begins has this factor and no product yet. Otherwise
           // the row of the factor, which is the same, keeps the product.
-          Value scale = b.exp2(product), factor = scale;
+          Value scale = forgetting(product), factor = scale;
           if (reset)
             factor = select(b, splatFlag(reset), zero, factor);
           b.store(full, factor, factors, {next, n});

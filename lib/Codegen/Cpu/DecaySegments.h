@@ -39,9 +39,10 @@ struct Decay {
 class DecaySegments {
 public:
   using Value = mlir::Value;
-  /// log2 of the largest product, or smallest, in a segment. The sums of
-  /// logarithms are rounded to 2^-20 there, which is the relative error of D.
-  static constexpr double range = 32;
+  /// log2 of the largest product, or smallest, in a segment. A sum of logarithms
+  /// is rounded to 2^-21 there for every token of the segment, which is the
+  /// relative error of D.
+  static constexpr double range = 16;
 
   /// Allocates scratch for blocks of up to `maxTokens`.
   DecaySegments(KernelBuilder &b, const Decay &decay, int64_t maxTokens);
@@ -90,6 +91,7 @@ private:
                   llvm::function_ref<Value(Value)> now);
   void emitOfKeys(Value batch, Value head,
                   llvm::function_ref<Value(Value)> now);
+  Value forgetting(Value product);
   Value factor(Value segment, Value key, mlir::Type type);
   Value scaled(Value vector, Value segment, Value key);
 };

@@ -40,8 +40,8 @@ constexpr int64_t panelVectors = 2;
 // Queries of one state whose code is unrolled, at most.
 constexpr int64_t maxQueries = 8;
 // Floats of keys and queries of a token, at most: a block of them is on the
-// stack, half a megabyte.
-constexpr int64_t maxRow = 2048;
+// stack, a quarter of a megabyte.
+constexpr int64_t maxRow = 1024;
 
 int64_t extent(Value memref, int64_t dim) {
   return cast<MemRefType>(memref.getType()).getDimSize(dim);

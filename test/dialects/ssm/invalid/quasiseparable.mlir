@@ -58,7 +58,7 @@ func.func @quasiseparable_c3_keys(%q: memref<1x5x3x4xf32>, %k: memref<1x5x2x4xf3
 // -----
 
 func.func @quasiseparable_c4(%q: memref<1x5x2x4xf32>, %d: memref<1x5x2xi32>, %y: memref<1x5x2x3xf32>) {
-  // expected-error@+1 {{element type of 'diagonal' must be a float, but is 'i32'}}
+  // expected-error@+1 {{element type of 'diagonal' must be a float of 16 to 64 bits, but is 'i32'}}
   ssm.quasiseparable ins(%q, %q, %q, %q, %y : memref<1x5x2x4xf32>, memref<1x5x2x4xf32>, memref<1x5x2x4xf32>, memref<1x5x2x4xf32>, memref<1x5x2x3xf32>)
     diagonal(%d : memref<1x5x2xi32>) outs(%y : memref<1x5x2x3xf32>)
   return

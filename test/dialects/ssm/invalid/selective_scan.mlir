@@ -31,7 +31,7 @@ func.func @selective_scan_c2_rank(%u: memref<2x5x8xf32>, %A: memref<8xf32>, %B: 
 // -----
 
 func.func @selective_scan_c3(%u: memref<2x5x8xi32>, %A: memref<8x4xf32>, %B: memref<2x5x4xf32>, %s: memref<2x8x4xf32>) {
-  // expected-error@+1 {{element type of 'u' must be a float, but is 'i32'}}
+  // expected-error@+1 {{element type of 'u' must be a float of 16 to 64 bits, but is 'i32'}}
   ssm.selective_scan ins(%u, %u, %A, %B, %B : memref<2x5x8xi32>, memref<2x5x8xi32>, memref<8x4xf32>, memref<2x5x4xf32>, memref<2x5x4xf32>)
     outs(%u, %s : memref<2x5x8xi32>, memref<2x8x4xf32>)
   return

@@ -90,3 +90,12 @@ func.func @semiseparable_c4_resets(%q: memref<1x5x2x4xf32>, %r: memref<1x5xi32>,
     resets(%r : memref<1x5xi32>) outs(%y, %s : memref<1x5x2x3xf32>, memref<1x2x4x3xf32>)
   return
 }
+
+// -----
+
+func.func @semiseparable_c4_width(%q: memref<1x5x2x4xf8E4M3FN>, %y: memref<1x5x2x3xf8E4M3FN>, %s: memref<1x2x4x3xf8E4M3FN>) {
+  // expected-error@+1 {{element type of 'q' must be a float of 16 to 64 bits, but is 'f8E4M3FN'}}
+  ssm.semiseparable ins(%q, %q, %y : memref<1x5x2x4xf8E4M3FN>, memref<1x5x2x4xf8E4M3FN>, memref<1x5x2x3xf8E4M3FN>)
+    outs(%y, %s : memref<1x5x2x3xf8E4M3FN>, memref<1x2x4x3xf8E4M3FN>)
+  return
+}

@@ -129,4 +129,19 @@ arrays[3][:], arrays[-1][:] = 1.0, 0
 want = expected(0, arrays)
 y, state = run(0, arrays)
 check("growth", y, want[0], 1e-4)  # e^70 of a sum of 70 roundings
+
+# A decay of -infinity forgets even the largest states; large inputs stay finite.
+arrays = inputs(variants[0], 1, 64, 1)
+arrays[3][:], arrays[3][0, 10] = -0.5, -np.inf
+for x in arrays[:3]:
+    x[:, :10] = 0
+arrays[-1][:] = 1e38
+y, state = run(0, arrays)
+want = expected(0, arrays)
+check("after large states", y[:, 10:], want[0][:, 10:], 3e-6)
+arrays = inputs(variants[0], 1, 64, 1)
+arrays[3][:], arrays[-1][:] = -0.5, 0
+arrays[2][:] *= 1e30
+y, state = run(0, arrays)
+check("large values", y, expected(0, arrays)[0], 3e-6)
 print("ok")

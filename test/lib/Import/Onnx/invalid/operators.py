@@ -71,7 +71,7 @@ NODES = [
      [[0], FLOATS((1, 1))], {}),
     ("body_of_scan", "has inputs, outputs, axes or a body that do not fit together", "Scan", [],
      {"body": EMPTY, "num_scan_inputs": 5}),
-    ("branches_of_if", "has branches that do not yield its outputs", "If", [],
+    ("condition_of_if", "needs a condition of one boolean", "If", [],
      {"then_branch": EMPTY, "else_branch": EMPTY}),
 ]
 
@@ -90,6 +90,12 @@ def register(name, expected, op, constants, attributes):
 
 for entry in NODES:
     register(*entry)
+
+
+@case("has branches that do not yield its outputs")
+def branches_of_if(folder):
+    return model([node("If", ["c"], ["y"], then_branch=EMPTY, else_branch=EMPTY)],
+                 [numpy_helper.from_array(np.array([True]), "c")], outputs=(info("y", None),))
 
 
 @case(r"splits an extent of 4 into parts of sum 2")
