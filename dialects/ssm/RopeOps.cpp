@@ -22,6 +22,7 @@ MixerShape RopeOp::getMixerShape() {
                     {"cos", angles(getCos())},
                     {"sin", angles(getSin())},
                     {"y", {B, L, H, P}, /*reversed=*/false, /*read=*/false}};
+  shape.bounds = {{2, F, P}}; // rope_c4
   return shape;
 }
 

@@ -34,6 +34,11 @@ struct MixerOperand {
   static constexpr int64_t anyExtent = -1;
 };
 
+/// `times` * extent `part` is at most extent `whole`.
+struct MixerBound {
+  unsigned times, part, whole;
+};
+
 /// Extents, loops and operands of a mixer, operands in their order in the op.
 struct MixerShape {
   llvm::SmallVector<std::string, 5> extents;
@@ -42,6 +47,9 @@ struct MixerShape {
   /// The extent that is time, if it is a loop.
   std::optional<unsigned> time;
   llvm::SmallVector<MixerOperand, 8> operands;
+  /// What else holds of the extents. The verifier sees to those that are
+  /// static, code generation to the others.
+  llvm::SmallVector<MixerBound, 1> bounds = {};
 };
 
 } // namespace mlir::ssm

@@ -339,6 +339,17 @@ void Checker::checkMixer(ssm::MixerOpInterface op) {
         require(known[extent], found);
     }
   }
+  for (ssm::MixerBound bound : shape.bounds) {
+    OpFoldResult part = apply(b.getAffineSymbolExpr(0) * bound.times,
+                              known[bound.part]),
+                 whole = known[bound.whole];
+    if (std::optional<int64_t> beyond = difference(part, whole);
+        !beyond || *beyond > 0)
+      emit(compare(arith::CmpIPredicate::sle, part, whole),
+           (Twine(bound.times) + " * " + shape.extents[bound.part] +
+            " is more than " + shape.extents[bound.whole] + " of its operands")
+               .str());
+  }
 }
 
 /// The extents that the arguments of a step state are those of its operands.
