@@ -6,9 +6,10 @@
 // comparison, a normalisation - or until it is spread over the sequence again;
 // running sums, which have the sequence, are followed as long as results scale
 // with them.
-// The count is stated where a reduction says what it sums, and operators that
-// scale with their operands, and views, pass that on; products with weights,
-// activations and ratios do not.
+// Sums over axes that stay are multiplied in separately: a number may count
+// both. The count is stated where a reduction says what it sums, and operators
+// that scale with their operands, and views, pass that on; products with
+// weights, activations and ratios do not.
 //
 //===----------------------------------------------------------------------===//
 
@@ -16,6 +17,7 @@
 #include "lib/Operators/Indexing.h"
 
 #include "llvm/ADT/StringSwitch.h"
+#include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
 using namespace ssmc;
@@ -81,6 +83,23 @@ static bool isNormalised(Value value) {
   return false;
 }
 
+static int64_t multiply(int64_t a, int64_t b) {
+  int64_t product;
+  return llvm::MulOverflow(a, b, product) ? 1 : product;
+}
+
+// How many elements there are along those of the axes that stay.
+int64_t LengthFreeing::fixedExtents(Value in, ArrayRef<int64_t> axes) const {
+  const ValueShape *shape = before.shapeOf(in);
+  int64_t product = 1;
+  for (int64_t axis : axes)
+    if (shape && axis >= 0 && axis < int64_t(shape->dims.size()) &&
+        !follows(in, axis))
+      if (auto extent = constantExtent(shape->dims[axis]))
+        product = multiply(product, *extent);
+  return product;
+}
+
 std::optional<LengthFreeing::Count>
 LengthFreeing::countOf(Value in, ArrayRef<int64_t> axes, bool stated) const {
   const ValueShape *shape = before.shapeOf(in);
@@ -89,28 +108,27 @@ LengthFreeing::countOf(Value in, ArrayRef<int64_t> axes, bool stated) const {
   Count count;
   count.stated = stated;
   SmallVector<AffineExpr> factors;
-  bool changing = false;
   for (int64_t axis : axes) {
     if (axis < 0 || axis >= int64_t(shape->dims.size()))
       return std::nullopt;
     auto extent = constantExtent(shape->dims[axis]);
-    if (follows(in, axis) && extent && *extent > 1) {
-      changing = true;
-      AffineExpr wanted =
-          changes(in, axis) ? (*expected(in))[axis] : AffineExpr();
-      if (!wanted)
-        count.stated = false; // a piece of it, or padded
-      factors.push_back(wanted ? wanted : shape->dims[axis]);
-    } else {
-      factors.push_back(shape->dims[axis]);
-    }
     if (!extent)
       count.stated = false;
-    count.traced *= extent.value_or(1);
+    if (!follows(in, axis) || extent.value_or(1) <= 1)
+      continue;
+    AffineExpr wanted =
+        changes(in, axis) ? (*expected(in))[axis] : AffineExpr();
+    if (!wanted)
+      count.stated = false; // a piece of it, or padded
+    factors.push_back(wanted ? wanted : shape->dims[axis]);
+    count.traced = multiply(count.traced, *extent);
   }
-  if (!changing)
+  if (factors.empty())
     return std::nullopt;
   count.changed = multiplyExtents(factors, b.getContext());
+  auto it = fixedCounts.find(in);
+  count.fixed = multiply(fixedExtents(in, axes),
+                         it == fixedCounts.end() ? 1 : it->second);
   return count;
 }
 
@@ -185,7 +203,8 @@ static bool scalesAlong(StringRef type) {
 }
 
 LengthFreeing::Count LengthFreeing::timesCount(Count a, const Count &b) const {
-  a.traced *= b.traced;
+  a.traced = multiply(a.traced, b.traced);
+  a.fixed = multiply(a.fixed, b.fixed);
   a.changed = multiplyExtents({a.changed, b.changed}, a.changed.getContext());
   a.stated &= b.stated;
   return a;
@@ -219,12 +238,9 @@ LengthFreeing::countInherited(onnx::NodeOp node) const {
     auto axes =
         shape ? reducedAxes(node, before, shape->dims.size()) : std::nullopt;
     count->stated &= axes.has_value();
-    for (int64_t axis : axes.value_or(SmallVector<int64_t>()))
-      if (auto extent = constantExtent(shape->dims[axis]);
-          extent && !follows(node.getInputs()[0], axis)) {
-        count->traced *= *extent;
-        count->changed = simplifyExtent(count->changed * *extent);
-      }
+    if (axes)
+      count->fixed =
+          multiply(count->fixed, fixedExtents(node.getInputs()[0], *axes));
     return count;
   }
   count->stated &= scalesAlong(type);
@@ -253,6 +269,7 @@ bool LengthFreeing::keepsSequence(Value value) const {
 
 // What of the operands is a sum, unless a result has more of the sequence.
 void LengthFreeing::passCounts(onnx::NodeOp node) {
+  passFixed(node);
   std::optional<Count> summed = countSummed(node), count = countIn(node);
   if (!count)
     return;
@@ -264,4 +281,22 @@ void LengthFreeing::passCounts(onnx::NodeOp node) {
     if (summed || (countFollowing(result) <= most &&
                    (!keepsSequence(result) || scalesAlong(node.getOpType()))))
       counts[result] = *count;
+}
+
+void LengthFreeing::passFixed(onnx::NodeOp node) {
+  StringRef type = node.getOpType();
+  Value in = node.getInputs()[0];
+  const ValueShape *shape = before.shapeOf(in);
+  int64_t count = 1;
+  if (!scalesAlong(type) && !isStatedSum(type))
+    return;
+  for (Value operand : node.getInputs())
+    if (auto it = fixedCounts.find(operand); it != fixedCounts.end())
+      count = std::max(count, it->second);
+  if (isStatedSum(type) && shape)
+    if (auto axes = reducedAxes(node, before, shape->dims.size()))
+      count = multiply(count, fixedExtents(in, *axes));
+  if (count > 1)
+    for (Value result : node->getResults())
+      fixedCounts[result] = count;
 }

@@ -80,6 +80,8 @@ private:
   struct Count {
     int64_t traced = 1;
     mlir::AffineExpr changed;
+    /// Times as many that stay, of other axes: numbers may count those, too.
+    int64_t fixed = 1;
     /// Known from a reduction that counts all of them.
     bool stated = false;
   };
@@ -89,7 +91,7 @@ private:
   mlir::LogicalResult rewriteBefore(mlir::onnx::NodeOp sum, const Count &count);
   /// `scaled` is the other factor.
   mlir::LogicalResult rewriteScale(mlir::onnx::NodeOp node,
-                                   mlir::OpOperand &operand, const Count &count,
+                                   mlir::OpOperand &operand, Count count,
                                    mlir::Value scaled, bool behind);
   mlir::LogicalResult checkOffset(mlir::onnx::NodeOp node, double number,
                                   mlir::Type type, const Count &count);
@@ -111,6 +113,8 @@ private:
   bool keepsSequence(mlir::Value value) const;
   Count timesCount(Count a, const Count &b) const;
   void passCounts(mlir::onnx::NodeOp node);
+  void passFixed(mlir::onnx::NodeOp node);
+  int64_t fixedExtents(mlir::Value in, llvm::ArrayRef<int64_t> axes) const;
   /// True if the axis is, or is a piece of, what changes.
   bool follows(mlir::Value value, size_t axis) const;
   size_t countFollowing(mlir::Value value) const;
@@ -147,6 +151,8 @@ private:
   llvm::DenseMap<mlir::Value, Expected> expectations;
   llvm::DenseMap<mlir::Value, llvm::SmallVector<bool>> following;
   llvm::DenseMap<mlir::Value, Count> counts;
+  /// How many elements of axes that stay a value is a sum of.
+  llvm::DenseMap<mlir::Value, int64_t> fixedCounts;
   mlir::Value allPositions;
   llvm::SmallVector<mlir::Attribute> assumptions;
   /// For when the request is met.

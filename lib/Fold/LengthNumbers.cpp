@@ -77,8 +77,11 @@ static std::string textOf(double number) {
 // The number as a function of the count, or of the traced length in it.
 std::optional<Reading> LengthFreeing::readCount(double number, Type type,
                                                 const Count &count) const {
-  std::optional<Reading> all = readNumber(std::abs(number), count.traced, type);
-  return !all && newLength ? readNumber(std::abs(number), length, type) : all;
+  number = std::abs(number);
+  auto reading = readNumber(number, count.traced, type);
+  if (!reading && count.fixed > 1)
+    reading = readNumber(number, count.traced * count.fixed, type);
+  return !reading && newLength ? readNumber(number, length, type) : reading;
 }
 
 // An offset, a bound.
@@ -95,8 +98,13 @@ LogicalResult LengthFreeing::checkOffset(onnx::NodeOp node, double number,
                           reading->describe("that extent"));
 }
 
+static bool isPlain(const std::optional<Reading> &reading) {
+  return reading && (reading->function == Reading::Itself ||
+                     reading->function == Reading::Root);
+}
+
 LogicalResult LengthFreeing::rewriteScale(onnx::NodeOp node, OpOperand &operand,
-                                          const Count &count, Value scaled,
+                                          Count count, Value scaled,
                                           bool behind) {
   std::optional<double> number = numberOf(operand.get());
   const ValueShape *shape = before.shapeOf(scaled);
@@ -106,13 +114,25 @@ LogicalResult LengthFreeing::rewriteScale(onnx::NodeOp node, OpOperand &operand,
   Type element = type.getElementType();
   std::optional<Reading> all =
       readNumber(std::abs(*number), count.traced, element);
+  // Or with the axes that stay.
+  bool ambiguous = false;
+  if (count.fixed > 1)
+    if (auto wide =
+            readNumber(std::abs(*number), count.traced * count.fixed, element);
+        isPlain(wide) || (wide && !all)) {
+      ambiguous = isPlain(all);
+      all = wide;
+      count.traced *= count.fixed;
+      count.changed = simplifyExtent(count.changed * count.fixed);
+    }
   std::optional<Reading> own;
   if (newLength && length != count.traced)
     own = readNumber(std::abs(*number), length, element);
+  if (isPlain(all) && !isPlain(own))
+    own = std::nullopt;
   if (!all && !own)
     return success();
-  bool plain = all && (all->function == Reading::Itself ||
-                       all->function == Reading::Root);
+  bool plain = isPlain(all) && !ambiguous;
   // Listed by the sweep.
   bool common = all ? all->isCommon(count.traced) : own->isCommon(length);
   if (common && (!behind || !count.stated || !plain))

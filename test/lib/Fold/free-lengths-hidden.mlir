@@ -94,7 +94,7 @@ func.func @matmul_after(%x: tensor<2x24x6xf32> {onnx.name = "x"}) -> tensor<2x6x
 // -----
 
 // The square of a sum.
-// CHECK-DAG: error: loc("batchsquare"): scales a sum over the traced extent by 576, which may be the count of what is summed
+// CHECK-DAG: ssmc.lengths = [{assumption = "the number 576 is the count of what is summed, and follows it", site = "batchsquare"}]
 func.func @batchsquare(%x: tensor<2x24x6xf32> {onnx.name = "x"}) -> tensor<2x24x6xf32> {
   %a = onnx.constant dense<1> : tensor<1xi64>
   %c = onnx.constant dense<576.0> : tensor<f32>
@@ -204,6 +204,22 @@ func.func @stepwise(%x: tensor<2x24x6xf32> {onnx.name = "x"}) -> tensor<2xf32> {
   %1 = onnx.node "ReduceSum"(%0, %axis) version 20 attrs {keepdims = 0 : i64} : (tensor<2x6xf32>, tensor<1xi64>) -> tensor<2xf32>
   %2 = onnx.node "Div"(%1, %c) version 20 : (tensor<2xf32>, tensor<f32>) -> tensor<2xf32> loc("stepwise")
   return %2 : tensor<2xf32>
+}
+
+// -----
+
+// The other way round, and one of both.
+// CHECK-DAG: ssmc.lengths = [{assumption = "the number 144 is the count of what is summed, and follows it", site = "channels_first"}, {assumption = "the number 0.0416667 is one over the count of what is summed, and follows it", site = "tokens_only"}]
+func.func @channels_first(%x: tensor<2x24x6xf32> {onnx.name = "x"}) -> (tensor<2xf32>, tensor<2xf32>) {
+  %time = onnx.constant dense<1> : tensor<1xi64>
+  %channels = onnx.constant dense<2> : tensor<1xi64>
+  %all = onnx.constant dense<144.0> : tensor<f32>
+  %part = onnx.constant dense<0.0416666679> : tensor<f32>
+  %0 = onnx.node "ReduceSum"(%x, %channels) version 20 attrs {keepdims = 0 : i64} : (tensor<2x24x6xf32>, tensor<1xi64>) -> tensor<2x24xf32>
+  %1 = onnx.node "ReduceSum"(%0, %time) version 20 attrs {keepdims = 0 : i64} : (tensor<2x24xf32>, tensor<1xi64>) -> tensor<2xf32>
+  %2 = onnx.node "Div"(%1, %all) version 20 : (tensor<2xf32>, tensor<f32>) -> tensor<2xf32> loc("channels_first")
+  %3 = onnx.node "Mul"(%1, %part) version 20 : (tensor<2xf32>, tensor<f32>) -> tensor<2xf32> loc("tokens_only")
+  return %2, %3 : tensor<2xf32>, tensor<2xf32>
 }
 
 // -----

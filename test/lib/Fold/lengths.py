@@ -31,7 +31,8 @@ def oracle(x):
     padded = np.concatenate([np.zeros((len(x), 4, WIDTH)), x], 1)
     return {"y": (y + positions[:, None] * 0.5 + 4).astype(np.float32),
             "state": padded[:, -4:].transpose(0, 2, 1).astype(np.float32),
-            "mean": x.mean(1), "before": x.mean(1)[:, 2:6], "deviation": np.sqrt((x * x).sum(1)) / np.sqrt(np.float32(x.shape[1]))}
+            "mean": x.mean(1), "before": x.mean(1)[:, 2:6], "square": x.mean(1) ** 2,
+            "all": x.mean((1, 2)), "deviation": np.sqrt((x * x).sum(1)) / np.sqrt(np.float32(x.shape[1]))}
 
 
 def model():
@@ -57,14 +58,19 @@ def model():
     y = node("Add", y, constant((positions * 0.5 + 3).reshape(LENGTH, 1)))
     node("Add", y, constant(np.ones((2, LENGTH, 1), np.float32)), output="y")
     node("Pad", node("Transpose", "x", perm=[0, 2, 1]), ints(0, 0, 4 - LENGTH, 0, 0, 0), output="state")
-    node("Mul", node("ReduceSum", "x", ints(1), keepdims=0), constant(np.float32(1 / LENGTH)), output="mean")
+    total = node("ReduceSum", "x", ints(1), keepdims=0)
+    node("Mul", total, constant(np.float32(1 / LENGTH)), output="mean")
+    node("Div", node("Mul", total, total), constant(np.float32(LENGTH ** 2)), output="square")
+    channels = node("ReduceSum", "x", ints(2), keepdims=0)
+    node("Div", node("ReduceSum", channels, ints(1), keepdims=0), constant(np.float32(LENGTH * WIDTH)), output="all")
     scaled = node("Mul", node("Neg", "x"), constant(np.full((1, LENGTH, 1), -1 / LENGTH, np.float32)))
     node("Slice", node("ReduceSum", scaled, ints(1), keepdims=0), ints(2), ints(6), ints(1), output="before")
     squares = node("ReduceSum", node("Mul", "x", "x"), ints(1), keepdims=0)
     node("Div", node("Sqrt", squares), constant(np.float32(np.sqrt(LENGTH))), output="deviation")
     infos = [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in
              (("x", [2, LENGTH, WIDTH]), ("y", [2, LENGTH, WIDTH]), ("state", [2, WIDTH, 4]),
-              ("mean", [2, WIDTH]), ("before", [2, 4]), ("deviation", [2, WIDTH]))]
+              ("mean", [2, WIDTH]), ("before", [2, 4]), ("square", [2, WIDTH]), ("all", [2]),
+              ("deviation", [2, WIDTH]))]
     graph = helper.make_graph(nodes, "g", infos[:1], infos[1:], constants)
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
 
