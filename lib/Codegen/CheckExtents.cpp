@@ -19,10 +19,10 @@
 // change its extents and is not followed; the states of a step may not: what it
 // yields is compared with them. Arithmetic on tensors has to be linalg already
 // (`convert-elementwise-to-linalg`). Slices and elements are kept within their
-// data likewise, but for elements that the body of a linalg op reads, whose
-// indices are left to what built it: there, lowerings clamp. Upstream's
-// `generate-runtime-verification` is not used: it asserts everything, static
-// extents included, for each op anew.
+// data likewise, but for elements that the body of a linalg op reads: there,
+// lowerings clamp. A map that is no loop alone is bounded over all iterations
+// (ExprRange.h), or refused. Upstream's `generate-runtime-verification` is not
+// used: it asserts everything, static extents included, for each op anew.
 //
 //===----------------------------------------------------------------------===//
 
@@ -31,6 +31,7 @@
 #include "dialects/ssm/SsmOps.h"
 #include "lib/Codegen/CodegenPasses.h"
 #include "lib/Codegen/Entry.h"
+#include "lib/Codegen/ExprRange.h"
 #include "lib/Codegen/StepValues.h"
 
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
@@ -52,7 +53,7 @@ class Checker {
 public:
   explicit Checker(func::FuncOp entry)
       : entry(entry), b(entry.getContext()), loc(entry.getLoc()) {}
-  void run();
+  LogicalResult run();
 
 private:
   using Extents = SmallVector<OpFoldResult>;
@@ -66,8 +67,8 @@ private:
 
   void require(OpFoldResult expected, OpFoldResult found);
   void remember(OpFoldResult a, OpFoldResult c);
-  void requireBelow(OpFoldResult last, OpFoldResult extent,
-                    ArrayRef<OpFoldResult> trips);
+  void requireWithin(Operation *op, AffineExpr place, OpFoldResult extent,
+                     ArrayRef<OpFoldResult> trips);
   void emit(Value holds, StringRef what);
   Value compare(arith::CmpIPredicate predicate, OpFoldResult lhs,
                 OpFoldResult rhs);
@@ -90,6 +91,7 @@ private:
   func::FuncOp entry;
   OpBuilder b;
   Location loc;
+  LogicalResult result = success();
   llvm::StringMap<Value> symbols;
   SmallVector<Extents> arguments;
   DenseMap<std::pair<Value, int64_t>, Value> dims;
@@ -264,13 +266,24 @@ void Checker::remember(OpFoldResult a, OpFoldResult c) {
   checked.insert({c.getOpaqueValue(), a.getOpaqueValue()});
 }
 
-/// last < extent, unless one of the loops that get there has no trips.
-void Checker::requireBelow(OpFoldResult last, OpFoldResult extent,
-                           ArrayRef<OpFoldResult> trips) {
-  if (std::optional<int64_t> least = difference(last, extent);
-      least && *least < 0)
+/// 0 <= place < extent for all iterations, unless one of the loops has none.
+void Checker::requireWithin(Operation *op, AffineExpr place,
+                            OpFoldResult extent, ArrayRef<OpFoldResult> trips) {
+  std::optional<ExprRange> range = rangeOver(b, loc, place, trips);
+  if (range && getConstantIntValue(range->least).value_or(-1) >= 0)
+    if (std::optional<int64_t> beyond = difference(range->most, extent);
+        beyond && *beyond < 0)
+      return;
+  if (!range || !range->isReached) {
+    result = op->emitError("reads along an extent that is known only when the "
+                           "model runs, at places that cannot be checked: ")
+             << AffineMapAttr::get(AffineMap::get(trips.size(), 0, place))
+             << "; slice the operand first";
     return;
-  Value holds = compare(arith::CmpIPredicate::slt, last, extent);
+  }
+  Value holds = arith::AndIOp::create(
+      b, loc, compare(arith::CmpIPredicate::slt, range->most, extent),
+      compare(arith::CmpIPredicate::sge, range->least, b.getIndexAttr(0)));
   for (OpFoldResult count : trips) {
     if (getConstantIntValue(count).value_or(0) > 0)
       continue;
@@ -313,14 +326,11 @@ void Checker::checkLinalg(linalg::LinalgOp op) {
     }
   if (llvm::is_contained(loops, OpFoldResult()))
     return;
-  Extents last;
-  for (OpFoldResult extent : loops)
-    last.push_back(apply(b.getAffineSymbolExpr(0) - 1, extent));
   for (OpOperand *operand : operands)
     for (auto [d, expr] :
          llvm::enumerate(op.getMatchingIndexingMap(operand).getResults()))
       if (!isa<AffineDimExpr>(expr))
-        requireBelow(apply(expr, last), extentOf(operand->get(), d), loops);
+        requireWithin(op, expr, extentOf(operand->get(), d), loops);
 }
 
 void Checker::checkMixer(ssm::MixerOpInterface op) {
@@ -560,7 +570,7 @@ void Checker::resolveDims() {
   }
 }
 
-void Checker::run() {
+LogicalResult Checker::run() {
   for (auto op : entry.getBody().front().getOps<onnx::SymbolOp>())
     symbols.try_emplace(op.getName(), op.getResult());
   Block &block = entry.getBody().front();
@@ -575,6 +585,7 @@ void Checker::run() {
   block.walk<WalkOrder::PreOrder>([&](Operation *op) { ops.push_back(op); });
   for (Operation *op : ops)
     check(op);
+  return result;
 }
 
 namespace {
@@ -582,8 +593,8 @@ struct CheckExtents : ssmc::impl::SsmCheckExtentsBase<CheckExtents> {
   void runOnOperation() override {
     for (auto func : getOperation().getOps<func::FuncOp>())
       if (!func.isPrivate() && !func.isExternal() &&
-          func.getBody().hasOneBlock())
-        Checker(func).run();
+          func.getBody().hasOneBlock() && failed(Checker(func).run()))
+        return signalPassFailure();
   }
 };
 } // namespace
