@@ -15,14 +15,13 @@
 //
 // The extents themselves are followed to where they were made, through
 // destinations: each of those is compared with what is written to it, so by
-// induction this holds once all assertions in front do. What a loop carries may
-// change its extents and is not followed; the states of a step may not: what it
-// yields is compared with them. Arithmetic on tensors has to be linalg already
-// (`convert-elementwise-to-linalg`). Slices and elements are kept within their
-// data likewise, but for elements that the body of a linalg op reads: there,
-// lowerings clamp. A map that is no loop alone is bounded over all iterations
-// (ExprRange.h), or refused. Upstream's `generate-runtime-verification` is not
-// used: it asserts everything, static extents included, for each op anew.
+// induction this holds once all assertions in front do. What a loop carries is
+// not followed; what a step yields is compared with its states. Arithmetic on
+// tensors has to be linalg already (`convert-elementwise-to-linalg`). Slices
+// and elements are kept within their data likewise, but for elements that the
+// body of a linalg op reads: there, lowerings clamp. A map that is no loop
+// alone is bounded over all iterations (ExprRange.h), or refused. Not used is
+// `generate-runtime-verification`: it asserts everything for each op anew.
 //
 //===----------------------------------------------------------------------===//
 
@@ -32,6 +31,7 @@
 #include "lib/Codegen/CodegenPasses.h"
 #include "lib/Codegen/Entry.h"
 #include "lib/Codegen/ExprRange.h"
+#include "lib/Codegen/HoistAssertion.h"
 #include "lib/Codegen/StepValues.h"
 
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
@@ -69,7 +69,7 @@ private:
   void remember(OpFoldResult a, OpFoldResult c);
   void requireWithin(Operation *op, AffineExpr place, OpFoldResult extent,
                      ArrayRef<OpFoldResult> trips);
-  void emit(Value holds, StringRef what);
+  cf::AssertOp emit(Value holds, StringRef what);
   Value compare(arith::CmpIPredicate predicate, OpFoldResult lhs,
                 OpFoldResult rhs);
 
@@ -236,14 +236,14 @@ Value Checker::compare(arith::CmpIPredicate predicate, OpFoldResult lhs,
                                getValueOrCreateConstantIndexOp(b, loc, rhs));
 }
 
-void Checker::emit(Value holds, StringRef what) {
+cf::AssertOp Checker::emit(Value holds, StringRef what) {
   onnx::NodeLocation where = onnx::describeLocation(loc);
   std::string message;
   if (!where.node.empty())
     message =
         ("node '" + where.node + "' (" + where.op.split(',').first + "): ")
             .str();
-  cf::AssertOp::create(b, loc, holds, message + what.str());
+  return cf::AssertOp::create(b, loc, holds, message + what.str());
 }
 
 void Checker::require(OpFoldResult expected, OpFoldResult found) {
@@ -284,12 +284,11 @@ void Checker::requireWithin(Operation *op, AffineExpr place,
   Value holds = arith::AndIOp::create(
       b, loc, compare(arith::CmpIPredicate::slt, range->most, extent),
       compare(arith::CmpIPredicate::sge, range->least, b.getIndexAttr(0)));
-  for (OpFoldResult count : trips) {
-    if (getConstantIntValue(count).value_or(0) > 0)
-      continue;
-    Value none = compare(arith::CmpIPredicate::sle, count, b.getIndexAttr(0));
-    holds = arith::OrIOp::create(b, loc, holds, none);
-  }
+  for (OpFoldResult count : trips)
+    if (getConstantIntValue(count).value_or(0) <= 0)
+      holds = arith::OrIOp::create(
+          b, loc, holds,
+          compare(arith::CmpIPredicate::sle, count, b.getIndexAttr(0)));
   emit(holds, "reads beyond an extent that the data decides");
 }
 
@@ -334,6 +333,7 @@ void Checker::checkLinalg(linalg::LinalgOp op) {
 }
 
 void Checker::checkMixer(ssm::MixerOpInterface op) {
+  checkStep(op);
   ssm::MixerShape shape = op.getMixerShape();
   Extents known(shape.extents.size());
   for (auto [value, operand] : llvm::zip(op->getOperands(), shape.operands)) {
@@ -364,6 +364,8 @@ void Checker::checkMixer(ssm::MixerOpInterface op) {
 
 /// The extents that the arguments of a step state are those of its operands.
 void Checker::checkStep(Operation *op) {
+  if (op->getNumRegions() == 0)
+    return;
   for (BlockArgument argument : op->getRegion(0).getArguments()) {
     auto type = dyn_cast<RankedTensorType>(argument.getType());
     auto from = stepArgument(op, argument.getArgNumber());
@@ -426,7 +428,10 @@ void Checker::checkSlice(OffsetSizeAndStrideOpInterface op, Value whole) {
                                  compare(arith::CmpIPredicate::eq, size, zero));
     holds = arith::AndIOp::create(
         b, loc, holds, compare(arith::CmpIPredicate::sge, size, zero));
-    emit(holds, "a slice that the data decides is not within its tensor");
+    cf::AssertOp assertion =
+        emit(holds, "a slice that the data decides is not within its tensor");
+    if (!isa<tensor::ExtractSliceOp>(op))
+      hoistAssertion(assertion);
   }
 }
 
@@ -488,11 +493,10 @@ void Checker::check(Operation *op) {
     return checkAssertion(assertion);
   // What is yielded may be static where its place is not; places in a tensor
   // may be decided by the data where its extents are not.
-  bool hasDynamic = isa<ssm::YieldOp, OffsetSizeAndStrideOpInterface,
-                        tensor::ExtractOp, tensor::InsertOp>(op) ||
-                    !llvm::all_of(op->getOperandTypes(), isStatic) ||
-                    !llvm::all_of(op->getResultTypes(), isStatic);
-  if (!hasDynamic)
+  if (!isa<ssm::YieldOp, OffsetSizeAndStrideOpInterface, tensor::ExtractOp,
+           tensor::InsertOp>(op) &&
+      llvm::all_of(op->getOperandTypes(), isStatic) &&
+      llvm::all_of(op->getResultTypes(), isStatic))
     return;
   auto together = dyn_cast<scf::InParallelOp>(op->getParentOp());
   b.setInsertionPoint(together ? together : op);
@@ -500,11 +504,7 @@ void Checker::check(Operation *op) {
   bool inBody = op->getParentOfType<linalg::LinalgOp>() != nullptr;
   llvm::TypeSwitch<Operation *>(op)
       .Case([&](linalg::LinalgOp linalg) { checkLinalg(linalg); })
-      .Case([&](ssm::MixerOpInterface mixer) {
-        checkMixer(mixer);
-        if (mixer->getNumRegions() > 0)
-          checkStep(mixer);
-      })
+      .Case([&](ssm::MixerOpInterface mixer) { checkMixer(mixer); })
       .Case([&](ssm::YieldOp yield) { checkYield(yield); })
       .Case([&](tensor::ExtractSliceOp slice) {
         checkSlice(slice, slice.getSource());

@@ -106,3 +106,26 @@ func.func @slice(%x: tensor<10xf32>, %at: tensor<1xi64>) -> tensor<4xf32>
   %y = tensor.extract_slice %x[%n] [4] [1] : tensor<10xf32> to tensor<4xf32>
   return %y : tensor<4xf32>
 }
+
+// What is inserted is computed in its place: not before that is known to exist.
+// GIVES place: dict(x=ones(4), at=np.array([3]), z=np.zeros(10, 'f')) -> dict(y=np.array([7] * 3 + [1] * 4 + [7] * 3, 'f'))
+// FAILS place: dict(x=ones(4), at=np.array([10**10]), z=np.zeros(10, 'f')) -> "a slice that the data decides is not within its tensor"
+// FAILS place: dict(x=ones(4), at=np.array([-10**10]), z=np.zeros(10, 'f')) -> "a slice that the data decides is not within its tensor"
+func.func @place(%x: tensor<4xf32>, %at: tensor<1xi64>, %z: tensor<?xf32>) -> tensor<?xf32>
+    attributes {ssm.signature = {symbols = ["N"],
+      inputs = [{name = "x", dtype = 1 : i64, dims = affine_map<()[s0] -> (4)>},
+                {name = "at", dtype = 7 : i64, dims = affine_map<()[s0] -> (1)>},
+                {name = "z", dtype = 1 : i64, dims = affine_map<()[s0] -> (s0)>}],
+      outputs = [{name = "y", dtype = 1 : i64, dims = affine_map<()[s0] -> (s0)>}]}} {
+  %N = onnx.symbol "N"
+  %c0 = arith.constant 0 : index
+  %seven = arith.constant 7.0 : f32
+  %s = tensor.empty() : tensor<4xf32>
+  %f = linalg.abs ins(%x : tensor<4xf32>) outs(%s : tensor<4xf32>) -> tensor<4xf32>
+  %v = tensor.extract %at[%c0] : tensor<1xi64>
+  %n = arith.index_cast %v : i64 to index
+  %e = tensor.empty(%N) : tensor<?xf32>
+  %a = linalg.fill ins(%seven : f32) outs(%e : tensor<?xf32>) -> tensor<?xf32>
+  %y = tensor.insert_slice %f into %a[%n] [4] [1] : tensor<4xf32> into tensor<?xf32>
+  return %y : tensor<?xf32>
+}
