@@ -22,7 +22,8 @@ static bool moves(Operation *op) {
                               return at && *at >= 0 && *at < extent;
                             });
   }
-  return isa<arith::ArithDialect, affine::AffineDialect>(op->getDialect()) &&
+  return isa_and_present<arith::ArithDialect, affine::AffineDialect>(
+             op->getDialect()) &&
          isPure(op) && llvm::all_of(op->getResultTypes(), [](Type type) {
            return type.isIntOrIndex();
          });
@@ -43,7 +44,11 @@ void ssmc::hoistAssertion(cf::AssertOp op) {
       else if (!last || last->isBeforeInBlock(source))
         last = source;
     }
-  SmallVector<Operation *> ops(cone.begin(), cone.end());
+  // What stands in front of that has users there.
+  SmallVector<Operation *> ops;
+  for (Operation *used : cone)
+    if (!last || last->isBeforeInBlock(used))
+      ops.push_back(used);
   llvm::sort(ops,
              [](Operation *a, Operation *b) { return a->isBeforeInBlock(b); });
   Operation *before = last ? last->getNextNode() : &block->front();

@@ -1,6 +1,6 @@
 // Extents that meet are compared in front of the op, unless affine arithmetic
 // shows that they are equal, or they have been compared before.
-// RUN: ssm-opt %s --ssm-check-extents --canonicalize --cse | FileCheck %s
+// RUN: ssm-opt %s --allow-unregistered-dialect --ssm-check-extents --canonicalize --cse | FileCheck %s
 
 #id = affine_map<(d0) -> (d0)>
 
@@ -61,4 +61,23 @@ func.func @mixer(%a: tensor<2x?x3xf32>, %h: tensor<2x3xf32>, %n: index, %m: inde
   %h1, %s1 = ssm.scan dimension(1) ins(%a, %u : tensor<2x?x3xf32>, tensor<2x?x3xf32>)
                       outs(%y, %h : tensor<2x?x3xf32>, tensor<2x3xf32>) -> tensor<2x?x3xf32>, tensor<2x3xf32>
   return %s1 : tensor<2x3xf32>
+}
+
+// The place of an insertion is known to exist before what is inserted is
+// computed; numbers that it is computed from stay in front of their users.
+// CHECK-LABEL: func.func @place(
+func.func @place(%x: tensor<4xf32>, %y: tensor<9xf32>, %n: index) -> tensor<9xf32> {
+  // CHECK: %[[TWICE:.*]] = affine.apply
+  // CHECK: "test.number"(%[[TWICE]]
+  // CHECK: cf.assert %{{.*}}, "a slice that the data decides is not within its tensor"
+  // CHECK: linalg.abs
+  // CHECK: tensor.insert_slice
+  %twice = affine.apply affine_map<()[s0] -> (s0 * 2)>()[%n]
+  %other = tensor.empty(%twice) : tensor<?xf32>
+  %c = "test.number"(%twice, %other) : (index, tensor<?xf32>) -> index
+  %e = tensor.empty() : tensor<4xf32>
+  %f = linalg.abs ins(%x : tensor<4xf32>) outs(%e : tensor<4xf32>) -> tensor<4xf32>
+  %sum = arith.addi %twice, %c : index
+  %r = tensor.insert_slice %f into %y[%sum] [4] [1] : tensor<4xf32> into tensor<9xf32>
+  return %r : tensor<9xf32>
 }
