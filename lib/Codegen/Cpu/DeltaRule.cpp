@@ -24,7 +24,7 @@
 
 #include "dialects/ssm/SsmOps.h"
 #include "lib/Codegen/Cpu/CpuPasses.h"
-#include "lib/Codegen/Cpu/DecaySegments.h"
+#include "lib/Codegen/Cpu/StateBlocks.h"
 
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -41,7 +41,7 @@ namespace {
 
 // Tokens of a block: the scaled keys and queries stay in the second-level
 // cache.
-constexpr int64_t maxTokens = 32;
+constexpr int64_t tokensOfBlock = 32;
 // Columns of a panel: with 128 keys half of a first-level cache.
 constexpr int64_t panelColumns = 32;
 // Rows of the state whose code is unrolled in a walk.
@@ -49,63 +49,40 @@ constexpr int64_t unroll = 2;
 // Keys of which scratch is allocated, at most.
 constexpr int64_t maxKeys = 512;
 
-class Kernel {
+class Kernel : StateBlocks {
 public:
   Kernel(KernelBuilder &b, ssm::DeltaRuleOp op)
-      : b(b), op(op), lanes(b.target.lanes), vectors(panelColumns / lanes),
-        keys(extent(op.getState(), 2)), states(extent(op.getV(), 2)),
-        erases(op.getA() != nullptr),
-        decay{op.getDecay(), op.getResets(), keys}, full{b.vec(), {}} {}
+      : StateBlocks(b, op, tokensOfBlock), op(op),
+        vectors(panelColumns / lanes), erases(op.getA() != nullptr) {}
 
   void emit() {
-    length = b.dim(op.getY(), 1);
-    columns = b.dim(op.getState(), 3);
-    b.parallel({b.dim(op.getY(), 0), b.idx(states)}, [&](ValueRange index) {
-      batch = index[0];
-      head = index[1];
-      allocate();
-      DecaySegments segments(b, decay, maxTokens);
-      b.loop(b.idx(0), length, maxTokens, [&](Value first) {
-        block = first;
-        tokens = b.min(b.sub(length, first), b.idx(maxTokens));
-        segments.emit(batch, head, tokens, [&](Value t) { return now(t); });
-        b.loop(b.idx(0), tokens, 1, [&](Value t) { packToken(segments, t); });
-        b.loop(b.idx(0), columns, panelColumns,
-               [&](Value column) { emitPanel(segments, column); });
-      });
-    });
+    forEachBlock([&] { allocate(); },
+                 [&](DecaySegments &segments) {
+                   b.loop(b.idx(0), tokens, 1,
+                          [&](Value t) { packToken(segments, t); });
+                   b.loop(b.idx(0), columns, panelColumns,
+                          [&](Value column) { emitPanel(segments, column); });
+                 });
   }
 
 private:
-  KernelBuilder &b;
   ssm::DeltaRuleOp op;
-  int64_t lanes, vectors, keys, states;
+  int64_t vectors;
   bool erases;
-  Decay decay;
-  Lanes full;
-  Value length, columns, batch, head, block, tokens;
   // Rows [t][n] of a block: what reads r and o, what writes v and, if it
   // erases, r; the dots k.q and b.q.
   Value readRows, queryRows, writeRows, eraseRows, writeDots, eraseDots;
   // The panel: Z[n][p], then r, o and the vectors that are written.
   Value panel, readings, writings;
 
-  static int64_t extent(Value memref, int64_t dim) {
-    return cast<MemRefType>(memref.getType()).getDimSize(dim);
-  }
-  Value scratch(ArrayRef<int64_t> shape) {
-    return memref::AllocaOp::create(b, MemRefType::get(shape, b.getF32Type()),
-                                    b.getI64IntegerAttr(64));
-  }
   void allocate() {
     // The walk over the last token reads the rows of one that is not there.
-    int64_t width = llvm::alignTo(keys, lanes) + lanes;
-    readRows = scratch({maxTokens + 1, width});
-    queryRows = scratch({maxTokens + 1, width});
-    writeRows = scratch({maxTokens, width});
+    readRows = scratch({maxTokens + 1, keyColumns()});
+    queryRows = scratch({maxTokens + 1, keyColumns()});
+    writeRows = scratch({maxTokens, keyColumns()});
     writeDots = scratch({maxTokens});
     if (erases) {
-      eraseRows = scratch({maxTokens, width});
+      eraseRows = scratch({maxTokens, keyColumns()});
       eraseDots = scratch({maxTokens});
     }
     panel = scratch({keys, panelColumns});
@@ -113,16 +90,9 @@ private:
     writings = scratch({2, panelColumns});
   }
 
-  /// The index in memory of token t of the block.
-  Value now(Value t) {
-    Value at = b.add(block, t);
-    return op.getReverse() ? b.sub(b.sub(length, b.idx(1)), at) : at;
-  }
-
   void packToken(DecaySegments &segments, Value t) {
     Value at = now(t);
-    Value keyHead = b.div(head, states / extent(op.getK(), 2)),
-          queryHead = b.div(head, states / extent(op.getQ(), 2));
+    Value keyHead = sharedHead(op.getK()), queryHead = sharedHead(op.getQ());
     VectorType type = b.vec();
     Value zero = b.splat(type, 0.0);
     bool scales = !decay.isEmpty();

@@ -17,7 +17,7 @@
 
 #include "dialects/ssm/SsmOps.h"
 #include "lib/Codegen/Cpu/CpuPasses.h"
-#include "lib/Codegen/Cpu/DecaySegments.h"
+#include "lib/Codegen/Cpu/StateBlocks.h"
 
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -34,7 +34,7 @@ namespace {
 
 // Tokens of a block: the panels of values and outputs stay in the first-level
 // cache, keys and queries in the second.
-constexpr int64_t maxTokens = 64;
+constexpr int64_t tokensOfBlock = 64;
 // Vectors of a panel.
 constexpr int64_t panelVectors = 2;
 // Queries of one state whose code is unrolled, at most.
@@ -43,71 +43,41 @@ constexpr int64_t maxQueries = 8;
 // stack, a quarter of a megabyte.
 constexpr int64_t maxRow = 1024;
 
-int64_t extent(Value memref, int64_t dim) {
-  return cast<MemRefType>(memref.getType()).getDimSize(dim);
-}
-
-class Kernel {
+class Kernel : StateBlocks {
 public:
   Kernel(KernelBuilder &b, ssm::SemiseparableOp op)
-      : b(b), op(op), lanes(b.target.lanes), keys(extent(op.getState(), 2)),
-        states(extent(op.getV(), 2)), tile(b.target.registers == 32 ? 8 : 4),
-        queries(std::max<int64_t>(1, extent(op.getQ(), 2) / states)),
-        decay{op.getDecay(), op.getResets(), keys} {}
+      : StateBlocks(b, op, tokensOfBlock), op(op),
+        tile(b.target.registers == 32 ? 8 : 4),
+        queries(std::max<int64_t>(1, extentOf(op.getQ(), 2) / states)) {}
 
   void emit() {
-    length = b.dim(op.getY(), 1);
-    columns = b.dim(op.getState(), 3);
-    b.parallel({b.dim(op.getY(), 0), b.idx(states)}, [&](ValueRange index) {
-      batch = index[0];
-      head = index[1];
-      allocate();
-      DecaySegments segments(b, decay, maxTokens);
-      b.loop(b.idx(0), length, maxTokens, [&](Value first) {
-        block = first;
-        tokens = b.min(b.sub(length, first), b.idx(maxTokens));
-        segments.emit(batch, head, tokens, [&](Value t) { return now(t); });
-        packKeys(segments);
-        b.loop(b.idx(0), columns, panelVectors * lanes,
-               [&](Value column) { emitPanel(segments, column); });
-      });
-    });
+    forEachBlock([&] { allocate(); },
+                 [&](DecaySegments &segments) {
+                   packKeys(segments);
+                   b.loop(b.idx(0), columns, panelVectors * lanes,
+                          [&](Value column) { emitPanel(segments, column); });
+                 });
   }
 
 private:
-  KernelBuilder &b;
   ssm::SemiseparableOp op;
-  int64_t lanes, keys, states, tile, queries;
-  Decay decay;
-  Value length, columns, batch, head, block, tokens;
+  int64_t tile, queries;
   // keyRows[t][n], queryRows[r * maxTokens + t][n], values[t][p], and
   // outputs[r * maxTokens + t][p].
   Value keyRows, queryRows, values, outputs;
 
   void allocate() {
-    auto scratch = [&](int64_t rows, int64_t columns) -> Value {
-      auto type = MemRefType::get({rows, columns}, b.getF32Type());
-      return memref::AllocaOp::create(b, type, b.getI64IntegerAttr(64));
-    };
-    // Rows a multiple of 4 KiB apart would share the sets of the cache.
-    int64_t width = llvm::alignTo(keys, lanes) + lanes;
-    keyRows = scratch(maxTokens, width);
-    queryRows = scratch(queries * maxTokens, width);
-    values = scratch(maxTokens, panelVectors * lanes);
-    outputs = scratch(queries * maxTokens, panelVectors * lanes);
+    keyRows = scratch({maxTokens, keyColumns()});
+    queryRows = scratch({queries * maxTokens, keyColumns()});
+    values = scratch({maxTokens, panelVectors * lanes});
+    outputs = scratch({queries * maxTokens, panelVectors * lanes});
   }
 
-  /// The index in memory of token t of the block.
-  Value now(Value t) {
-    Value at = b.add(block, t);
-    return op.getReverse() ? b.sub(b.sub(length, b.idx(1)), at) : at;
-  }
   Value queryRow(int64_t r, Value t) { return b.add(t, r * maxTokens); }
 
   void packKeys(DecaySegments &segments) {
-    int64_t keyHeads = extent(op.getK(), 2), queryHeads = extent(op.getQ(), 2);
-    Value keyHead = b.div(head, states / keyHeads);
-    Lanes full{b.vec(), {}};
+    int64_t queryHeads = extentOf(op.getQ(), 2);
+    Value keyHead = sharedHead(op.getK());
     b.loop(b.idx(0), tokens, 1, [&](Value t) {
       Value at = now(t);
       b.loop(b.idx(0), b.idx(keys), lanes, [&](Value n) {
@@ -118,7 +88,7 @@ private:
         b.store(full, k, keyRows, {t, n});
         for (int64_t r = 0; r < queries; ++r) {
           Value queryHead = queryHeads < states
-                                ? b.div(head, states / queryHeads)
+                                ? sharedHead(op.getQ())
                                 : b.add(b.mul(head, queries), r);
           Value q = b.load(some, op.getQ(), {batch, at, queryHead, n});
           if (decay.isPerKey())
@@ -139,7 +109,6 @@ private:
       starts.push_back(b.add(column, v * lanes));
       access.push_back(b.lanesOf(columns, starts[v], panelVectors * lanes));
     }
-    Lanes full{b.vec(), {}};
     auto scratchAt = [&](Value row, int64_t v) -> SmallVector<Value> {
       return {row, b.idx(v * lanes)};
     };
@@ -178,7 +147,6 @@ private:
   /// `count` rows of the state from `row`, over the tokens of the block.
   void emitTile(DecaySegments &segments, Value row, int64_t count,
                 ArrayRef<Value> starts, ArrayRef<Lanes> access) {
-    Lanes full{b.vec(), {}};
     SmallVector<Value> state;
     for (int64_t i = 0; i < count; ++i)
       for (int64_t v = 0; v < panelVectors; ++v)
@@ -214,7 +182,6 @@ private:
   }
 
   void readOut(Value queryRow, Value row, int64_t count, ArrayRef<Value> z) {
-    Lanes full{b.vec(), {}};
     SmallVector<Value> y;
     for (int64_t v = 0; v < panelVectors; ++v)
       y.push_back(b.load(full, outputs, {queryRow, b.idx(v * lanes)}));
@@ -235,9 +202,9 @@ bool isSupported(ssm::SemiseparableOp op, const CpuTarget &) {
       return false;
   if (op.getDecay() && !isUnitStrideF32(op.getDecay()))
     return false;
-  int64_t keys = extent(op.getState(), 2);
+  int64_t keys = extentOf(op.getState(), 2);
   int64_t queries =
-      llvm::divideCeilSigned(extent(op.getQ(), 2), extent(op.getV(), 2));
+      llvm::divideCeilSigned(extentOf(op.getQ(), 2), extentOf(op.getV(), 2));
   return !ShapedType::isDynamic(keys) && queries <= maxQueries &&
          keys <= maxRow / (1 + queries);
 }

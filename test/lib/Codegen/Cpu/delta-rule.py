@@ -4,6 +4,7 @@ import sys
 
 import numpy as np
 from kernel_harness import build, check, host_runs, strided
+from matrix_state import check_pieces, decay_at, decay_type, function, random_decay, tokens
 
 cpu = sys.argv[1]
 if not host_runs(cpu):
@@ -23,10 +24,7 @@ def oracle(q, k, v, given, decay, resets, state, reverse):
             s = np.where(resets[:, t, None, None, None], 0, s)
         decayed = s
         if decay is not None:
-            g = np.asarray(decay, np.float64)
-            g = {1: lambda: g[:, None, None], 2: lambda: g[..., None],
-                 3: lambda: g[:, t, :, None, None], 4: lambda: g[:, t, ..., None]}[g.ndim]()
-            decayed = np.exp(g) * s
+            decayed = np.exp(decay_at(decay, t)) * s
         outer = lambda x, z: np.einsum("bhn,bhp->bhnp", x, z)
         if len(given) == 1:
             read = np.einsum("bhnp,bhn->bhp", decayed, k[:, t])
@@ -38,29 +36,19 @@ def oracle(q, k, v, given, decay, resets, state, reverse):
     return y, s
 
 
-def decay_shape(rank, heads, n):
-    return {1: [heads], 2: [heads, n], 3: ["?", "?", heads], 4: ["?", "?", heads, n]}[rank]
-
-
-def function(name, queries, keys, heads, n, p, erase, rank, resets, reverse):
-    t4 = lambda h, inner: f"memref<?x?x{h}x{inner}xf32, strided<[?, ?, ?, 1], offset: ?>>"
-    types = {"q": t4(queries, n), "k": t4(keys, n), "v": t4(heads, p)}
-    types |= {"a": t4(keys, n), "b": t4(keys, n)} if erase else {"beta": f"memref<?x?x{heads}xf32>"}
+def kernel(name, queries, keys, heads, n, p, erase, rank, resets, reverse):
+    types = {"q": tokens(queries, n), "k": tokens(keys, n), "v": tokens(heads, p)}
+    types |= {"a": tokens(keys, n), "b": tokens(keys, n)} if erase else {"beta": f"memref<?x?x{heads}xf32>"}
+    groups = [("ins", "qkv"), ("erase", "ab") if erase else ("beta", ["beta"])]
     if rank:
-        types["decay"] = f"memref<{'x'.join(map(str, decay_shape(rank, heads, n)))}xf32>"
+        types["decay"] = decay_type(rank, heads, n)
+        groups.append(("decay", ["decay"]))
     if resets:
         types["resets"] = "memref<?x?xi1>"
-    types |= {"y": t4(heads, p), "state": f"memref<?x{heads}x{n}x{p}xf32>"}
-    refs = lambda names: (", ".join("%" + a for a in names) + " : "
-                          + ", ".join(types[a] for a in names))
-    return f"""
-func.func @{name}({", ".join(f"%{a}: {t}" for a, t in types.items())}) attributes {{llvm.emit_c_interface}} {{
-  ssm.delta_rule {"reverse" if reverse else ""} ins({refs("qkv")})
-    {"erase(" + refs("ab") + ")" if erase else "beta(" + refs(["beta"]) + ")"}
-    {"decay(" + refs(["decay"]) + ")" if rank else ""} {"resets(" + refs(["resets"]) + ")" if resets else ""}
-    outs({refs(["y", "state"])})
-  return
-}}"""
+        groups.append(("resets", ["resets"]))
+    types |= {"y": tokens(heads, p), "state": f"memref<?x{heads}x{n}x{p}xf32>"}
+    return function(name, "ssm.delta_rule" + (" reverse" if reverse else ""), types,
+                    [*groups, ("outs", ["y", "state"])])
 
 
 # Query, key and value heads, N, P, erase, the rank of the decay, resets, reverse.
@@ -68,7 +56,7 @@ variants = [(2, 2, 2, 16, 64, False, 3, False, False), (2, 2, 2, 17, 33, False, 
             (1, 2, 4, 8, 16, False, 0, True, True), (3, 3, 3, 9, 40, True, 4, False, False),
             (2, 2, 2, 16, 32, True, 3, True, True), (2, 2, 2, 5, 7, True, 0, False, False),
             (2, 2, 2, 12, 32, False, 1, False, False), (1, 1, 1, 24, 5, True, 2, True, False)]
-lib = build("\n".join(function(f"f{i}", *v) for i, v in enumerate(variants)),
+lib = build("\n".join(kernel(f"f{i}", *v) for i, v in enumerate(variants)),
             ["ssm-lower-delta-rule"], cpu)
 
 
@@ -88,9 +76,7 @@ def inputs(variant, batch, length, strength):
         given = [rng.random((batch, length, heads)).astype(np.float32)]
     rest = []
     if rank:
-        shape = [{0: batch, 1: length}[i] if s == "?" else s
-                 for i, s in enumerate(decay_shape(rank, heads, n))]
-        rest.append((-strength * rng.random(shape) ** 4).astype(np.float32))
+        rest.append(random_decay(rng, rank, heads, n, batch, length, strength))
     if resets:
         rest.append(rng.random((batch, length)) < 0.1)
     return [q, k, v, *given, *rest, state]
@@ -125,17 +111,8 @@ for (i, variant), (batch, length), strength in itertools.product(
     if not np.isnan(y.base[..., :2]).all() or not np.isnan(y.base[..., -3:]).all():
         sys.exit("wrote beyond the columns: " + where)
 
-# prefill(a) then continue(b) = run(a + b), also where the pieces cut blocks.
 for i in (0, 3):
-    arrays = inputs(variants[i], 1, 80, 0.6)
-    whole, state = run(i, arrays)
-    parts, last = [], arrays[-1]
-    for piece in (slice(0, 20), slice(20, 21), slice(21, 80)):
-        y, last = run(i, [a[:, piece] if a.ndim > 1 and a.shape[1] == 80 else a
-                          for a in arrays[:-1]] + [last])
-        parts.append(y)
-    check("pieces", np.concatenate(parts, 1), whole, 3e-6)
-    check("state of pieces", last, state, 3e-6)
+    check_pieces(lambda arrays: run(i, arrays), inputs(variants[i], 1, 80, 0.6), 80, [20, 21], 3e-6)
 
 # A reset drops a state of infinities.
 arrays = inputs(variants[1], 1, 3, 1)

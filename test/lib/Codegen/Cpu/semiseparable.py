@@ -4,6 +4,7 @@ import sys
 
 import numpy as np
 from kernel_harness import build, check, host_runs, strided
+from matrix_state import check_pieces, decay_at, decay_type, function, random_decay, tokens
 
 cpu = sys.argv[1]
 if not host_runs(cpu):
@@ -21,37 +22,24 @@ def oracle(q, k, v, decay, resets, state, reverse):
         if resets is not None:
             s = np.where(resets[:, t, None, None, None], 0, s)
         if decay is not None:
-            g = np.asarray(decay, np.float64)
-            g = {1: lambda: g[:, None, None], 2: lambda: g[..., None],
-                 3: lambda: g[:, t, :, None, None], 4: lambda: g[:, t, ..., None]}[g.ndim]()
-            s = np.exp(g) * s
+            s = np.exp(decay_at(decay, t)) * s
         s = s + np.einsum("bhn,bhp->bhnp", k[:, t], v[:, t])
         y[:, t] = np.einsum("bjn,bjnp->bjp", q[:, t], np.repeat(s, outputs // heads, 1))
     return y, s
 
 
-def decay_shape(rank, heads, n):
-    return {1: [heads], 2: [heads, n], 3: ["?", "?", heads], 4: ["?", "?", heads, n]}[rank]
-
-
-def function(name, queries, keys, heads, n, p, rank, resets, reverse):
-    t4 = lambda h, inner: f"memref<?x?x{h}x{inner}xf32, strided<[?, ?, ?, 1], offset: ?>>"
-    outputs = max(queries, heads)
-    types = {"q": t4(queries, n), "k": t4(keys, n), "v": t4(heads, p)}
+def kernel(name, queries, keys, heads, n, p, rank, resets, reverse):
+    types = {"q": tokens(queries, n), "k": tokens(keys, n), "v": tokens(heads, p)}
+    groups = [("ins", "qkv")]
     if rank:
-        types["decay"] = f"memref<{'x'.join(map(str, decay_shape(rank, heads, n)))}xf32>"
+        types["decay"] = decay_type(rank, heads, n)
+        groups.append(("decay", ["decay"]))
     if resets:
         types["resets"] = "memref<?x?xi1>"
-    types |= {"y": t4(outputs, p), "state": f"memref<?x{heads}x{n}x{p}xf32>"}
-    refs = lambda names: (", ".join("%" + a for a in names) + " : "
-                          + ", ".join(types[a] for a in names))
-    return f"""
-func.func @{name}({", ".join(f"%{a}: {t}" for a, t in types.items())}) attributes {{llvm.emit_c_interface}} {{
-  ssm.semiseparable {"reverse" if reverse else ""} ins({refs("qkv")})
-    {"decay(" + refs(["decay"]) + ")" if rank else ""} {"resets(" + refs(["resets"]) + ")" if resets else ""}
-    outs({refs(["y", "state"])})
-  return
-}}"""
+        groups.append(("resets", ["resets"]))
+    types |= {"y": tokens(max(queries, heads), p), "state": f"memref<?x{heads}x{n}x{p}xf32>"}
+    return function(name, "ssm.semiseparable" + (" reverse" if reverse else ""), types,
+                    [*groups, ("outs", ["y", "state"])])
 
 
 # Query, key and value heads, N, P, the rank of the decay, resets, reverse.
@@ -60,7 +48,7 @@ variants = [(1, 1, 3, 16, 64, 3, False, False), (2, 2, 2, 17, 33, 4, True, False
             (2, 2, 2, 12, 40, 0, False, False), (1, 1, 2, 20, 64, 0, True, False),
             (2, 2, 2, 9, 32, 1, False, False), (3, 3, 3, 24, 5, 2, True, False),
             (1, 1, 1, 1, 1, 3, False, False)]
-lib = build("\n".join(function(f"f{i}", *v) for i, v in enumerate(variants)),
+lib = build("\n".join(kernel(f"f{i}", *v) for i, v in enumerate(variants)),
             ["ssm-lower-semiseparable"], cpu)
 
 
@@ -71,9 +59,7 @@ def inputs(variant, batch, length, strength):
     v, state = strided(f(batch, length, heads, p)), f(batch, heads, n, p)
     rest = []
     if rank:
-        shape = [{0: batch, 1: length}[i] if s == "?" else s
-                 for i, s in enumerate(decay_shape(rank, heads, n))]
-        rest.append((-strength * rng.random(shape) ** 4).astype(np.float32))
+        rest.append(random_decay(rng, rank, heads, n, batch, length, strength))
     if resets:
         rest.append(rng.random((batch, length)) < 0.1)
     return [q, k, v, *rest, state]
@@ -107,17 +93,8 @@ for (i, variant), (batch, length), strength in itertools.product(
     if not np.isnan(y.base[..., :2]).all() or not np.isnan(y.base[..., -3:]).all():
         sys.exit("wrote beyond the columns: " + where)
 
-# prefill(a) then continue(b) = run(a + b), also where the pieces cut blocks.
 for i in (0, 1):
-    arrays = inputs(variants[i], 1, 100, 5)
-    whole, state = run(i, arrays)
-    parts, last = [], arrays[-1]
-    for piece in (slice(0, 30), slice(30, 31), slice(31, 100)):
-        y, last = run(i, [a[:, piece] if a.ndim > 1 and a.shape[1] == 100 else a
-                          for a in arrays[:-1]] + [last])
-        parts.append(y)
-    check("pieces", np.concatenate(parts, 1), whole, 1e-6)
-    check("state of pieces", last, state, 1e-6)
+    check_pieces(lambda arrays: run(i, arrays), inputs(variants[i], 1, 100, 5), 100, [30, 31], 1e-6)
 
 # A reset drops a state of infinities, and a decay above 1 is no overflow.
 arrays = inputs(variants[1], 1, 3, 1)
