@@ -5,6 +5,7 @@
 
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/IR/DialectImplementation.h"
+#include "mlir/Transforms/InliningUtils.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
@@ -17,7 +18,21 @@ using namespace mlir::ssm;
 #define GET_OP_CLASSES
 #include "dialects/ssm/SsmOps.cpp.inc"
 
+namespace {
+/// What an op computes does not depend on the function that it stands in.
+struct SsmInliner : DialectInlinerInterface {
+  using DialectInlinerInterface::DialectInlinerInterface;
+  bool isLegalToInline(Operation *, Region *, bool, IRMapping &) const final {
+    return true;
+  }
+  bool isLegalToInline(Region *, Region *, bool, IRMapping &) const final {
+    return true;
+  }
+};
+} // namespace
+
 void SsmDialect::initialize() {
+  addInterfaces<SsmInliner>();
   addAttributes<
 #define GET_ATTRDEF_LIST
 #include "dialects/ssm/SsmAttrs.cpp.inc"
