@@ -139,7 +139,8 @@ static std::pair<Value, AffineMap> biasOf(OpBuilder &b, Location loc,
                                           Value bias, Value i) {
   ArrayRef<int64_t> shape = cast<ShapedType>(bias.getType()).getShape();
   SmallVector<AffineExpr> exprs(4, b.getAffineConstantExpr(0));
-  for (auto [loop, axis] : llvm::enumerate(ArrayRef<unsigned>{0, 1, 3}))
+  constexpr unsigned axes[] = {0, 1, 3};
+  for (auto [loop, axis] : llvm::enumerate(axes))
     if (shape[axis] != 1)
       exprs[axis] = b.getAffineDimExpr(loop);
   SmallVector<OpFoldResult> offsets(4, b.getIndexAttr(0));
