@@ -58,7 +58,7 @@ public:
     AttentionScores scores(b, op);
     int64_t most = attentionBlockQueries(op);
     Value blocks = b.ceilDiv(scores.numQueries, most);
-    Value groups = b.idx(extent(op.getK(), 2));
+    Value groups = b.idx(extentOf(op.getK(), 2));
     b.parallel({b.dim(op.getQ(), 0), groups, blocks}, [&](ValueRange index) {
       Value batch = index[0], group = index[1];
       auto emitBlock = [&] {
@@ -81,16 +81,16 @@ private:
 
 bool isSupported(ssm::AttentionOp op, const CpuTarget &) {
   for (Value v : {op.getQ(), op.getK(), op.getV(), op.getY()})
-    if (!isUnitStrideF32(v) || ShapedType::isDynamic(extent(v, 3)) ||
-        extent(v, 3) == 0)
+    if (!isUnitStrideF32(v) || ShapedType::isDynamic(extentOf(v, 3)) ||
+        extentOf(v, 3) == 0)
       return false;
   for (Value v : {op.getLse(), op.getSlopes(), op.getSinks(), op.getBias()})
     if (v && !isF32MemRef(v))
       return false;
   // One bias for all queries and heads, as of keys that only fill up a batch.
   if (op.getBias() &&
-      (extent(op.getBias(), 1) != 1 || extent(op.getBias(), 2) != 1 ||
-       extent(op.getBias(), 3) == 1))
+      (extentOf(op.getBias(), 1) != 1 || extentOf(op.getBias(), 2) != 1 ||
+       extentOf(op.getBias(), 3) == 1))
     return false;
   return attentionBlockScratch(op) <= maxScratch;
 }

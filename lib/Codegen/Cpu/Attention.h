@@ -6,12 +6,9 @@
 
 namespace ssmc {
 
-inline int64_t extent(mlir::Value memref, int64_t dim) {
-  return mlir::cast<mlir::MemRefType>(memref.getType()).getDimSize(dim);
-}
 /// Query heads of a key head.
 inline int64_t getSharing(mlir::ssm::AttentionOp op) {
-  return extent(op.getQ(), 2) / extent(op.getK(), 2);
+  return extentOf(op.getQ(), 2) / extentOf(op.getK(), 2);
 }
 
 /// Runs `body` on 0, lanes, 2 lanes, ... below `total`, with the lanes and the

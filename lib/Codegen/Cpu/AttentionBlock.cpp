@@ -39,8 +39,8 @@ public:
   Kernel(KernelBuilder &b, ssm::AttentionOp op, AttentionScores &scores,
          Value batch, Value group)
       : b(b), op(op), scores(scores), batch(batch), group(group),
-        lanes(b.target.lanes), depth(extent(op.getQ(), 3)),
-        width(extent(op.getV(), 3)), sharing(getSharing(op)),
+        lanes(b.target.lanes), depth(extentOf(op.getQ(), 3)),
+        width(extentOf(op.getV(), 3)), sharing(getSharing(op)),
         vectors(b.target.registers == 32 ? 3 : 2),
         step(b.target.registers == 32 ? 8 : 6),
         tileKeys(keysOfTile / step * step),
@@ -94,24 +94,19 @@ private:
   }
 
   void allocate() {
-    auto scratch = [&](ArrayRef<int64_t> shape, Type type) -> Value {
-      return memref::AllocaOp::create(b, MemRefType::get(shape, type),
-                                      b.getI64IntegerAttr(64));
-    };
-    Type f32 = b.getF32Type();
-    queryColumns = scratch({depth, capacity}, f32);
-    outputs = scratch({width, capacity}, f32);
-    weights = scratch({tileKeys, vectors * lanes}, f32);
-    maxima = scratch({capacity}, f32);
-    sums = scratch({capacity}, f32);
-    keyRows = scratch({tileKeys, (int64_t)llvm::alignTo(depth, lanes)}, f32);
-    valueRows = scratch({tileKeys, (int64_t)llvm::alignTo(width, lanes)}, f32);
+    queryColumns = b.scratch({depth, capacity});
+    outputs = b.scratch({width, capacity});
+    weights = b.scratch({tileKeys, vectors * lanes});
+    maxima = b.scratch({capacity});
+    sums = b.scratch({capacity});
+    keyRows = b.scratch({tileKeys, (int64_t)llvm::alignTo(depth, lanes)});
+    valueRows = b.scratch({tileKeys, (int64_t)llvm::alignTo(width, lanes)});
     if (scores.hasPositions())
-      positions = scratch({capacity}, scores.positionType());
+      positions = b.scratch({capacity}, scores.positionType());
     if (op.getQuerySegments())
-      segments = scratch({capacity}, b.getI64Type());
+      segments = b.scratch({capacity}, b.getI64Type());
     if (op.getSlopes())
-      slopes = scratch({capacity}, f32);
+      slopes = b.scratch({capacity});
     prefix = scores.getPrefix(batch);
   }
 
@@ -457,8 +452,8 @@ int64_t ssmc::attentionBlockQueries(ssm::AttentionOp op) {
 int64_t ssmc::attentionBlockScratch(ssm::AttentionOp op) {
   int64_t rows = std::max(maxRows, getSharing(op)) + keysOfTile;
   // Widths of a model's file may be of any size.
-  int64_t depth = std::min<int64_t>(extent(op.getQ(), 3), 1 << 20);
-  int64_t width = std::min<int64_t>(extent(op.getV(), 3), 1 << 20);
+  int64_t depth = std::min<int64_t>(extentOf(op.getQ(), 3), 1 << 20);
+  int64_t width = std::min<int64_t>(extentOf(op.getV(), 3), 1 << 20);
   return (depth + width) * rows;
 }
 

@@ -30,8 +30,8 @@ public:
   Kernel(KernelBuilder &b, ssm::AttentionOp op, AttentionScores &scores,
          Value batch, Value group)
       : b(b), op(op), scores(scores), batch(batch), group(group),
-        lanes(b.target.lanes), depth(extent(op.getQ(), 3)),
-        width(extent(op.getV(), 3)), heads(getSharing(op)) {}
+        lanes(b.target.lanes), depth(extentOf(op.getQ(), 3)),
+        width(extentOf(op.getV(), 3)), heads(getSharing(op)) {}
 
   void emit() {
     allocate();
@@ -81,13 +81,8 @@ private:
   static constexpr double infinity = std::numeric_limits<double>::infinity();
 
   void allocate() {
-    auto scratch = [&](ArrayRef<int64_t> shape, Type type) -> Value {
-      return memref::AllocaOp::create(b, MemRefType::get(shape, type),
-                                      b.getI64IntegerAttr(64));
-    };
     auto ofHeads = [&](int64_t count) {
-      return scratch({heads, (int64_t)llvm::alignTo(count, lanes)},
-                     b.getF32Type());
+      return b.scratch({heads, (int64_t)llvm::alignTo(count, lanes)});
     };
     queryRows = ofHeads(depth);
     outputs = ofHeads(width);
@@ -96,11 +91,11 @@ private:
     sums = ofHeads(lanes);
     scales = ofHeads(lanes);
     if (op.getKeyPositions())
-      keyData.position = scratch({lanes}, b.getI64Type());
+      keyData.position = b.scratch({lanes}, b.getI64Type());
     if (op.getKeySegments())
-      keyData.segment = scratch({lanes}, b.getI64Type());
+      keyData.segment = b.scratch({lanes}, b.getI64Type());
     if (op.getBias())
-      keyData.bias = scratch({lanes}, b.getF32Type());
+      keyData.bias = b.scratch({lanes});
     prefix = scores.getPrefix(batch);
     if (prefix)
       prefix = b.broadcast(VectorType::get({lanes}, prefix.getType()), prefix);

@@ -12,7 +12,7 @@ AttentionScores::AttentionScores(KernelBuilder &b, ssm::AttentionOp op)
       op(op), shift(b.sub(numKeys, numQueries)) {}
 
 double AttentionScores::factor() {
-  int64_t width = cast<MemRefType>(op.getQ().getType()).getDimSize(3);
+  int64_t width = extentOf(op.getQ(), 3);
   double scale = op.getScale() ? op.getScale()->convertToDouble()
                                : 1.0 / std::sqrt(double(width));
   // 2^factor is e^(2 x / cap) where a score is capped.
@@ -165,7 +165,7 @@ AttentionScores::Keys AttentionScores::dataOfKey(Value batch, Value j) {
   if (op.getKeySegments())
     keys.segment = loadInteger(op.getKeySegments(), {batch, at});
   if (op.getBias()) {
-    bool ofBatch = cast<MemRefType>(op.getBias().getType()).getDimSize(0) != 1;
+    bool ofBatch = extentOf(op.getBias(), 0) != 1;
     keys.bias = b.loadScalar(
         op.getBias(), {ofBatch ? batch : b.idx(0), b.idx(0), b.idx(0), at});
   }

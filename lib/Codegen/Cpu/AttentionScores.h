@@ -85,7 +85,4 @@ private:
   }
 };
 
-/// log2(e)
-constexpr double log2e = 1.4426950408889634;
-
 } // namespace ssmc

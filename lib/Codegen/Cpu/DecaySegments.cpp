@@ -5,8 +5,6 @@
 using namespace mlir;
 using namespace ssmc;
 
-static constexpr double log2e = 1.4426950408889634;
-
 bool Decay::isPerKey() const {
   if (!decay)
     return false;
@@ -14,30 +12,23 @@ bool Decay::isPerKey() const {
   return rank == 2 || rank == 4;
 }
 
-Value DecaySegments::makeScratch(ArrayRef<int64_t> shape, Type type) {
-  return memref::AllocaOp::create(b, MemRefType::get(shape, type),
-                                  b.getI64IntegerAttr(64));
-}
-
 DecaySegments::DecaySegments(KernelBuilder &b, const Decay &decay,
                              int64_t maxTokens)
     : b(b), decay(decay) {
   if (decay.isEmpty())
     return;
-  Type f32 = b.getF32Type();
-  numSegments = makeScratch({1}, b.getIndexType());
-  starts = makeScratch({maxTokens + 2}, b.getIndexType());
-  segmentOf = makeScratch({maxTokens}, b.getIndexType());
-  if (decay.isPerKey()) {
-    int64_t keys = llvm::alignTo(decay.keys, b.target.lanes);
-    factors = makeScratch({maxTokens + 2, keys}, f32);
-    inputScales = makeScratch({maxTokens, keys}, f32);
-    outputScales = makeScratch({maxTokens, keys}, f32);
-  } else {
-    factors = makeScratch({maxTokens + 2}, f32);
-    inputScales = makeScratch({maxTokens}, f32);
-    outputScales = makeScratch({maxTokens}, f32);
-  }
+  numSegments = b.scratch({1}, b.getIndexType());
+  starts = b.scratch({maxTokens + 2}, b.getIndexType());
+  segmentOf = b.scratch({maxTokens}, b.getIndexType());
+  auto scales = [&](int64_t rows) {
+    if (decay.isPerKey())
+      return b.scratch(
+          {rows, int64_t(llvm::alignTo(decay.keys, b.target.lanes))});
+    return b.scratch({rows});
+  };
+  factors = scales(maxTokens + 2);
+  inputScales = scales(maxTokens);
+  outputScales = scales(maxTokens);
 }
 
 void DecaySegments::emit(Value batch, Value head, Value tokens,
@@ -61,11 +52,8 @@ Value DecaySegments::loadDecay(Value batch, Value now, Value head, Value key,
   Value loaded;
   if (key) {
     at.push_back(key);
-    Lanes lanes{cast<VectorType>(type), {}};
-    if (decay.keys % b.target.lanes != 0)
-      lanes = b.lanes(lanes.type, b.min(b.sub(b.idx(decay.keys), key),
-                                        b.idx(b.target.lanes)));
-    loaded = b.load(lanes, decay.decay, at);
+    loaded = b.load(b.lanesOf(b.idx(decay.keys), key, b.target.lanes),
+                    decay.decay, at);
   } else {
     loaded = b.loadScalar(decay.decay, at);
   }
@@ -83,6 +71,13 @@ static Value select(KernelBuilder &b, Value condition, Value x, Value y) {
   return arith::SelectOp::create(b, condition, x, y);
 }
 
+/// Whether a product is beyond the range of a segment.
+static Value isOutside(KernelBuilder &b, Value product) {
+  double range = DecaySegments::range;
+  return either(b, compare(b, arith::CmpFPredicate::OLT, product, -range),
+                compare(b, arith::CmpFPredicate::OGT, product, range));
+}
+
 // 2^product, and zero where the exponential would stay above it.
 Value DecaySegments::forgetting(Value product) {
   Value gone = compare(b, arith::CmpFPredicate::OLT, product, -126.0);
@@ -98,32 +93,31 @@ void DecaySegments::emitOfHead(Value batch, Value head,
   };
   store(b.idx(0), starts, b.idx(0));
   store(one, factors, b.idx(0));
-  ValueRange end = b.loop(
-      b.idx(0), tokens, 1, {zero, b.idx(0)},
-      [&](Value t, ValueRange carried) -> SmallVector<Value> {
-        Value at = now(t), product = carried[0], segment = carried[1];
-        if (decay.decay)
-          product = b.fadd(product, loadDecay(batch, at, head, Value(), f32));
-        Value isNew =
-            either(b, compare(b, arith::CmpFPredicate::OLT, product, -range),
-                   compare(b, arith::CmpFPredicate::OGT, product, range));
-        Value factor = forgetting(product);
-        if (decay.resets) {
-          Value reset = b.loadScalar(decay.resets, {batch, at});
-          isNew = either(b, isNew, reset);
-          factor = select(b, reset, zero, factor);
-        }
-        // Overwritten until a segment does begin.
-        Value next = b.add(segment, 1);
-        store(t, starts, next);
-        store(factor, factors, next);
-        segment = select(b, isNew, next, segment);
-        store(segment, segmentOf, t);
-        product = select(b, isNew, zero, product);
-        store(b.exp2(b.fsub(zero, product)), inputScales, t);
-        store(b.exp2(product), outputScales, t);
-        return {product, segment};
-      });
+  ValueRange end =
+      b.loop(b.idx(0), tokens, 1, {zero, b.idx(0)},
+             [&](Value t, ValueRange carried) -> SmallVector<Value> {
+               Value at = now(t), product = carried[0], segment = carried[1];
+               if (decay.decay)
+                 product =
+                     b.fadd(product, loadDecay(batch, at, head, Value(), f32));
+               Value isNew = isOutside(b, product);
+               Value scale = forgetting(product), factor = scale;
+               if (decay.resets) {
+                 Value reset = b.loadScalar(decay.resets, {batch, at});
+                 isNew = either(b, isNew, reset);
+                 factor = select(b, reset, zero, factor);
+               }
+               // Overwritten until a segment does begin.
+               Value next = b.add(segment, 1);
+               store(t, starts, next);
+               store(factor, factors, next);
+               segment = select(b, isNew, next, segment);
+               store(segment, segmentOf, t);
+               product = select(b, isNew, zero, product);
+               store(b.exp2(b.fsub(zero, product)), inputScales, t);
+               store(select(b, isNew, one, scale), outputScales, t);
+               return {product, segment};
+             });
   Value next = b.add(end[1], 1);
   store(tokens, starts, next);
   store(b.exp2(end[0]), factors, next);
@@ -146,55 +140,52 @@ void DecaySegments::emitOfKeys(Value batch, Value head,
     b.store(full, one, factors, {b.idx(0), n});
     b.store(full, zero, factors, {b.idx(1), n});
   });
-  Value end = b.loop(
-      b.idx(0), tokens, 1, b.idx(0),
-      [&](Value t, ValueRange carried) -> SmallVector<Value> {
-        Value at = now(t), segment = carried[0];
-        Value next = b.add(segment, 1);
-        Value none = arith::ConstantOp::create(
-            b, DenseElementsAttr::get(maskType, false));
-        Value outside = b.loop(
-            b.idx(0), keys, lanes, none,
-            [&](Value n, ValueRange any) -> SmallVector<Value> {
-              Value product = b.fadd(b.load(full, factors, {next, n}),
-                                     loadDecay(batch, at, head, n, type));
-              b.store(full, product, factors, {next, n});
-              return {either(
-                  b, any[0],
-                  either(
-                      b, compare(b, arith::CmpFPredicate::OLT, product, -range),
-                      compare(b, arith::CmpFPredicate::OGT, product, range)))};
-            })[0];
-        Value isNew =
-            vector::ReductionOp::create(b, vector::CombiningKind::OR, outside);
-        Value reset;
-        if (decay.resets) {
-          reset = b.loadScalar(decay.resets, {batch, at});
-          isNew = either(b, isNew, reset);
-        }
-        memref::StoreOp::create(b, t, starts, next);
-        Value after = select(b, isNew, next, segment);
-        memref::StoreOp::create(b, after, segmentOf, t);
-        Value row = b.add(after, 1);
-        Value isNewLanes = splatFlag(isNew);
-        b.loop(b.idx(0), keys, lanes, [&](Value n) {
-          Value product = b.load(full, factors, {next, n});
-          // A segment that begins has this factor and no product yet. Otherwise
-          // the row of the factor, which is the same, keeps the product.
-          Value scale = forgetting(product), factor = scale;
-          if (reset)
-            factor = select(b, splatFlag(reset), zero, factor);
-          b.store(full, factor, factors, {next, n});
-          b.store(full, select(b, isNewLanes, zero, product), factors,
-                  {row, n});
-          Value inverse = b.exp2(b.fsub(zero, product));
-          b.store(full, select(b, isNewLanes, one, inverse), inputScales,
-                  {t, n});
-          b.store(full, select(b, isNewLanes, one, scale), outputScales,
-                  {t, n});
-        });
-        return {after};
-      })[0];
+  Value end = b.loop(b.idx(0), tokens, 1, b.idx(0),
+                     [&](Value t, ValueRange carried) -> SmallVector<Value> {
+                       Value at = now(t), segment = carried[0];
+                       Value next = b.add(segment, 1);
+                       Value none = arith::ConstantOp::create(
+                           b, DenseElementsAttr::get(maskType, false));
+                       Value outside = b.loop(
+                           b.idx(0), keys, lanes, none,
+                           [&](Value n, ValueRange any) -> SmallVector<Value> {
+                             Value product =
+                                 b.fadd(b.load(full, factors, {next, n}),
+                                        loadDecay(batch, at, head, n, type));
+                             b.store(full, product, factors, {next, n});
+                             return {either(b, any[0], isOutside(b, product))};
+                           })[0];
+                       Value isNew = vector::ReductionOp::create(
+                           b, vector::CombiningKind::OR, outside);
+                       Value reset;
+                       if (decay.resets) {
+                         reset = b.loadScalar(decay.resets, {batch, at});
+                         isNew = either(b, isNew, reset);
+                       }
+                       memref::StoreOp::create(b, t, starts, next);
+                       Value after = select(b, isNew, next, segment);
+                       memref::StoreOp::create(b, after, segmentOf, t);
+                       Value row = b.add(after, 1);
+                       Value isNewLanes = splatFlag(isNew);
+                       b.loop(b.idx(0), keys, lanes, [&](Value n) {
+                         Value product = b.load(full, factors, {next, n});
+                         // A segment that begins has this factor and no product
+                         // yet. Otherwise the row of the factor, which is the
+                         // same, keeps the product.
+                         Value scale = forgetting(product), factor = scale;
+                         if (reset)
+                           factor = select(b, splatFlag(reset), zero, factor);
+                         b.store(full, factor, factors, {next, n});
+                         b.store(full, select(b, isNewLanes, zero, product),
+                                 factors, {row, n});
+                         Value inverse = b.exp2(b.fsub(zero, product));
+                         b.store(full, select(b, isNewLanes, one, inverse),
+                                 inputScales, {t, n});
+                         b.store(full, select(b, isNewLanes, one, scale),
+                                 outputScales, {t, n});
+                       });
+                       return {after};
+                     })[0];
   Value next = b.add(end, 1);
   b.loop(b.idx(0), keys, lanes, [&](Value n) {
     Value product = b.load(full, factors, {next, n});
@@ -206,7 +197,7 @@ void DecaySegments::emitOfKeys(Value batch, Value head,
 
 Value DecaySegments::scaled(Value vector, Value segment, Value key) {
   Type type = vector.getType();
-  Value scalar = factor(segment, key, b.getF32Type());
+  Value scalar = loadScale(factors, segment, key, b.getF32Type());
   Value result = b.fmul(vector, b.broadcast(type, scalar));
   if (!decay.resets)
     return result;
@@ -237,20 +228,21 @@ SmallVector<Value> DecaySegments::forEach(
 }
 
 // A number of the head may be asked for as a vector.
-static Value loadScale(KernelBuilder &b, bool isPerKey, Value scales, Value t,
-                       Value key, Type type) {
-  if (isPerKey)
-    return b.load({cast<VectorType>(type), {}}, scales, {t, key});
-  Value scalar = b.loadScalar(scales, {t});
-  return isa<VectorType>(type) ? b.broadcast(type, scalar) : scalar;
+Value DecaySegments::loadScale(Value scales, Value row, Value key, Type type) {
+  auto vector = dyn_cast<VectorType>(type);
+  if (vector && decay.isPerKey())
+    return b.load({vector, {}}, scales, {row, key});
+  Value scalar = decay.isPerKey() ? b.loadScalar(scales, {row, key})
+                                  : b.loadScalar(scales, {row});
+  return vector ? b.broadcast(type, scalar) : scalar;
 }
 
 Value DecaySegments::inputScale(Value t, Value key, Type type) {
-  return loadScale(b, decay.isPerKey(), inputScales, t, key, type);
+  return loadScale(inputScales, t, key, type);
 }
 
 Value DecaySegments::outputScale(Value t, Value key, Type type) {
-  return loadScale(b, decay.isPerKey(), outputScales, t, key, type);
+  return loadScale(outputScales, t, key, type);
 }
 
 Value DecaySegments::startsAt(Value t) {
@@ -264,17 +256,8 @@ Value DecaySegments::startsAt(Value t) {
   return arith::AndIOp::create(b, isFirst, isLater);
 }
 
-Value DecaySegments::factor(Value segment, Value key, Type type) {
-  auto vector = dyn_cast<VectorType>(type);
-  if (vector && decay.isPerKey())
-    return b.load({vector, {}}, factors, {segment, key});
-  Value scalar = decay.isPerKey() ? b.loadScalar(factors, {segment, key})
-                                  : b.loadScalar(factors, {segment});
-  return vector ? b.broadcast(type, scalar) : scalar;
-}
-
 Value DecaySegments::startScale(Value t, Value key, Type type) {
-  return factor(b.loadScalar(segmentOf, {t}), key, type);
+  return loadScale(factors, b.loadScalar(segmentOf, {t}), key, type);
 }
 
 Value DecaySegments::readScale(Value t, Value key, Type type) {
@@ -283,5 +266,5 @@ Value DecaySegments::readScale(Value t, Value key, Type type) {
 }
 
 Value DecaySegments::endScale(Value key, Type type) {
-  return factor(b.loadScalar(numSegments, {b.idx(0)}), key, type);
+  return loadScale(factors, b.loadScalar(numSegments, {b.idx(0)}), key, type);
 }

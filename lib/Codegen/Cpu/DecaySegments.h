@@ -39,9 +39,9 @@ struct Decay {
 class DecaySegments {
 public:
   using Value = mlir::Value;
-  /// log2 of the largest product, or smallest, in a segment. A sum of logarithms
-  /// is rounded to 2^-21 there for every token of the segment, which is the
-  /// relative error of D.
+  /// log2 of the largest product, or smallest, in a segment. A sum of
+  /// logarithms is rounded to 2^-21 there for every token of the segment, which
+  /// is the relative error of D.
   static constexpr double range = 16;
 
   /// Allocates scratch for blocks of up to `maxTokens`.
@@ -61,8 +61,8 @@ public:
                                                       mlir::ValueRange state)>
               body);
 
-  /// 1 / D[t] and D[t] as vectors for keys from `key`, or as scalars of the
-  /// head. Not to be asked for where the decay is empty.
+  /// 1 / D[t] and D[t], as a vector for the keys from `key` or as a scalar.
+  /// Not to be asked for where the decay is empty.
   Value inputScale(Value t, Value key, mlir::Type type);
   Value outputScale(Value t, Value key, mlir::Type type);
 
@@ -84,7 +84,6 @@ private:
   Value segmentOf;       // of every token
   Value inputScales, outputScales;
 
-  Value makeScratch(llvm::ArrayRef<int64_t> shape, mlir::Type type);
   Value loadDecay(Value batch, Value now, Value head, Value key,
                   mlir::Type type);
   void emitOfHead(Value batch, Value head,
@@ -92,7 +91,7 @@ private:
   void emitOfKeys(Value batch, Value head,
                   llvm::function_ref<Value(Value)> now);
   Value forgetting(Value product);
-  Value factor(Value segment, Value key, mlir::Type type);
+  Value loadScale(Value scales, Value row, Value key, mlir::Type type);
   Value scaled(Value vector, Value segment, Value key);
 };
 

@@ -2,23 +2,23 @@
 //
 // Both forms of the op read the state before they change it. With the state
 // S[t] = D[t] * Z[t] and D the product of the decays (DecaySegments.h), a token
-// reads r and o from Z as it is before the token, and changes Z by what it
-// read:
+// reads r and o from Z as it is before the token, gives y, and changes Z by
+// what it read. With `beta`:
 //
-//   beta    r = Z^T (D[t] k)     e = beta (v - r)
-//           o = Z^T (D[t] q)     y = o + (k.q) e              Z += (k / D[t])
-//           e^T
-//   erase   r = Z^T (D[t-1] a)
-//           o = Z^T (D[t] q)     y = o + (b.q) r + (k.q) v    Z += (b / D[t])
-//           r^T
-//                                                                + (k / D[t])
-//                                                                v^T
+//   r = Z^T (D[t] k)      o = Z^T (D[t] q)      e = beta (v - r)
+//   y = o + (k.q) e       Z += (k / D[t]) e^T
 //
-// so that y needs no third look at the state. The change by token t and the
-// readings of token t + 1 are one walk over Z: three multiply-adds (erase:
-// four) for an element and token, one load and one store of the first-level
-// cache, in which a panel of columns of Z lies. Where a segment of the decay
-// begins, the walk also multiplies.
+// With `erase`:
+//
+//   r = Z^T (D[t-1] a)    o = Z^T (D[t] q)
+//   y = o + (b.q) r + (k.q) v
+//   Z += (b / D[t]) r^T + (k / D[t]) v^T
+//
+// So y needs no third look at the state. The change by token t and the readings
+// of token t + 1 are one walk over Z: three multiply-adds (erase: four) for an
+// element and token, one load and one store of the first-level cache, in which
+// a panel of columns of Z lies. Where a segment of the decay begins, the walk
+// also multiplies.
 //
 //===----------------------------------------------------------------------===//
 
@@ -77,17 +77,17 @@ private:
 
   void allocate() {
     // The walk over the last token reads the rows of one that is not there.
-    readRows = scratch({maxTokens + 1, keyColumns()});
-    queryRows = scratch({maxTokens + 1, keyColumns()});
-    writeRows = scratch({maxTokens, keyColumns()});
-    writeDots = scratch({maxTokens});
+    readRows = b.scratch({maxTokens + 1, keyColumns()});
+    queryRows = b.scratch({maxTokens + 1, keyColumns()});
+    writeRows = b.scratch({maxTokens, keyColumns()});
+    writeDots = b.scratch({maxTokens});
     if (erases) {
-      eraseRows = scratch({maxTokens, keyColumns()});
-      eraseDots = scratch({maxTokens});
+      eraseRows = b.scratch({maxTokens, keyColumns()});
+      eraseDots = b.scratch({maxTokens});
     }
-    panel = scratch({keys, panelColumns});
-    readings = scratch({2, panelColumns});
-    writings = scratch({2, panelColumns});
+    panel = b.scratch({keys, panelColumns});
+    readings = b.scratch({2, panelColumns});
+    writings = b.scratch({2, panelColumns});
   }
 
   void packToken(DecaySegments &segments, Value t) {
@@ -99,26 +99,24 @@ private:
     ValueRange dots = b.loop(
         b.idx(0), b.idx(keys), lanes, {zero, zero},
         [&](Value n, ValueRange dots) -> SmallVector<Value> {
-          Lanes some = full;
-          if (keys % lanes != 0)
-            some = b.lanes(type, b.min(b.sub(b.idx(keys), n), b.idx(lanes)));
+          Lanes some = b.lanesOf(b.idx(keys), n, lanes);
           auto loadRow = [&](Value memref, Value ofHead) {
             return b.load(some, memref, {batch, at, ofHead, n});
           };
           Value q = loadRow(op.getQ(), queryHead),
                 k = loadRow(op.getK(), keyHead);
-          Value now, next;
+          Value reading, writing;
           if (scales) {
-            now = segments.readScale(t, n, type);
-            next = segments.inputScale(t, n, type);
+            reading = segments.readScale(t, n, type);
+            writing = segments.inputScale(t, n, type);
           }
           auto times = [&](Value x, Value scale) {
             return scale ? b.fmul(x, scale) : x;
           };
-          b.store(full, times(q, now), queryRows, {t, n});
-          b.store(full, times(k, next), writeRows, {t, n});
+          b.store(full, times(q, reading), queryRows, {t, n});
+          b.store(full, times(k, writing), writeRows, {t, n});
           if (!erases) {
-            b.store(full, times(k, now), readRows, {t, n});
+            b.store(full, times(k, reading), readRows, {t, n});
             return {b.fma(k, q, dots[0]), dots[1]};
           }
           Value a = loadRow(op.getA(), keyHead),
@@ -126,7 +124,7 @@ private:
           b.store(full,
                   times(a, scales ? scaleBefore(segments, t, n) : Value()),
                   readRows, {t, n});
-          b.store(full, times(e, next), eraseRows, {t, n});
+          b.store(full, times(e, writing), eraseRows, {t, n});
           return {b.fma(k, q, dots[0]), b.fma(e, q, dots[1])};
         });
     auto storeDot = [&](Value vector, Value memref) {
@@ -253,14 +251,15 @@ private:
       return b.broadcast(b.vec(), b.loadScalar(rows, {token, n}));
     };
     auto step = [&](Value n, ValueRange sums) {
-      SmallVector<Value> next_(sums);
+      SmallVector<Value> updated(sums);
       Value write, erase, scale;
       if (t) {
         write = row(writeRows, t, n);
         if (erases)
           erase = row(eraseRows, t, n);
         if (scaling)
-          scale = b.broadcast(b.vec(), scaleOf(*scaling, t, n));
+          scale =
+              b.broadcast(b.vec(), scaling->startScale(t, n, b.getF32Type()));
       }
       Value read = row(readRows, next, n), query = row(queryRows, next, n);
       for (int64_t v = 0; v < vectors; ++v) {
@@ -273,10 +272,10 @@ private:
             z = b.fma(erase, erased[v], z);
           b.store(full, z, panel, {n, at(v)});
         }
-        next_[v] = b.fma(read, z, next_[v]);
-        next_[vectors + v] = b.fma(query, z, next_[vectors + v]);
+        updated[v] = b.fma(read, z, updated[v]);
+        updated[vectors + v] = b.fma(query, z, updated[vectors + v]);
       }
-      return next_;
+      return updated;
     };
     SmallVector<Value> zeros(2 * vectors, b.splat(b.vec(), 0.0));
     int64_t whole = keys / unroll * unroll;
@@ -293,10 +292,6 @@ private:
       b.store(full, sums[v], readings, {b.idx(0), at(v)});
       b.store(full, sums[vectors + v], readings, {b.idx(1), at(v)});
     }
-  }
-
-  Value scaleOf(DecaySegments &segments, Value t, Value n) {
-    return segments.startScale(t, n, b.getF32Type());
   }
 };
 

@@ -118,8 +118,13 @@ Value KernelBuilder::exp2(Value x) {
 
 Value KernelBuilder::silu(Value x) {
   Type type = x.getType();
-  Value e = exp2(fmul(x, splat(type, -1.4426950408889634)));
+  Value e = exp2(fmul(x, splat(type, -log2e)));
   return fdiv(x, fadd(splat(type, 1.0), e));
+}
+
+Value KernelBuilder::scratch(ArrayRef<int64_t> shape, Type type) {
+  auto memref = MemRefType::get(shape, type ? type : getF32Type());
+  return memref::AllocaOp::create(*this, memref, getI64IntegerAttr(64));
 }
 
 Value KernelBuilder::load(Lanes lanes, Value memref, ValueRange indices) {

@@ -100,6 +100,8 @@ public:
   Value silu(Value x);
 
   // Memory. The innermost stride of a vector access is one.
+  /// A buffer on the stack, at a cache line; of f32 unless said.
+  Value scratch(llvm::ArrayRef<int64_t> shape, mlir::Type type = {});
   Value load(Lanes lanes, Value memref, mlir::ValueRange indices);
   void store(Lanes lanes, Value value, Value memref, mlir::ValueRange indices);
   Value loadScalar(Value memref, mlir::ValueRange indices) {
@@ -122,6 +124,13 @@ public:
   void branch(Value condition, llvm::function_ref<void()> thenBody,
               llvm::function_ref<void()> elseBody);
 };
+
+constexpr double log2e = 1.4426950408889634;
+
+/// The extent of a dimension of a memref, which may be dynamic.
+inline int64_t extentOf(mlir::Value memref, int64_t dim) {
+  return mlir::cast<mlir::MemRefType>(memref.getType()).getDimSize(dim);
+}
 
 /// True for a memref of f32 whose innermost stride is one.
 bool isUnitStrideF32(mlir::Value memref);

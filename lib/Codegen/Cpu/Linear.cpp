@@ -82,9 +82,7 @@ public:
       std::swap(bounds[0], bounds[1]);
     b.parallel(bounds, [&](ValueRange index) {
       Value task = index[large ? 1 : 0], group = index[large ? 0 : 1];
-      auto type =
-          MemRefType::get({maxRows, width * sharing(1)}, b.getF32Type());
-      scratch = memref::AllocaOp::create(b, type, b.getI64IntegerAttr(64));
+      scratch = b.scratch({maxRows, width * sharing(1)});
       SmallVector<int64_t> few;
       for (int64_t count = 1; count <= std::min(fewRows, maxRows); ++count)
         few.push_back(count);
@@ -262,7 +260,9 @@ private:
           return finish({type, {}});
         b.branch(
             b.lessEqual(b.add(column, lanes), b.idx(columns)),
-            [&] { finish({type, {}}); },
+            [&] {
+              finish({type, {}});
+            },
             [&] { finish(b.lanes(type, b.sub(b.idx(columns), column))); });
       });
     });

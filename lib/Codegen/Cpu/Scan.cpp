@@ -136,9 +136,7 @@ private:
   void emitTiles(ArrayRef<Value> at, Value row, Value steps) {
     int64_t lanes = b.target.lanes;
     Lanes full{b.vec(), {}};
-    auto type = MemRefType::get({lanes, lanes}, b.getF32Type());
-    Value decay = memref::AllocaOp::create(b, type, b.getI64IntegerAttr(64));
-    Value added = memref::AllocaOp::create(b, type, b.getI64IntegerAttr(64));
+    Value decay = b.scratch({lanes, lanes}), added = b.scratch({lanes, lanes});
     SmallVector<Value> state = with(at, row);
     SmallVector<Value> prefix(at);
     Value initial = b.load(full, op.getState(), state);

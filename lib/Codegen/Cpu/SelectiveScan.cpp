@@ -43,8 +43,7 @@ constexpr int64_t statesInFlight = 2;
 class Kernel {
 public:
   Kernel(KernelBuilder &b, ssm::SelectiveScanOp op)
-      : b(b), op(op), lanes(b.target.lanes),
-        states(cast<MemRefType>(op.getA().getType()).getDimSize(1)),
+      : b(b), op(op), lanes(b.target.lanes), states(extentOf(op.getA(), 1)),
         inRegisters(states + reservedRegisters <= b.target.registers),
         vectors(inRegisters ? 1 : 2) {}
 
@@ -56,8 +55,8 @@ public:
     b.parallel({batches, b.ceilDiv(channels, block)}, [&](ValueRange index) {
       Value first = b.mul(index[1], block);
       for (int64_t i = 0; i < vectors; ++i) {
-        decays.push_back(makeScratch());
-        hidden.push_back(makeScratch());
+        decays.push_back(b.scratch({states, lanes}));
+        hidden.push_back(b.scratch({states, lanes}));
       }
       b.branch(
           b.lessEqual(b.add(first, block), channels),
@@ -80,11 +79,6 @@ private:
   Value batches, length, channels;
   SmallVector<Value> decays, hidden; // scratch[n][lane] for each vector
 
-  Value makeScratch() {
-    auto type = MemRefType::get({states, lanes}, b.getF32Type());
-    return memref::AllocaOp::create(b, type, b.getI64IntegerAttr(64));
-  }
-
   // `count` channels from `channel`, or all the lanes of `vectors` vectors.
   void emitBlock(Value batch, Value channel, int64_t vectors, Value count) {
     SmallVector<Value> starts;
@@ -94,7 +88,7 @@ private:
     for (int64_t v = 0; v < vectors; ++v) {
       starts.push_back(b.add(channel, v * lanes));
       loadTransposed(b, {op.getA(), {}, starts[v], count, states}, decays[v],
-                     1.4426950408889634);
+                     log2e);
       loadTransposed(b, stateRows(batch, starts[v], count), hidden[v], 1.0);
     }
     SmallVector<Value> carried;

@@ -67,10 +67,10 @@ private:
   Value keyRows, queryRows, values, outputs;
 
   void allocate() {
-    keyRows = scratch({maxTokens, keyColumns()});
-    queryRows = scratch({queries * maxTokens, keyColumns()});
-    values = scratch({maxTokens, panelVectors * lanes});
-    outputs = scratch({queries * maxTokens, panelVectors * lanes});
+    keyRows = b.scratch({maxTokens, keyColumns()});
+    queryRows = b.scratch({queries * maxTokens, keyColumns()});
+    values = b.scratch({maxTokens, panelVectors * lanes});
+    outputs = b.scratch({queries * maxTokens, panelVectors * lanes});
   }
 
   Value queryRow(int64_t r, Value t) { return b.add(t, r * maxTokens); }

@@ -49,9 +49,9 @@ public:
                [&](ValueRange index) {
                  Value first = b.mul(index[1], block);
                  for (int64_t v = 0; v < vectors; ++v)
-                   taps.push_back(makeScratch(width));
+                   taps.push_back(b.scratch({width, b.target.lanes}));
                  if (!inRegisters)
-                   ring = makeScratch(window);
+                   ring = b.scratch({window, b.target.lanes});
                  b.branch(
                      b.lessEqual(b.add(first, block), channels),
                      [&] { emitBlock(index[0], first, vectors, Value()); },
@@ -72,11 +72,6 @@ private:
   bool inRegisters;
   Value length, ring;
   SmallVector<Value> taps;
-
-  Value makeScratch(int64_t rows) {
-    auto type = MemRefType::get({rows, b.target.lanes}, b.getF32Type());
-    return memref::AllocaOp::create(b, type, b.getI64IntegerAttr(64));
-  }
 
   Value time(Value step) {
     if (!op.getReverse())

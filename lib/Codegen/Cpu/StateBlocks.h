@@ -11,11 +11,6 @@
 
 namespace ssmc {
 
-/// The extent of a dimension, which may be dynamic.
-inline int64_t extentOf(mlir::Value memref, int64_t dim) {
-  return mlir::cast<mlir::MemRefType>(memref.getType()).getDimSize(dim);
-}
-
 /// Base of the kernels of ops with a state of B x H x N x P.
 class StateBlocks {
 protected:
@@ -59,10 +54,6 @@ protected:
     return b.div(head, states / extentOf(memref, 2));
   }
 
-  Value scratch(llvm::ArrayRef<int64_t> shape) {
-    auto type = mlir::MemRefType::get(shape, b.getF32Type());
-    return mlir::memref::AllocaOp::create(b, type, b.getI64IntegerAttr(64));
-  }
   /// Columns of scratch for a row of keys: rows a multiple of 4 KiB apart would
   /// share the sets of the cache.
   int64_t keyColumns() const { return llvm::alignTo(keys, lanes) + lanes; }
