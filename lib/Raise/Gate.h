@@ -27,8 +27,8 @@ struct Replacement {
 /// fresh random inputs: ordinary ones, decays near 0 and near 1, large values.
 /// `problems` are the region at different lengths, the traced one first. `seen`
 /// says that another region of this form, which differs in its weights only,
-/// has passed all of this: ordinary and very large inputs then show what is new,
-/// the weights, unless the region branches on its data.
+/// has passed all of this: ordinary and very large inputs then show what is
+/// new, the weights, unless the region branches on its data.
 Verdict checkRaise(llvm::ArrayRef<Problem> problems,
                    const Replacement &replacement, bool seen);
 

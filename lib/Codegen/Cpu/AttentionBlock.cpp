@@ -135,9 +135,8 @@ private:
                 {b.add(n, i), row});
     });
     Value zero = b.splat(b.vec(), 0.0);
-    b.loop(b.idx(0), b.idx(width), 1, [&](Value p) {
-      b.store(full(), zero, outputs, {p, row});
-    });
+    b.loop(b.idx(0), b.idx(width), 1,
+           [&](Value p) { b.store(full(), zero, outputs, {p, row}); });
     b.store(full(), b.splat(b.vec(), op.getSinks() ? 1.0 : 0.0), sums, {row});
     if (!op.getSinks())
       b.store(full(), b.splat(b.vec(), -infinity), maxima, {row});
@@ -306,8 +305,7 @@ private:
                     skipsZeros);
     };
     if (masked)
-      b.branch(
-          isFinite, [&] { emitAll(false); }, [&] { emitAll(true); });
+      b.branch(isFinite, [&] { emitAll(false); }, [&] { emitAll(true); });
     else
       emitAll(false);
   }

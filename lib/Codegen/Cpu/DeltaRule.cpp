@@ -173,8 +173,7 @@ private:
       b.branch(
           starts, [&] { walk(&segments, t, next); },
           [&] { walk({}, t, next); });
-      b.branch(
-          beginsSequence(next), [&] { forget(); }, [] {});
+      b.branch(beginsSequence(next), [&] { forget(); }, [] {});
     });
     b.loop(b.idx(0), b.idx(keys), 1, [&](Value n) {
       Value scale;
