@@ -22,9 +22,10 @@ os.environ["PATH"] = os.pathsep.join(
 from kernel_harness import build, descriptor  # noqa: E402
 
 
-def arguments(description, rounds):
+def arguments(description, rounds, peer=True):
     parser = argparse.ArgumentParser(description=description)
-    parser.add_argument("--peer", required=True, help="what benchmarks/peers/build.sh prints")
+    if peer:
+        parser.add_argument("--peer", required=True, help="what benchmarks/peers/build.sh prints")
     parser.add_argument("--cpu", default="native", help="that the code is for, as LLVM names it")
     parser.add_argument("--rounds", type=int, default=rounds)
     return parser

@@ -76,6 +76,7 @@ void addBufferization(OpPassManager &pm) {
 void addKernels(OpPassManager &pm, const CodegenOptions &options) {
   addForCpu(pm, createSsmLowerSelectiveScan, options);
   addForCpu(pm, createSsmLowerSemiseparable, options);
+  addForCpu(pm, createSsmLowerQuasiseparable, options);
   addForCpu(pm, createSsmLowerDeltaRule, options);
   addForCpu(pm, createSsmLowerShortConv, options);
   addForCpu(pm, createSsmLowerScan, options);

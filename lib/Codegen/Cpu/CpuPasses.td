@@ -46,6 +46,17 @@ def SsmLowerSemiseparable : CpuPass<"ssm-lower-semiseparable"> {
   }];
 }
 
+def SsmLowerQuasiseparable : CpuPass<"ssm-lower-quasiseparable"> {
+  let summary = "Lower ssm.quasiseparable on buffers to a vector kernel";
+  let description = [{
+    A parallel loop over batch and heads, in which a head is walked forward and
+    then back as `ssm-lower-semiseparable` does; the second walk adds to what the
+    first has written. Ops with element types other than f32, with widths of
+    keys or values that are not static, with a state of more than 65536 elements
+    or with inner dimensions that are not contiguous are left alone.
+  }];
+}
+
 def SsmLowerDeltaRule : CpuPass<"ssm-lower-delta-rule"> {
   let summary = "Lower ssm.delta_rule on buffers to a vector kernel";
   let description = [{

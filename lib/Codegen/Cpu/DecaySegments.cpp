@@ -32,14 +32,15 @@ DecaySegments::DecaySegments(KernelBuilder &b, const Decay &decay,
 }
 
 void DecaySegments::emit(Value batch, Value head, Value tokens,
-                         function_ref<Value(Value)> now) {
+                         function_ref<Value(Value)> decayOf,
+                         function_ref<Value(Value)> resetOf) {
   this->tokens = tokens;
   if (decay.isEmpty())
     return;
   if (decay.isPerKey())
-    emitOfKeys(batch, head, now);
+    emitOfKeys(batch, head, decayOf, resetOf);
   else
-    emitOfHead(batch, head, now);
+    emitOfHead(batch, head, decayOf, resetOf);
 }
 
 // Base-2 logarithm of the decay, of a head or of the keys from `key`.
@@ -85,7 +86,8 @@ Value DecaySegments::forgetting(Value product) {
 }
 
 void DecaySegments::emitOfHead(Value batch, Value head,
-                               function_ref<Value(Value)> now) {
+                               function_ref<Value(Value)> decayOf,
+                               function_ref<Value(Value)> resetOf) {
   Type f32 = b.getF32Type();
   Value zero = b.splat(f32, 0.0), one = b.splat(f32, 1.0);
   auto store = [&](Value value, Value memref, Value at) {
@@ -96,14 +98,14 @@ void DecaySegments::emitOfHead(Value batch, Value head,
   ValueRange end =
       b.loop(b.idx(0), tokens, 1, {zero, b.idx(0)},
              [&](Value t, ValueRange carried) -> SmallVector<Value> {
-               Value at = now(t), product = carried[0], segment = carried[1];
+               Value product = carried[0], segment = carried[1];
                if (decay.decay)
-                 product =
-                     b.fadd(product, loadDecay(batch, at, head, Value(), f32));
+                 product = b.fadd(
+                     product, loadDecay(batch, decayOf(t), head, Value(), f32));
                Value isNew = isOutside(b, product);
                Value scale = forgetting(product), factor = scale;
                if (decay.resets) {
-                 Value reset = b.loadScalar(decay.resets, {batch, at});
+                 Value reset = b.loadScalar(decay.resets, {batch, resetOf(t)});
                  isNew = either(b, isNew, reset);
                  factor = select(b, reset, zero, factor);
                }
@@ -127,7 +129,8 @@ void DecaySegments::emitOfHead(Value batch, Value head,
 // As of a head, in vectors of keys; a segment ends for all of them at once. The
 // row of the next factors holds the logarithms of the products meanwhile.
 void DecaySegments::emitOfKeys(Value batch, Value head,
-                               function_ref<Value(Value)> now) {
+                               function_ref<Value(Value)> decayOf,
+                               function_ref<Value(Value)> resetOf) {
   VectorType type = b.vec();
   Lanes full{type, {}};
   int64_t lanes = b.target.lanes;
@@ -140,52 +143,53 @@ void DecaySegments::emitOfKeys(Value batch, Value head,
     b.store(full, one, factors, {b.idx(0), n});
     b.store(full, zero, factors, {b.idx(1), n});
   });
-  Value end = b.loop(b.idx(0), tokens, 1, b.idx(0),
-                     [&](Value t, ValueRange carried) -> SmallVector<Value> {
-                       Value at = now(t), segment = carried[0];
-                       Value next = b.add(segment, 1);
-                       Value none = arith::ConstantOp::create(
-                           b, DenseElementsAttr::get(maskType, false));
-                       Value outside = b.loop(
-                           b.idx(0), keys, lanes, none,
-                           [&](Value n, ValueRange any) -> SmallVector<Value> {
-                             Value product =
-                                 b.fadd(b.load(full, factors, {next, n}),
-                                        loadDecay(batch, at, head, n, type));
-                             b.store(full, product, factors, {next, n});
-                             return {either(b, any[0], isOutside(b, product))};
-                           })[0];
-                       Value isNew = vector::ReductionOp::create(
-                           b, vector::CombiningKind::OR, outside);
-                       Value reset;
-                       if (decay.resets) {
-                         reset = b.loadScalar(decay.resets, {batch, at});
-                         isNew = either(b, isNew, reset);
-                       }
-                       memref::StoreOp::create(b, t, starts, next);
-                       Value after = select(b, isNew, next, segment);
-                       memref::StoreOp::create(b, after, segmentOf, t);
-                       Value row = b.add(after, 1);
-                       Value isNewLanes = splatFlag(isNew);
-                       b.loop(b.idx(0), keys, lanes, [&](Value n) {
-                         Value product = b.load(full, factors, {next, n});
-                         // A segment that begins has this factor and no product
-                         // yet. Otherwise the row of the factor, which is the
-                         // same, keeps the product.
-                         Value scale = forgetting(product), factor = scale;
-                         if (reset)
-                           factor = select(b, splatFlag(reset), zero, factor);
-                         b.store(full, factor, factors, {next, n});
-                         b.store(full, select(b, isNewLanes, zero, product),
-                                 factors, {row, n});
-                         Value inverse = b.exp2(b.fsub(zero, product));
-                         b.store(full, select(b, isNewLanes, one, inverse),
-                                 inputScales, {t, n});
-                         b.store(full, select(b, isNewLanes, one, scale),
-                                 outputScales, {t, n});
-                       });
-                       return {after};
-                     })[0];
+  Value end =
+      b.loop(b.idx(0), tokens, 1, b.idx(0),
+             [&](Value t, ValueRange carried) -> SmallVector<Value> {
+               Value at = decayOf(t), segment = carried[0];
+               Value next = b.add(segment, 1);
+               Value none = arith::ConstantOp::create(
+                   b, DenseElementsAttr::get(maskType, false));
+               Value outside =
+                   b.loop(b.idx(0), keys, lanes, none,
+                          [&](Value n, ValueRange any) -> SmallVector<Value> {
+                            Value product =
+                                b.fadd(b.load(full, factors, {next, n}),
+                                       loadDecay(batch, at, head, n, type));
+                            b.store(full, product, factors, {next, n});
+                            return {either(b, any[0], isOutside(b, product))};
+                          })[0];
+               Value isNew = vector::ReductionOp::create(
+                   b, vector::CombiningKind::OR, outside);
+               Value reset;
+               if (decay.resets) {
+                 reset = b.loadScalar(decay.resets, {batch, resetOf(t)});
+                 isNew = either(b, isNew, reset);
+               }
+               memref::StoreOp::create(b, t, starts, next);
+               Value after = select(b, isNew, next, segment);
+               memref::StoreOp::create(b, after, segmentOf, t);
+               Value row = b.add(after, 1);
+               Value isNewLanes = splatFlag(isNew);
+               b.loop(b.idx(0), keys, lanes, [&](Value n) {
+                 Value product = b.load(full, factors, {next, n});
+                 // A segment that begins has this factor and no product
+                 // yet. Otherwise the row of the factor, which is the
+                 // same, keeps the product.
+                 Value scale = forgetting(product), factor = scale;
+                 if (reset)
+                   factor = select(b, splatFlag(reset), zero, factor);
+                 b.store(full, factor, factors, {next, n});
+                 b.store(full, select(b, isNewLanes, zero, product), factors,
+                         {row, n});
+                 Value inverse = b.exp2(b.fsub(zero, product));
+                 b.store(full, select(b, isNewLanes, one, inverse), inputScales,
+                         {t, n});
+                 b.store(full, select(b, isNewLanes, one, scale), outputScales,
+                         {t, n});
+               });
+               return {after};
+             })[0];
   Value next = b.add(end, 1);
   b.loop(b.idx(0), keys, lanes, [&](Value n) {
     Value product = b.load(full, factors, {next, n});

@@ -47,10 +47,11 @@ public:
   /// Allocates scratch for blocks of up to `maxTokens`.
   DecaySegments(KernelBuilder &b, const Decay &decay, int64_t maxTokens);
 
-  /// Computes the segments of a block. `now` gives the index in memory of token
-  /// t of the block.
+  /// Computes the segments of a block. `decayOf` and `resetOf` give the index
+  /// in memory of the decay and the flag of token t of the block.
   void emit(Value batch, Value head, Value tokens,
-            llvm::function_ref<Value(Value)> now);
+            llvm::function_ref<Value(Value)> decayOf,
+            llvm::function_ref<Value(Value)> resetOf);
 
   /// Runs `body` for every segment, from token `first` up to `end`, after it
   /// has scaled what is carried, vectors of the state of which number i is of
@@ -87,9 +88,11 @@ private:
   Value loadDecay(Value batch, Value now, Value head, Value key,
                   mlir::Type type);
   void emitOfHead(Value batch, Value head,
-                  llvm::function_ref<Value(Value)> now);
+                  llvm::function_ref<Value(Value)> decayOf,
+                  llvm::function_ref<Value(Value)> resetOf);
   void emitOfKeys(Value batch, Value head,
-                  llvm::function_ref<Value(Value)> now);
+                  llvm::function_ref<Value(Value)> decayOf,
+                  llvm::function_ref<Value(Value)> resetOf);
   Value forgetting(Value product);
   Value loadScale(Value scales, Value row, Value key, mlir::Type type);
   Value scaled(Value vector, Value segment, Value key);

@@ -49,20 +49,30 @@ constexpr int64_t unroll = 2;
 // Keys of which scratch is allocated, at most.
 constexpr int64_t maxKeys = 512;
 
+StateWalk walkOf(ssm::DeltaRuleOp op) {
+  return {op.getY(),
+          extentOf(op.getState(), 1),
+          {op.getDecay(), op.getResets(), extentOf(op.getState(), 2)},
+          op.getReverse()};
+}
+
 class Kernel : StateBlocks {
 public:
   Kernel(KernelBuilder &b, ssm::DeltaRuleOp op)
-      : StateBlocks(b, op, tokensOfBlock), op(op),
+      : StateBlocks(b, walkOf(op), tokensOfBlock), op(op),
         vectors(panelColumns / lanes), erases(op.getA() != nullptr) {}
 
   void emit() {
-    forEachBlock([&] { allocate(); },
-                 [&](DecaySegments &segments) {
-                   b.loop(b.idx(0), tokens, 1,
-                          [&](Value t) { packToken(segments, t); });
-                   b.loop(b.idx(0), columns, panelColumns,
-                          [&](Value column) { emitPanel(segments, column); });
-                 });
+    b.parallel({b.dim(op.getY(), 0), b.idx(states)}, [&](ValueRange index) {
+      batch = index[0];
+      head = index[1];
+      allocate();
+      forEachBlock([&](DecaySegments &segments) {
+        b.loop(b.idx(0), tokens, 1, [&](Value t) { packToken(segments, t); });
+        b.loop(b.idx(0), columns, panelColumns,
+               [&](Value column) { emitPanel(segments, column); });
+      });
+    });
   }
 
 private:

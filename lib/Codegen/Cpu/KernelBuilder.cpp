@@ -16,6 +16,11 @@ Value KernelBuilder::dim(Value memref, int64_t dim) {
   return memref::DimOp::create(*this, memref, dim);
 }
 
+Value KernelBuilder::logicalNot(Value condition) {
+  Value yes = arith::ConstantIntOp::create(*this, 1, 1);
+  return createOrFold<arith::XOrIOp>(condition, yes);
+}
+
 Lanes KernelBuilder::lanes(VectorType type, Value count) {
   auto maskType = VectorType::get(type.getShape(), getI1Type());
   return {type,

@@ -69,6 +69,10 @@ public:
     return createOrFold<mlir::arith::CmpIOp>(mlir::arith::CmpIPredicate::ule, a,
                                              b);
   }
+  Value select(Value condition, Value a, Value b) {
+    return createOrFold<mlir::arith::SelectOp>(condition, a, b);
+  }
+  Value logicalNot(Value condition);
   /// The extent of a dimension, a constant where the type knows it.
   Value dim(Value memref, int64_t dim);
   /// The first `count` lanes of a vector.

@@ -11,42 +11,61 @@
 
 namespace ssmc {
 
-/// Base of the kernels of ops with a state of B x H x N x P.
+/// One direction of time through a mixer with a state of N x P for each head.
+struct StateWalk {
+  mlir::Value y; // B x L x Y x P
+  int64_t heads; // of the state
+  Decay decay;
+  bool reverse = false;
+  /// Whether a token reads the state before it is decayed and added to: then a
+  /// step takes in the decay, key and value of the token before.
+  bool delayed = false;
+};
+
+/// Base of the kernels of ops with such a state.
 class StateBlocks {
 protected:
   using Value = mlir::Value;
 
-  template <typename Op>
-  StateBlocks(KernelBuilder &b, Op op, int64_t maxTokens)
+  StateBlocks(KernelBuilder &b, const StateWalk &walk, int64_t maxTokens)
       : b(b), lanes(b.target.lanes), maxTokens(maxTokens),
-        keys(extentOf(op.getState(), 2)), states(extentOf(op.getState(), 1)),
-        decay{op.getDecay(), op.getResets(), keys}, full{b.vec(), {}},
-        y(op.getY()), state(op.getState()), reverse(op.getReverse()) {}
+        keys(walk.decay.keys), states(walk.heads), decay(walk.decay),
+        full{b.vec(), {}}, walk(walk) {}
 
-  /// Runs `body` for every block, with the members below set. `allocate` makes
-  /// the scratch of an iteration.
-  void forEachBlock(llvm::function_ref<void()> allocate,
-                    llvm::function_ref<void(DecaySegments &)> body) {
-    length = b.dim(y, 1);
-    columns = b.dim(state, 3);
-    b.parallel({b.dim(y, 0), b.idx(states)}, [&](mlir::ValueRange index) {
-      batch = index[0];
-      head = index[1];
-      allocate();
-      DecaySegments segments(b, decay, maxTokens);
-      b.loop(b.idx(0), length, maxTokens, [&](Value first) {
-        block = first;
-        tokens = b.min(b.sub(length, first), b.idx(maxTokens));
-        segments.emit(batch, head, tokens, [&](Value t) { return now(t); });
-        body(segments);
-      });
+  /// Runs `body` for every block of the head, with the members below set.
+  void forEachBlock(llvm::function_ref<void(DecaySegments &)> body) {
+    length = b.dim(walk.y, 1);
+    columns = b.dim(walk.y, 3);
+    DecaySegments segments(b, decay, maxTokens);
+    b.loop(b.idx(0), length, maxTokens, [&](Value first) {
+      block = first;
+      tokens = b.min(b.sub(length, first), b.idx(maxTokens));
+      segments.emit(
+          batch, head, tokens, [&](Value t) { return taken(t); },
+          [&](Value t) { return border(t); });
+      body(segments);
     });
   }
 
   /// The index in memory of token t of the block.
-  Value now(Value t) {
+  Value now(Value t) { return inMemory(b.add(block, t)); }
+  /// That of the token whose key, value and decay step t takes in; some token
+  /// where there is none.
+  Value taken(Value t) {
+    if (!walk.delayed)
+      return now(t);
     Value at = b.add(block, t);
-    return reverse ? b.sub(b.sub(length, b.idx(1)), at) : at;
+    return inMemory(b.select(isFirst(at), at, b.sub(at, b.idx(1))));
+  }
+  /// Whether step t takes in anything; null if it always does.
+  Value takesIn(Value t) {
+    if (!walk.delayed)
+      return {};
+    Value nothing = isFirst(b.add(block, t));
+    if (decay.resets)
+      nothing = mlir::arith::OrIOp::create(
+          b, nothing, b.loadScalar(decay.resets, {batch, border(t)}));
+    return b.logicalNot(nothing);
   }
 
   /// The head of `memref`, which has as many or fewer, of this state.
@@ -67,8 +86,17 @@ protected:
   Value length, columns, batch, head, block, tokens;
 
 private:
-  Value y, state;
-  bool reverse;
+  StateWalk walk;
+
+  Value isFirst(Value at) { return b.less(at, b.idx(1)); }
+  Value inMemory(Value at) {
+    return walk.reverse ? b.sub(b.sub(length, b.idx(1)), at) : at;
+  }
+  /// Where the flag stands that says whether the state before step t is to be
+  /// dropped. Of two neighbours it stands at the later one.
+  Value border(Value t) {
+    return walk.delayed && walk.reverse ? taken(t) : now(t);
+  }
 };
 
 } // namespace ssmc
