@@ -17,6 +17,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "dialects/onnx/OnnxElementType.h"
+#include "dialects/onnx/OnnxLocation.h"
 #include "dialects/onnx/OnnxOps.h"
 #include "lib/Codegen/CodegenPasses.h"
 #include "lib/Codegen/Entry.h"
@@ -84,7 +85,7 @@ LogicalResult EntryLowering::readSignature() {
   if (!signature.attr)
     return makeSignature();
   auto fail = [&](const Twine &what) {
-    return source.emitError()
+    return onnx::emitModelError(source.getLoc())
            << kSignatureAttr << " of '" << source.getName() << "' " << what;
   };
   auto symbols = signature.attr.getAs<ArrayAttr>("symbols");
@@ -128,9 +129,10 @@ LogicalResult EntryLowering::makeSignature() {
     auto tensor = dyn_cast<RankedTensorType>(type);
     int64_t dtype = tensor ? elementTypeToOnnx(tensor.getElementType()) : 0;
     if (!tensor || !tensor.hasStaticShape() || dtype == 0) {
-      source.emitError() << kind << " " << index << " of '" << source.getName()
-                         << "' has type " << type << ": without "
-                         << kSignatureAttr << " it must be a static tensor";
+      onnx::emitModelError(source.getLoc())
+          << kind << " " << index << " of '" << source.getName()
+          << "' has type " << type << ": without " << kSignatureAttr
+          << " it must be a static tensor";
       return {};
     }
     SmallVector<AffineExpr> dims;
@@ -192,7 +194,7 @@ FailureOr<Value> EntryLowering::bufferOf(Value table, int64_t index,
     auto constant = dyn_cast<AffineConstantExpr>(dims.getResult(i));
     if (!ShapedType::isDynamic(extent)) {
       if (!constant || constant.getValue() != extent)
-        return source.emitError()
+        return onnx::emitModelError(source.getLoc())
                << kSignatureAttr << " says " << AffineMapAttr::get(dims)
                << " about dimension " << i << " of a " << type;
       continue;
@@ -289,9 +291,9 @@ LogicalResult EntryLowering::emitRun() {
   WalkResult walk = func.walk([&](onnx::SymbolOp op) {
     auto it = llvm::find(signature.symbols, op.getName());
     if (it == signature.symbols.end()) {
-      op.emitError() << "symbol '" << op.getName()
-                     << "' is not bound by any input of '" << source.getName()
-                     << "'";
+      onnx::emitModelError(op.getLoc())
+          << "symbol '" << op.getName() << "' is not bound by any input of '"
+          << source.getName() << "'";
       return WalkResult::interrupt();
     }
     op.replaceAllUsesWith(symbols[it - signature.symbols.begin()]);
@@ -303,7 +305,8 @@ LogicalResult EntryLowering::emitRun() {
 
 LogicalResult EntryLowering::run() {
   if (!llvm::hasSingleElement(source.getBody()))
-    return source.emitError("an entry must be one block");
+    return onnx::emitModelError(source.getLoc())
+           << "an entry must be one block";
   if (failed(readSignature()))
     return failure();
   emitDims();

@@ -1,0 +1,7 @@
+// A file that does not say how its extents are called is at fault, not ssmc.
+// RUN: not ssmc %s -o %t.so 2>&1 | FileCheck %s
+// CHECK: signature.mlir:{{[0-9]+}}:{{[0-9]+}}: input 0 of 'forward' has type 'tensor<?xf32>': without ssm.signature it must be a static tensor
+// CHECK-NOT: internal error
+func.func @forward(%x: tensor<?xf32>) -> tensor<?xf32> {
+  return %x : tensor<?xf32>
+}
