@@ -87,6 +87,17 @@ void addKernels(OpPassManager &pm, const CodegenOptions &options) {
   pm.addPass(createSsmAllocateLate());
 }
 
+/// Arithmetic of bf16 is done in f32 and its conversions in integers: few
+/// processors have any, and results are the same on all.
+void addNarrowFloats(OpPassManager &pm) {
+  arith::ArithEmulateUnsupportedFloatsOptions emulated;
+  emulated.sourceTypeStrs = {"bf16"};
+  pm.addPass(arith::createArithEmulateUnsupportedFloats(emulated));
+  arith::ArithExpandOpsPassOptions expanded;
+  expanded.includeBf16 = true;
+  pm.addPass(arith::createArithExpandOpsPass(expanded));
+}
+
 /// Loops on buffers to LLVM dialect.
 void addLoweringToLLVM(OpPassManager &pm) {
   pm.addPass(memref::createFoldMemRefAliasOpsPass());
@@ -96,7 +107,7 @@ void addLoweringToLLVM(OpPassManager &pm) {
   cleanUp(pm);
   pm.addPass(createSCFToControlFlowPass());
   pm.addPass(createConvertComplexToStandardPass());
-  pm.addPass(arith::createArithExpandOpsPass());
+  addNarrowFloats(pm);
   pm.addPass(createConvertComplexToLLVMPass());
   pm.addPass(createConvertVectorToLLVMPass());
   pm.addPass(createConvertMathToLLVMPass());

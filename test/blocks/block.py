@@ -11,7 +11,7 @@ HERE = pathlib.Path(__file__).parent
 
 
 class Block:
-    def __init__(self, path, level, folder):
+    def __init__(self, path, level, folder, options=()):
         self.folder = pathlib.Path(folder)
         self.library = self.folder / f"O{level}.so"
         # // INCLUDE FILE puts in what blocks share.
@@ -20,7 +20,7 @@ class Block:
                       path.read_text(), flags=re.M)
         whole = self.folder / path.name
         whole.write_text(text)
-        self.run("ssmc", whole, f"-O{level}", "-o", self.library)
+        self.run("ssmc", whole, f"-O{level}", "-o", self.library, *options)
 
     @staticmethod
     def run(*command):
@@ -36,11 +36,11 @@ class Block:
             return {name: outputs[name] for name in outputs.files}
 
 
-def check(path, test, levels=(0, 2)):
+def check(path, test, levels=(0, 2), options=()):
     """Calls `test` with the block at each level."""
     with tempfile.TemporaryDirectory() as folder:
         for level in levels:
-            test(Block(path, level, folder))
+            test(Block(path, level, folder, options))
     print("ok")
 
 
