@@ -16,7 +16,8 @@ import numpy as np
 LOWERING = [
     "ssm-hoist-alloca", "canonicalize", "cse", "convert-vector-to-scf",
     "lower-affine", "convert-scf-to-cf", "expand-strided-metadata",
-    "lower-affine", "canonicalize", "cse", "convert-vector-to-llvm",
+    "lower-affine", "canonicalize", "cse", "arith-expand{include-bf16=true}",
+    "convert-vector-to-llvm",
     "convert-math-to-llvm", "convert-index-to-llvm", "convert-arith-to-llvm",
     "finalize-memref-to-llvm", "convert-func-to-llvm", "convert-cf-to-llvm",
     "reconcile-unrealized-casts", "canonicalize", "cse"]
@@ -66,7 +67,7 @@ class Library:
         self.assembly = assembly_text
         with tempfile.TemporaryDirectory() as folder:
             path = os.path.join(folder, "kernel.so")
-            run(["clang", "-shared", "-x", "assembler", "-", "-o", path, "-lm"],
+            run(["clang", "-shared", "--rtlib=compiler-rt", "-x", "assembler", "-", "-o", path, "-lm"],
                 assembly_text)
             self.handle = ctypes.CDLL(path)
 

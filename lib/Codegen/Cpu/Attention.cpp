@@ -80,12 +80,14 @@ private:
 
 bool isSupported(ssm::AttentionOp op, const CpuTarget &) {
   for (Value v : {op.getQ(), op.getK(), op.getV(), op.getY()})
-    if (!isUnitStrideF32(v) || ShapedType::isDynamic(extentOf(v, 3)) ||
+    if (!isUnitStrideFloat(v) || ShapedType::isDynamic(extentOf(v, 3)) ||
         extentOf(v, 3) == 0)
       return false;
-  for (Value v : {op.getLse(), op.getSlopes(), op.getSinks(), op.getBias()})
-    if (v && !isF32MemRef(v))
+  for (Value v : {op.getSlopes(), op.getSinks(), op.getBias()})
+    if (v && !isFloatMemRef(v))
       return false;
+  if (!isF32MemRef(op.getLse()))
+    return false;
   // One bias for all queries and heads, as of keys that only fill up a batch.
   if (op.getBias() &&
       (extentOf(op.getBias(), 1) != 1 || extentOf(op.getBias(), 2) != 1 ||

@@ -144,7 +144,7 @@ private:
       Value here = b.add(row, i);
       Row r = rowAt(here);
       auto put = [&](Value value, Value scratch) {
-        memref::StoreOp::create(b, value, scratch, ValueRange{here});
+        b.storeScalar(value, scratch, ValueRange{here});
       };
       auto ofHead = [&](Value memref, double scale, Value scratch) {
         Value value = b.loadScalar(memref, {r.head});
@@ -435,8 +435,8 @@ private:
     b.loop(b.idx(0), b.idx(lanes), 1, [&](Value i) {
       Value here = b.add(row, i);
       Row r = rowAt(here);
-      memref::StoreOp::create(b, b.loadScalar(maxima, {here}), op.getLse(),
-                              ValueRange{batch, r.query, r.head});
+      b.storeScalar(b.loadScalar(maxima, {here}), op.getLse(),
+                    ValueRange{batch, r.query, r.head});
     });
   }
 };

@@ -120,7 +120,7 @@ private:
     Value most = b.splat(b.vec(), -infinity);
     if (op.getSinks()) {
       Value one = b.splat(b.getF32Type(), 1.0);
-      memref::StoreOp::create(b, one, sums, ValueRange{row, first});
+      b.storeScalar(one, sums, ValueRange{row, first});
       most = b.fmul(repeat(b.loadScalar(op.getSinks(), {head(h)})),
                     b.splat(b.vec(), log2e));
     }
@@ -164,7 +164,7 @@ private:
     AttentionScores::Keys keys;
     auto copy = [&](Value scratch, Value scalar, Value i) {
       if (scratch)
-        memref::StoreOp::create(b, scalar, scratch, ValueRange{i});
+        b.storeScalar(scalar, scratch, ValueRange{i});
     };
     auto load = [&](Value scratch) -> Value {
       if (!scratch)
@@ -303,8 +303,8 @@ private:
         b.fma(most, b.splat(b.vec(), 1 / log2e), math::LogOp::create(b, sum));
     lse = select(isEmpty, b.splat(b.vec(), -infinity), lse);
     b.store(full(), lse, maxima, {row, first});
-    memref::StoreOp::create(b, b.loadScalar(maxima, {row, first}), op.getLse(),
-                            ValueRange{batch, first, head(h)});
+    b.storeScalar(b.loadScalar(maxima, {row, first}), op.getLse(),
+                  ValueRange{batch, first, head(h)});
   }
 };
 

@@ -91,7 +91,7 @@ void DecaySegments::emitOfHead(Value batch, Value head,
   Type f32 = b.getF32Type();
   Value zero = b.splat(f32, 0.0), one = b.splat(f32, 1.0);
   auto store = [&](Value value, Value memref, Value at) {
-    memref::StoreOp::create(b, value, memref, at);
+    b.storeScalar(value, memref, at);
   };
   store(b.idx(0), starts, b.idx(0));
   store(one, factors, b.idx(0));
@@ -138,7 +138,7 @@ void DecaySegments::emitOfKeys(Value batch, Value head,
         one = b.splat(type, 1.0);
   auto maskType = VectorType::get(type.getShape(), b.getI1Type());
   auto splatFlag = [&](Value flag) { return b.broadcast(maskType, flag); };
-  memref::StoreOp::create(b, b.idx(0), starts, b.idx(0));
+  b.storeScalar(b.idx(0), starts, b.idx(0));
   b.loop(b.idx(0), keys, lanes, [&](Value n) {
     b.store(full, one, factors, {b.idx(0), n});
     b.store(full, zero, factors, {b.idx(1), n});
@@ -166,9 +166,9 @@ void DecaySegments::emitOfKeys(Value batch, Value head,
                  reset = b.loadScalar(decay.resets, {batch, resetOf(t)});
                  isNew = either(b, isNew, reset);
                }
-               memref::StoreOp::create(b, t, starts, next);
+               b.storeScalar(t, starts, next);
                Value after = select(b, isNew, next, segment);
-               memref::StoreOp::create(b, after, segmentOf, t);
+               b.storeScalar(after, segmentOf, t);
                Value row = b.add(after, 1);
                Value isNewLanes = splatFlag(isNew);
                b.loop(b.idx(0), keys, lanes, [&](Value n) {
@@ -195,8 +195,8 @@ void DecaySegments::emitOfKeys(Value batch, Value head,
     Value product = b.load(full, factors, {next, n});
     b.store(full, b.exp2(product), factors, {next, n});
   });
-  memref::StoreOp::create(b, tokens, starts, next);
-  memref::StoreOp::create(b, next, numSegments, b.idx(0));
+  b.storeScalar(tokens, starts, next);
+  b.storeScalar(next, numSegments, b.idx(0));
 }
 
 Value DecaySegments::scaled(Value vector, Value segment, Value key) {

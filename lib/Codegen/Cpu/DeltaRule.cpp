@@ -140,7 +140,7 @@ private:
     auto storeDot = [&](Value vector, Value memref) {
       Value sum =
           vector::ReductionOp::create(b, vector::CombiningKind::ADD, vector);
-      memref::StoreOp::create(b, sum, memref, t);
+      b.storeScalar(sum, memref, t);
     };
     storeDot(dots[0], writeDots);
     if (erases)
@@ -307,9 +307,10 @@ private:
 bool isSupported(ssm::DeltaRuleOp op, const CpuTarget &) {
   for (Value v : {op.getQ(), op.getK(), op.getV(), op.getA(), op.getB(),
                   op.getDecay(), op.getY(), op.getState()})
-    if (v && !isUnitStrideF32(v))
+    if (v && !isUnitStrideFloat(v))
       return false;
-  if (op.getBeta() && !isF32MemRef(op.getBeta()))
+  if (!isF32MemRef(op.getState()) ||
+      (op.getBeta() && !isFloatMemRef(op.getBeta())))
     return false;
   auto heads = [](Value v) {
     return cast<MemRefType>(v.getType()).getDimSize(2);

@@ -132,21 +132,52 @@ Value KernelBuilder::scratch(ArrayRef<int64_t> shape, Type type) {
   return memref::AllocaOp::create(*this, memref, getI64IntegerAttr(64));
 }
 
+// The element type of a memref where it is narrower than f32, or none.
+static FloatType halfElement(Value memref) {
+  auto type =
+      dyn_cast<FloatType>(cast<MemRefType>(memref.getType()).getElementType());
+  return type && type.getWidth() == 16 ? type : FloatType();
+}
+
 Value KernelBuilder::load(Lanes lanes, Value memref, ValueRange indices) {
+  VectorType type = lanes.type;
+  if (FloatType half = halfElement(memref))
+    type = VectorType::get(type.getShape(), half);
+  Value loaded;
   if (lanes.mask)
-    return vector::MaskedLoadOp::create(*this, lanes.type, memref, indices,
-                                        lanes.mask, splat(lanes.type, 0.0),
-                                        IntegerAttr());
-  return vector::LoadOp::create(*this, lanes.type, memref, indices);
+    loaded =
+        vector::MaskedLoadOp::create(*this, type, memref, indices, lanes.mask,
+                                     splat(type, 0.0), IntegerAttr());
+  else
+    loaded = vector::LoadOp::create(*this, type, memref, indices);
+  if (type == lanes.type)
+    return loaded;
+  return arith::ExtFOp::create(*this, lanes.type, loaded);
 }
 
 void KernelBuilder::store(Lanes lanes, Value value, Value memref,
                           ValueRange indices) {
+  if (FloatType half = halfElement(memref))
+    value = arith::TruncFOp::create(
+        *this, VectorType::get(lanes.type.getShape(), half), value);
   if (lanes.mask)
     vector::MaskedStoreOp::create(*this, memref, indices, lanes.mask, value,
                                   IntegerAttr());
   else
     vector::StoreOp::create(*this, value, memref, indices);
+}
+
+Value KernelBuilder::loadScalar(Value memref, ValueRange indices) {
+  Value loaded = memref::LoadOp::create(*this, memref, indices);
+  if (!halfElement(memref))
+    return loaded;
+  return arith::ExtFOp::create(*this, getF32Type(), loaded);
+}
+
+void KernelBuilder::storeScalar(Value value, Value memref, ValueRange indices) {
+  if (FloatType half = halfElement(memref))
+    value = arith::TruncFOp::create(*this, half, value);
+  memref::StoreOp::create(*this, value, memref, indices);
 }
 
 ValueRange KernelBuilder::loop(Value from, Value to, int64_t step,
@@ -196,13 +227,19 @@ void KernelBuilder::branch(Value condition, function_ref<void()> thenBody,
   elseBody();
 }
 
-bool ssmc::isF32MemRef(Value memref) {
+bool ssmc::isFloatMemRef(Value memref) {
   auto type = dyn_cast<MemRefType>(memref.getType());
-  return type && type.getElementType().isF32();
+  return type &&
+         isa<Float32Type, Float16Type, BFloat16Type>(type.getElementType());
 }
 
-bool ssmc::isUnitStrideF32(Value memref) {
-  return isF32MemRef(memref) &&
+bool ssmc::isF32MemRef(Value memref) {
+  return isFloatMemRef(memref) &&
+         cast<MemRefType>(memref.getType()).getElementType().isF32();
+}
+
+bool ssmc::isUnitStrideFloat(Value memref) {
+  return isFloatMemRef(memref) &&
          cast<MemRefType>(memref.getType()).isLastDimUnitStride();
 }
 

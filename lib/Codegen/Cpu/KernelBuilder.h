@@ -103,14 +103,14 @@ public:
   /// x / (1 + e^-x)
   Value silu(Value x);
 
-  // Memory. The innermost stride of a vector access is one.
+  // Memory. The innermost stride of a vector access is one. Elements of f16 and
+  // bf16 are f32 outside memory: extended when loaded, rounded when stored.
   /// A buffer on the stack, at a cache line; of f32 unless said.
   Value scratch(llvm::ArrayRef<int64_t> shape, mlir::Type type = {});
   Value load(Lanes lanes, Value memref, mlir::ValueRange indices);
   void store(Lanes lanes, Value value, Value memref, mlir::ValueRange indices);
-  Value loadScalar(Value memref, mlir::ValueRange indices) {
-    return mlir::memref::LoadOp::create(*this, memref, indices);
-  }
+  Value loadScalar(Value memref, mlir::ValueRange indices);
+  void storeScalar(Value value, Value memref, mlir::ValueRange indices);
   Value broadcast(mlir::Type type, Value scalar) {
     return mlir::vector::BroadcastOp::create(*this, type, scalar);
   }
@@ -136,9 +136,11 @@ inline int64_t extentOf(mlir::Value memref, int64_t dim) {
   return mlir::cast<mlir::MemRefType>(memref.getType()).getDimSize(dim);
 }
 
-/// True for a memref of f32 whose innermost stride is one.
-bool isUnitStrideF32(mlir::Value memref);
+/// True for a memref of f32, f16 or bf16; of f32.
+bool isFloatMemRef(mlir::Value memref);
 bool isF32MemRef(mlir::Value memref);
+/// The same, with an innermost stride of one.
+bool isUnitStrideFloat(mlir::Value memref);
 
 /// The target of that name; where there is none, an error at `op`.
 mlir::FailureOr<CpuTarget> findTarget(mlir::Operation *op, llvm::StringRef cpu);

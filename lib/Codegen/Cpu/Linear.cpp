@@ -283,17 +283,18 @@ private:
 };
 
 bool isSupported(ssm::LinearOp op, const CpuTarget &target) {
-  for (Value v : {op.getW(), op.getOut()})
-    if (!isUnitStrideF32(v))
-      return false;
+  // What the epilogue reads and writes has the types of its region.
+  auto isRow = [](Value v) { return isF32MemRef(v) && isUnitStrideFloat(v); };
   auto w = cast<MemRefType>(op.getW().getType());
   auto out = cast<MemRefType>(op.getOut().getType());
-  if (!isF32MemRef(op.getX()) || !w.hasStaticShape() || out.isDynamicDim(1))
+  if (!isFloatMemRef(op.getX()) || !isUnitStrideFloat(op.getW()) ||
+      !w.hasStaticShape() || !isRow(op.getOut()) || out.isDynamicDim(1))
     return false;
   int64_t lanes = std::min<int64_t>(target.lanes, w.getDimSize(2));
   if (w.getDimSize(2) % lanes || !llvm::isPowerOf2_64(lanes))
     return false;
-  return llvm::all_of(op.getExtras(), isUnitStrideF32) &&
+  return op.getEpilogue().getArgument(0).getType().isF32() &&
+         llvm::all_of(op.getExtras(), isRow) &&
          canVectorizeRegion(op.getEpilogue());
 }
 

@@ -171,15 +171,16 @@ private:
           SmallVector<Value> index = withTime(at, step);
           Value next = b.fma(b.loadScalar(op.getA(), index), h[0],
                              b.loadScalar(op.getB(), index));
-          memref::StoreOp::create(b, next, op.getH(), index);
+          b.storeScalar(next, op.getH(), index);
           return SmallVector<Value>{next};
         });
-    memref::StoreOp::create(b, last[0], op.getState(), at);
+    b.storeScalar(last[0], op.getState(), at);
   }
 };
 
 bool isSupported(ssm::ScanOp op, const CpuTarget &) {
-  return llvm::all_of(op->getOperands(), isUnitStrideF32);
+  return isF32MemRef(op.getState()) &&
+         llvm::all_of(op->getOperands(), isUnitStrideFloat);
 }
 
 struct LowerScan : ssmc::impl::SsmLowerScanBase<LowerScan> {

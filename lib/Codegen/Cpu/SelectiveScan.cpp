@@ -186,12 +186,13 @@ bool isSupported(ssm::SelectiveScanOp op, const CpuTarget &) {
   if (op.getResets())
     return false;
   for (Value v : {op.getU(), op.getDelta(), op.getD(), op.getZ(), op.getY()})
-    if (v && !isUnitStrideF32(v))
+    if (v && !isUnitStrideFloat(v))
       return false;
-  for (Value v : {op.getA(), op.getB(), op.getC(), op.getState()})
-    if (!isF32MemRef(v))
+  for (Value v : {op.getA(), op.getB(), op.getC()})
+    if (!isFloatMemRef(v))
       return false;
-  return !cast<MemRefType>(op.getA().getType()).isDynamicDim(1);
+  return isF32MemRef(op.getState()) &&
+         !cast<MemRefType>(op.getA().getType()).isDynamicDim(1);
 }
 
 struct LowerSelectiveScan

@@ -18,11 +18,13 @@ static constexpr int64_t maxRow = 1024;
 
 bool SemiseparableWalk::isSupported() const {
   for (Value x : {q, k, v, y})
-    if (!isUnitStrideF32(x))
+    if (!isUnitStrideFloat(x))
       return false;
   for (Value x : {decay.decay, diagonal, state})
-    if (x && !isUnitStrideF32(x))
+    if (x && !isUnitStrideFloat(x))
       return false;
+  if (state && !isF32MemRef(state))
+    return false;
   int64_t keys = decay.keys;
   return !ShapedType::isDynamic(keys) && queries() <= maxQueries &&
          keys <= maxRow / (1 + queries());

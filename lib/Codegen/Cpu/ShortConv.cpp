@@ -166,9 +166,9 @@ bool isSupported(ssm::ShortConvOp op, const CpuTarget &) {
   if (op.getResets())
     return false;
   for (Value v : {op.getX(), op.getBias(), op.getY(), op.getState()})
-    if (v && !isUnitStrideF32(v))
+    if (v && !isUnitStrideFloat(v))
       return false;
-  return isF32MemRef(op.getW()) &&
+  return isFloatMemRef(op.getW()) &&
          !cast<MemRefType>(op.getW().getType()).isDynamicDim(1);
 }
 

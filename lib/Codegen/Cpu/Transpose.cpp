@@ -40,7 +40,7 @@ static SmallVector<Value> rowIndex(KernelBuilder &b, const RowBlock &rows,
 
 // The largest square tile that divides both the lanes and the states.
 static int64_t tileSize(const RowBlock &rows, int64_t lanes) {
-  if (rows.count || !isUnitStrideF32(rows.memref))
+  if (rows.count || !isUnitStrideFloat(rows.memref))
     return 1;
   int64_t tile = lanes;
   while (rows.states % tile)
@@ -67,7 +67,7 @@ void ssmc::loadTransposed(KernelBuilder &b, const RowBlock &rows, Value scratch,
         Value value = b.loadScalar(rows.memref, rowIndex(b, rows, lane, n));
         if (scale != 1.0)
           value = b.fmul(value, b.splat(value.getType(), scale));
-        memref::StoreOp::create(b, value, scratch, ValueRange{n, lane});
+        b.storeScalar(value, scratch, ValueRange{n, lane});
       });
     });
     return;
@@ -97,8 +97,7 @@ void ssmc::storeTransposed(KernelBuilder &b, const RowBlock &rows,
     b.loop(b.idx(0), count, 1, [&](Value lane) {
       b.loop(b.idx(0), b.idx(rows.states), 1, [&](Value n) {
         Value value = b.loadScalar(scratch, {n, lane});
-        memref::StoreOp::create(b, value, rows.memref,
-                                rowIndex(b, rows, lane, n));
+        b.storeScalar(value, rows.memref, rowIndex(b, rows, lane, n));
       });
     });
     return;

@@ -1,7 +1,7 @@
 """The cases of ssm.scan and its dense formula."""
 import numpy as np
 
-from common import LENGTHS, Case, normal, unknown, wide
+from common import LENGTHS, STORAGE, Case, normal, unknown, wide
 from execute import Function
 
 
@@ -21,7 +21,7 @@ def scan(a, b, s0, axis=0, reverse=False):
 
 def cases(rng):
     cases = []
-    for dtype in (np.float32, np.float64, np.int32, np.complex64, np.complex128):
+    for dtype, state_dtype in STORAGE + [(t, t) for t in (np.int32, np.complex64, np.complex128)]:
         for rank, axis, reverse in [(1, 0, False), (3, 1, False), (3, 1, True), (2, 1, True), (4, 0, False)]:
             for length in LENGTHS:
                 shape = list(rng.integers(1, 5, rank))
@@ -31,8 +31,8 @@ def cases(rng):
                     s = rng.integers(-3, 4, np.delete(shape, axis)).astype(dtype)
                 else:
                     a, b = normal(rng, dtype, *shape) * dtype(0.6), normal(rng, dtype, *shape)
-                    s = normal(rng, dtype, *np.delete(shape, axis))
-                s = np.asarray(s, dtype)
+                    s = normal(rng, state_dtype, *np.delete(shape, axis))
+                s = np.asarray(s, state_dtype)
                 text = (f"ssm.scan dimension({axis}) {'reverse' if reverse else ''} "
                         "ins({0}, {1} : {t0}, {t1}) outs({2}, {3} : {t2}, {t3})")
                 function = Function(f"scan_{np.dtype(dtype).name}_{rank}_{axis}_{int(reverse)}",

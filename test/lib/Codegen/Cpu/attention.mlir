@@ -43,11 +43,11 @@ func.func @positions(%q: memref<1x?x4x64xf32>, %at: memref<1x?xi64>, %lse: memre
 }
 
 // Left for the reference lowering: other element types, and a bias of queries.
-// CHECK-LABEL: func.func @half
+// CHECK-LABEL: func.func @double
 // CHECK: ssm.attention
-func.func @half(%q: memref<1x?x4x64xf16>, %lse: memref<1x?x4xf32>) {
-  ssm.attention ins(%q, %q, %q : memref<1x?x4x64xf16>, memref<1x?x4x64xf16>, memref<1x?x4x64xf16>)
-    outs(%q, %lse : memref<1x?x4x64xf16>, memref<1x?x4xf32>)
+func.func @double(%q: memref<1x?x4x64xf64>, %lse: memref<1x?x4xf64>) {
+  ssm.attention ins(%q, %q, %q : memref<1x?x4x64xf64>, memref<1x?x4x64xf64>, memref<1x?x4x64xf64>)
+    outs(%q, %lse : memref<1x?x4x64xf64>, memref<1x?x4xf64>)
   return
 }
 

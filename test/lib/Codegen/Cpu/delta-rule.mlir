@@ -26,10 +26,10 @@ func.func @beta(%q: memref<1x?x2x32xf32>, %v: memref<1x?x2x64xf32>, %g: memref<1
 // CHECK-LABEL: func.func @left
 // CHECK: ssm.delta_rule
 // CHECK: ssm.delta_rule
-func.func @left(%q: memref<1x?x2x32xf16>, %v: memref<1x?x2x64xf16>, %s: memref<1x2x32x64xf32>, %g: memref<1x?x2xf32>,
+func.func @left(%q: memref<1x?x2x32xf64>, %v: memref<1x?x2x64xf64>, %s: memref<1x2x32x64xf32>, %g: memref<1x?x2xf32>, %sd: memref<1x2x32x64xf64>,
                 %q4: memref<1x?x4x32xf32>, %k2: memref<1x?x2x32xf32>, %v2: memref<1x?x2x64xf32>, %y4: memref<1x?x4x64xf32>) {
-  ssm.delta_rule ins(%q, %q, %v : memref<1x?x2x32xf16>, memref<1x?x2x32xf16>, memref<1x?x2x64xf16>)
-    beta(%g : memref<1x?x2xf32>) outs(%v, %s : memref<1x?x2x64xf16>, memref<1x2x32x64xf32>)
+  ssm.delta_rule ins(%q, %q, %v : memref<1x?x2x32xf64>, memref<1x?x2x32xf64>, memref<1x?x2x64xf64>)
+    beta(%g : memref<1x?x2xf32>) outs(%v, %sd : memref<1x?x2x64xf64>, memref<1x2x32x64xf64>)
   ssm.delta_rule ins(%q4, %k2, %v2 : memref<1x?x4x32xf32>, memref<1x?x2x32xf32>, memref<1x?x2x64xf32>)
     beta(%g : memref<1x?x2xf32>) outs(%y4, %s : memref<1x?x4x64xf32>, memref<1x2x32x64xf32>)
   return

@@ -39,10 +39,10 @@ func.func @ragged(%q: memref<1x?x1x32xf32>, %v: memref<1x?x2x50xf32>, %s: memref
 }
 
 // Element types without a kernel are left for the reference lowering.
-// CHECK-LABEL: func.func @half
+// CHECK-LABEL: func.func @double
 // CHECK: ssm.semiseparable
-func.func @half(%q: memref<1x?x1x32xf16>, %v: memref<1x?x2x64xf16>, %s: memref<1x2x32x64xf32>) {
-  ssm.semiseparable ins(%q, %q, %v : memref<1x?x1x32xf16>, memref<1x?x1x32xf16>, memref<1x?x2x64xf16>)
-    outs(%v, %s : memref<1x?x2x64xf16>, memref<1x2x32x64xf32>)
+func.func @double(%q: memref<1x?x1x32xf64>, %v: memref<1x?x2x64xf64>, %s: memref<1x2x32x64xf64>) {
+  ssm.semiseparable ins(%q, %q, %v : memref<1x?x1x32xf64>, memref<1x?x1x32xf64>, memref<1x?x2x64xf64>)
+    outs(%v, %s : memref<1x?x2x64xf64>, memref<1x2x32x64xf64>)
   return
 }
