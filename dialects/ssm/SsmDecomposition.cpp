@@ -2,6 +2,7 @@
 
 #include "dialects/ssm/SsmDecomposition.h"
 
+#include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Complex/IR/Complex.h"
 
 using namespace mlir;
@@ -69,6 +70,71 @@ Value Decomposition::insert(Value source, Value tensor, int64_t axis,
     return tensor;
   SmallVector<OpFoldResult> offsets, sizes, strides;
   getSlice(b, loc, tensor, axis, index, offsets, sizes, strides);
+  return tensor::InsertSliceOp::create(b, loc, source, tensor, offsets, sizes,
+                                       strides);
+}
+
+SmallVector<Value> Decomposition::chunks(
+    Value length, int64_t size, bool reversed, ValueRange inits,
+    function_ref<SmallVector<Value>(const Piece &, ValueRange)> step) {
+  AffineExpr x, y;
+  bindSymbols(b.getContext(), x, y);
+  auto index = [&](AffineExpr expr, ArrayRef<OpFoldResult> values) {
+    return affine::makeComposedFoldedAffineApply(b, loc, expr, values);
+  };
+  OpFoldResult all = getAsOpFoldResult(length);
+  if (size == 0)
+    return step({b.getIndexAttr(0), all}, inits);
+  auto asValue = [&](OpFoldResult value) {
+    return getValueOrCreateConstantIndexOp(b, loc, value);
+  };
+  // A loop over the whole pieces, and one that has at most one iteration.
+  OpFoldResult rest = index(x % size, {all}), whole = index(x - y, {all, rest});
+  SmallVector<Value> carried(inits);
+  auto walk = [&](OpFoldResult from, OpFoldResult to, OpFoldResult extent) {
+    auto loop = scf::ForOp::create(
+        b, loc, asValue(from), asValue(to), constant(size), carried,
+        [&](OpBuilder &, Location, Value at, ValueRange inner) {
+          Value first = at;
+          if (reversed) {
+            Value behind = arith::SubIOp::create(b, loc, length, at);
+            first = arith::SubIOp::create(b, loc, behind, asValue(extent));
+          }
+          scf::YieldOp::create(b, loc, step({first, extent}, inner));
+        });
+    carried.assign(loop.getResults().begin(), loop.getResults().end());
+  };
+  if (getConstantIntValue(whole) != 0)
+    walk(b.getIndexAttr(0), whole, b.getIndexAttr(size));
+  if (getConstantIntValue(rest) != 0)
+    walk(whole, all, rest);
+  return carried;
+}
+
+Value Decomposition::part(Value tensor, int64_t axis, const Piece &piece) {
+  SmallVector<OpFoldResult> sizes = tensor::getMixedSizes(b, loc, tensor);
+  SmallVector<OpFoldResult> offsets(sizes.size(), b.getIndexAttr(0)),
+      strides(sizes.size(), b.getIndexAttr(1));
+  offsets[axis] = piece.first;
+  sizes[axis] = piece.size;
+  auto type = cast<RankedTensorType>(tensor.getType());
+  if (llvm::any_of(sizes, [](OpFoldResult size) {
+        return getConstantIntValue(size) == 0;
+      }))
+    return tensor::EmptyOp::create(b, loc, sizes, type.getElementType());
+  return tensor::ExtractSliceOp::create(b, loc, tensor, offsets, sizes,
+                                        strides);
+}
+
+Value Decomposition::insertPart(Value source, Value tensor, int64_t axis,
+                                const Piece &piece) {
+  if (isEmpty(cast<RankedTensorType>(source.getType())))
+    return tensor;
+  SmallVector<OpFoldResult> sizes = tensor::getMixedSizes(b, loc, tensor);
+  SmallVector<OpFoldResult> offsets(sizes.size(), b.getIndexAttr(0)),
+      strides(sizes.size(), b.getIndexAttr(1));
+  offsets[axis] = piece.first;
+  sizes[axis] = piece.size;
   return tensor::InsertSliceOp::create(b, loc, source, tensor, offsets, sizes,
                                        strides);
 }

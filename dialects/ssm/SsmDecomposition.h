@@ -6,6 +6,11 @@
 
 namespace mlir::ssm {
 
+/// Where a piece of time lies, and how long it is.
+struct Piece {
+  OpFoldResult first, size;
+};
+
 /// Builds the decomposition of one op.
 class Decomposition {
 public:
@@ -26,6 +31,17 @@ public:
   Value slice(Value tensor, int64_t axis, Value index);
   /// A tensor with that slice replaced.
   Value insert(Value source, Value tensor, int64_t axis, Value index);
+
+  /// Time in pieces of `size` steps, then what is left; with size 0, as one
+  /// piece. With `reversed` the first piece is the last in memory.
+  SmallVector<Value>
+  chunks(Value length, int64_t size, bool reversed, ValueRange inits,
+         function_ref<SmallVector<Value>(const Piece &, ValueRange)> step);
+  /// The piece of a tensor along one axis.
+  Value part(Value tensor, int64_t axis, const Piece &piece);
+  /// A tensor with that piece replaced.
+  Value insertPart(Value source, Value tensor, int64_t axis,
+                   const Piece &piece);
 
   /// linalg.generic over `iterators` (reduction where a dimension is in
   /// `reductions`). Each operand has the list of its dimensions; the last

@@ -19,12 +19,13 @@ def Ssm_Dialect : Dialect {
     Shapes are named: B batch, L length (time), D channels, N state, W width.
   }];
   let dependentDialects = [
-    "::mlir::arith::ArithDialect", "::mlir::complex::ComplexDialect",
-    "::mlir::linalg::LinalgDialect",
+    "::mlir::affine::AffineDialect", "::mlir::arith::ArithDialect",
+    "::mlir::complex::ComplexDialect", "::mlir::linalg::LinalgDialect",
     "::mlir::math::MathDialect", "::mlir::scf::SCFDialect",
     "::mlir::tensor::TensorDialect"
   ];
   let useDefaultAttributePrinterParser = 1;
+  let hasOperationAttrVerify = 1;
 }
 
 def Ssm_Activation : I32EnumAttr<"Activation", "what follows a convolution", [
@@ -43,6 +44,36 @@ def Ssm_RopeLayout : I32EnumAttr<"RopeLayout", "which elements are rotated toget
 }
 def Ssm_RopeLayoutAttr : EnumAttr<Ssm_Dialect, Ssm_RopeLayout, "rope_layout"> {
   let assemblyFormat = "`(` $value `)`";
+}
+
+def Ssm_Strategy : I32EnumAttr<"Strategy", "how a mixer is computed", [
+  I32EnumAttrCase<"Recurrent", 0, "recurrent">,
+  I32EnumAttrCase<"Chunked", 1, "chunked">,
+  I32EnumAttrCase<"AssociativeScan", 2, "associative_scan">,
+  I32EnumAttrCase<"Dense", 3, "dense">]> {
+  let cppNamespace = "::mlir::ssm";
+  let genSpecializedAttr = 0;
+}
+
+def Ssm_StrategyAttr : AttrDef<Ssm_Dialect, "Strategy"> {
+  let mnemonic = "strategy";
+  let summary = "the algorithm that computes a mixer";
+  let description = [{
+    What an op carries as `ssm.strategy` says by which algorithm it is to be
+    computed; what it computes does not change. `recurrent` goes step by step,
+    `chunked` computes pieces of time by matrix products and carries the state
+    from one to the next, `associative_scan` computes pieces independently and
+    combines them, `dense` uses the L x L matrix of the mixer. `chunk` is the
+    number of steps of a piece; without it the lowering has one of its own.
+
+    An attribute that names a strategy that the op does not have is an error.
+
+    Example: `{ssm.strategy = #ssm.strategy<chunked, chunk = 64>}`
+  }];
+  let parameters = (ins EnumParameter<Ssm_Strategy>:$kind,
+                        DefaultValuedParameter<"int64_t", "0">:$chunk);
+  let assemblyFormat = "`<` $kind (`,` `chunk` `=` $chunk^)? `>`";
+  let genVerifyDecl = 1;
 }
 
 #endif // SSM_DIALECT_TD

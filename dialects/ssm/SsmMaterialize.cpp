@@ -15,6 +15,7 @@
 
 #include "dialects/ssm/SsmDecomposition.h"
 #include "dialects/ssm/SsmPasses.h"
+#include "dialects/ssm/SsmStrategy.h"
 
 #include "llvm/ADT/TypeSwitch.h"
 
@@ -114,7 +115,9 @@ Value Materializer::run(ArrayRef<Replaced> replaced) {
   SmallVector<Type> types;
   for (Value init : ArrayRef(operands).take_back(numInits))
     types.push_back(init.getType());
-  return clone(b, op, types, operands)->getResult(0);
+  Operation *copy = clone(b, op, types, operands);
+  copy->removeAttr(kStrategyAttr);
+  return copy->getResult(0);
 }
 
 Value Materializer::apply(Value m, AffineMap ofM, Value x, AffineMap ofX,
@@ -270,6 +273,23 @@ static Value materialize(OpBuilder &b, Operation *op) {
                                           : nullptr);
       })
       .Default([](Operation *) { return Value(); });
+}
+
+SmallVector<Value> mlir::ssm::lowerByMatrix(OpBuilder &b, Operation *op) {
+  SmallVector<Value> values(op->getResults());
+  values[0] = materialize(b, op);
+  if (llvm::all_of(ArrayRef(values).drop_front(),
+                   [](Value value) { return value.use_empty(); })) {
+    // No more than their types is wanted of them.
+    SmallVector<Value> inits(
+        cast<DestinationStyleOpInterface>(op).getDpsInits());
+    llvm::copy(ArrayRef(inits).drop_front(), values.begin() + 1);
+    return values;
+  }
+  Operation *copy = b.clone(*op);
+  copy->removeAttr(kStrategyAttr);
+  llvm::copy(copy->getResults().drop_front(), values.begin() + 1);
+  return values;
 }
 
 namespace {

@@ -36,6 +36,29 @@ def SsmMaterialize : Pass<"ssm-materialize"> {
   }];
 }
 
+def SsmLowerStrategies : Pass<"ssm-lower-strategies"> {
+  let summary = "lower ssm ops on tensors by the strategies that they carry";
+  let description = [{
+    Replaces every op on tensors that has an attribute `ssm.strategy` by that
+    algorithm, as loops over `linalg` ops or smaller mixers: `recurrent` is the
+    op's decomposition; `chunked` computes a piece of time by products of
+    matrices and hands the state to the next; `associative_scan` scans pieces
+    independently; `dense` computes with the whole L x L matrix. Ops without the
+    attribute stay.
+
+    With `kernels`, pairs of an op and a strategy such as
+    `ssm.scan:recurrent`, what a target has a kernel for stays too: for
+    arithmetic in single precision, and for all types what is `recurrent`.
+
+    Decays between steps are products of the decays of those steps, never
+    quotients of cumulative products: they underflow only where the mixer's own
+    do. A number that the matrix multiplies by zero must be finite, and so must
+    the product of `a` over the steps of a piece of `ssm.scan`.
+  }];
+  let options = [ListOption<"kernels", "kernels", "std::string",
+                            "OP:STRATEGY that the target computes itself">];
+}
+
 def SsmVerifyParallelTime : Pass<"ssm-verify-parallel-time"> {
   let summary = "find ssm ops whose time is split over a parallel loop";
   let description = [{

@@ -1,7 +1,9 @@
-"""check.py OP FOLDER [PASS]: compares an op with its dense oracle on random shapes,
-in one go and in two pieces of which the second continues the first; that ops
-which claim to be linear are, and that combiners are associative. With PASS, the
-compiled op alone, after it."""
+"""check.py OP FOLDER [PASS | STRATEGY[:CHUNK]...]: compares an op with its dense
+oracle on random shapes, in one go and in two pieces of which the second continues
+the first; that ops which claim to be linear are, and that combiners are
+associative. With PASS, the compiled op alone, after it; with strategies, computed
+by each of them."""
+import copy
 import importlib
 import sys
 import zlib
@@ -101,13 +103,45 @@ def check(machine, name, cases, tolerance):
         compare(f"{name}: in two pieces: {c}", joined, c.expected(), tolerance(c))
 
 
+def has(case, strategy):
+    """Whether a strategy applies: a number that a matrix multiplies by zero must
+    be one, and the matrix of a scan is of real numbers."""
+    if strategy.startswith("recurrent"):
+        return True
+    if any(np.isnan(x).any() for x in case.ins):
+        return False
+    real = np.dtype(case.ins[0].dtype).name in ("float64", "float32", "float16", "bfloat16")
+    return real or not strategy.startswith("dense")
+
+
+def is_covered(case, strategy, others):
+    """Half precision is once more the conversions that bfloat16 checks; further
+    sizes of chunks are for lengths, not for types."""
+    name, dtype = strategy.split(":")[0], case.ins[0].dtype
+    if name in [other.split(":")[0] for other in others]:
+        return dtype == np.float32
+    return dtype != np.float16
+
+
+def by(case, strategy):
+    case = copy.copy(case)
+    case.function = case.function.by(strategy)
+    return case
+
+
 def main():
-    op, folder, *passes = sys.argv[1:]
+    op, folder, *how = sys.argv[1:]
+    passes = [x for x in how if x.startswith("-")]
     cases = importlib.import_module("cases_" + op).cases(np.random.default_rng(7))
     if passes:
         # Numbers that are not used may be multiplied by zero.
         cases = [c for c in cases if c.ins[0].dtype in (np.float32, np.float16)
                  and not any(np.isnan(x).any() for x in c.ins)]
+    strategies = [x for x in how if x not in passes]
+    if strategies:
+        cases = [by(c, s) for i, s in enumerate(strategies) for c in cases if has(c, s)
+                 and is_covered(c, s, strategies[:i])]
+        passes = ["-ssm-lower-strategies"]
     functions = list({c.function.name: c.function for c in cases}.values())
     if passes:
         check(Compiled(functions, folder, passes=passes), passes[0], cases,

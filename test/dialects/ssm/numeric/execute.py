@@ -43,6 +43,15 @@ class Function:
     def __init__(self, name, ins, outs, op, tiles):
         self.name, self.ins, self.outs = name, ins, outs
         self.body, self.tiles = op, tiles
+        self.attributes = ""
+
+    def by(self, strategy):
+        """The same, computed by a strategy, NAME or NAME:CHUNK."""
+        name, _, chunk = strategy.partition(":")
+        other = Function(f"{self.name}_{name}{chunk}", self.ins, self.outs, self.body, self.tiles)
+        chunk = f", chunk = {chunk}" if chunk else ""
+        other.attributes = f" {{ssm.strategy = #ssm.strategy<{name}{chunk}>}}"
+        return other
 
     def tile(self):
         if not self.tiles:
@@ -67,7 +76,7 @@ class Function:
         names = [f"%a{i}" for i in range(len(types))]
         results = ", ".join(f"%r{i}" for i in range(len(self.outs)))
         text = self.body.format(*names, **{f"t{i}": t for i, t in enumerate(types)})
-        return f"  {results} = {text} -> {', '.join(types[len(self.ins):])}\n"
+        return f"  {results} = {text}{self.attributes} -> {', '.join(types[len(self.ins):])}\n"
 
     def on_tensors(self):
         types = self.types("tensor")

@@ -1,0 +1,311 @@
+//===- SsmChunk.cpp - a piece of time by products of matrices -------------===//
+
+#include "dialects/ssm/SsmChunk.h"
+
+using namespace mlir;
+using namespace mlir::ssm;
+
+using Sizes = SmallVector<OpFoldResult>;
+using Args = ValueRange;
+using Yield = SmallVector<Value>;
+
+static int64_t numHeadsOf(Value tensor) {
+  return cast<ShapedType>(tensor.getType()).getDimSize(2);
+}
+
+Chunk::Chunk(OpBuilder &b, Location loc, Value decay, Value resets,
+             Value values, Value state, bool reverse)
+    : b(b), loc(loc), d(b, loc), decay(decay), resets(resets), values(values),
+      state(state), reverse(reverse),
+      type(cast<ShapedType>(state.getType()).getElementType()),
+      batch(tensor::getMixedSize(b, loc, values, 0)),
+      steps(tensor::getMixedSize(b, loc, values, 1)),
+      keys(tensor::getMixedSize(b, loc, state, 2)),
+      columns(tensor::getMixedSize(b, loc, state, 3)),
+      heads(numHeadsOf(values)) {}
+
+bool Chunk::isPerKey() const {
+  return decay && cast<ShapedType>(decay.getType()).getRank() % 2 == 0;
+}
+
+Value Chunk::empty(ArrayRef<OpFoldResult> sizes) {
+  return tensor::EmptyOp::create(b, loc, sizes, type);
+}
+
+Value Chunk::ones(Sizes sizes) {
+  Value one = arith::ConstantOp::create(b, loc, b.getFloatAttr(type, 1.0));
+  return linalg::FillOp::create(b, loc, one, empty(sizes)).getResult(0);
+}
+
+/// B x H, then the steps where each has its own, then the keys.
+Sizes Chunk::factorSizes(bool columns) {
+  Sizes sizes = {batch, b.getIndexAttr(heads)};
+  if (columns)
+    sizes.push_back(steps);
+  if (isPerKey())
+    sizes.push_back(keys);
+  return sizes;
+}
+
+SmallVector<unsigned> Chunk::factorDims(ArrayRef<unsigned> leading,
+                                        unsigned key) {
+  SmallVector<unsigned> dims(leading);
+  if (isPerKey())
+    dims.push_back(key);
+  return dims;
+}
+
+/// The map that picks these dimensions, of which `head` counts `numHeads` where
+/// the operand has only `of`.
+AffineMap Chunk::ofHead(unsigned numLoops, ArrayRef<unsigned> picked,
+                        unsigned head, int64_t of, int64_t numHeads) {
+  SmallVector<AffineExpr> exprs;
+  for (unsigned dim : picked) {
+    AffineExpr expr = b.getAffineDimExpr(dim);
+    exprs.push_back(dim == head ? expr.floorDiv(numHeads / of) : expr);
+  }
+  return AffineMap::get(numLoops, 0, exprs, b.getContext());
+}
+
+//===----------------------------------------------------------------------===//
+// Rows of factors
+//===----------------------------------------------------------------------===//
+
+/// Zero where a sequence begins at `now`.
+Value Chunk::reset(Value factors, Value now) {
+  if (!resets)
+    return factors;
+  unsigned rank = cast<ShapedType>(factors.getType()).getRank();
+  return d.map(
+      {{d.slice(resets, 1, now), d.dims(rank, {0})},
+       {factors, b.getMultiDimIdentityMap(rank)}},
+      /*numOuts=*/1, rank, /*reductions=*/{},
+      [&](OpBuilder &b, Location loc, Args args) -> Yield {
+        Value zero = arith::ConstantOp::create(b, loc, b.getZeroAttr(type));
+        return {arith::SelectOp::create(b, loc, args[0], zero, args[1])};
+      })[0];
+}
+
+/// exp(g) of step `now`, with the dimensions of the decay there.
+Value Chunk::factorOf(Value now) {
+  if (!decay)
+    return Value();
+  Value g = decay;
+  if (cast<ShapedType>(decay.getType()).getRank() > 2)
+    g = d.slice(decay, 1, now);
+  unsigned rank = cast<ShapedType>(g.getType()).getRank();
+  AffineMap all = b.getMultiDimIdentityMap(rank);
+  return d.map({{g, all}, {d.emptyLike(g, type), all}}, /*numOuts=*/1, rank,
+               /*reductions=*/{},
+               [&](OpBuilder &b, Location loc, Args args) -> Yield {
+                 return {math::ExpOp::create(
+                     b, loc, convertFloat(b, loc, args[0], type))};
+               })[0];
+}
+
+/// Times what `factorOf` gives for a step, if it gives anything.
+Value Chunk::forget(Value factors, Value factor) {
+  if (!factor)
+    return factors;
+  unsigned rank = cast<ShapedType>(factors.getType()).getRank();
+  SmallVector<unsigned> dims = {1};
+  if (cast<ShapedType>(decay.getType()).getRank() > 2)
+    dims = {0, 1};
+  if (isPerKey())
+    dims.push_back(rank - 1);
+  return d.map(
+      {{factor, d.dims(rank, dims)}, {factors, b.getMultiDimIdentityMap(rank)}},
+      /*numOuts=*/1, rank, /*reductions=*/{},
+      [](OpBuilder &b, Location loc, Args args) -> Yield {
+        return {arith::MulFOp::create(b, loc, args[0], args[1])};
+      })[0];
+}
+
+/// One in the column of step `now`.
+Value Chunk::markStep(Value factors, Value now) {
+  Sizes sizes = factorSizes(/*columns=*/false);
+  return d.insert(ones(sizes), factors, 2, now);
+}
+
+/// sum over n of reader[now, n] factors[s, n] writer[s, n]: B x R x C.
+Value Chunk::contract(const Pair &pair, Value factors, Value now,
+                      int64_t numHeads) {
+  enum { B, R, S, N };
+  Value reader = d.slice(pair.reader, 1, now);
+  int64_t readers = numHeadsOf(pair.reader), writers = numHeadsOf(pair.writer);
+  Value zero = d.fillZero(empty({batch, b.getIndexAttr(numHeads), steps}));
+  return d.map({{reader, ofHead(4, {B, R, N}, R, readers, numHeads)},
+                {pair.writer, ofHead(4, {B, S, R, N}, R, writers, numHeads)},
+                {factors, ofHead(4, {B, R, S, N}, R, heads, numHeads)},
+                {zero, d.dims(4, {B, R, S})}},
+               /*numOuts=*/1, /*numLoops=*/4, /*reductions=*/{N},
+               [&](OpBuilder &b, Location loc, Args args) -> Yield {
+                 Value key = arith::MulFOp::create(
+                     b, loc, convertFloat(b, loc, args[1], type), args[2]);
+                 Value part = arith::MulFOp::create(
+                     b, loc, convertFloat(b, loc, args[0], type), key);
+                 return {arith::AddFOp::create(b, loc, args[3], part)};
+               })[0];
+}
+
+/// The same for all steps at once, with factors B x H x C x C: a product of
+/// matrices for every pair of a reading and a writing head, then the factors.
+Value Chunk::product(const Pair &pair, Value factors, int64_t numHeads) {
+  enum { B, R, T, S, N };
+  int64_t readers = numHeadsOf(pair.reader), writers = numHeadsOf(pair.writer);
+  int64_t pairs = std::max(readers, writers);
+  if (pairs % readers != 0 || pairs % writers != 0)
+    pairs = numHeads;
+  Value zero = d.fillZero(empty({batch, b.getIndexAttr(pairs), steps, steps}));
+  Value products =
+      d.map({{pair.reader, ofHead(5, {B, T, R, N}, R, readers, pairs)},
+             {pair.writer, ofHead(5, {B, S, R, N}, R, writers, pairs)},
+             {zero, d.dims(5, {B, R, T, S})}},
+            /*numOuts=*/1, /*numLoops=*/5, /*reductions=*/{N},
+            [&](OpBuilder &b, Location loc, Args args) -> Yield {
+              Value part = arith::MulFOp::create(
+                  b, loc, convertFloat(b, loc, args[0], type),
+                  convertFloat(b, loc, args[1], type));
+              return {arith::AddFOp::create(b, loc, args[2], part)};
+            })[0];
+  Value matrix = empty({batch, b.getIndexAttr(numHeads), steps, steps});
+  return d.map({{products, ofHead(4, {B, R, T, S}, R, pairs, numHeads)},
+                {factors, ofHead(4, {B, R, T, S}, R, heads, numHeads)},
+                {matrix, d.dims(4, {B, R, T, S})}},
+               /*numOuts=*/1, /*numLoops=*/4, /*reductions=*/{},
+               [](OpBuilder &b, Location loc, Args args) -> Yield {
+                 return {arith::MulFOp::create(b, loc, args[0], args[1])};
+               })[0];
+}
+
+SmallVector<Value> Chunk::weigh(ArrayRef<Pair> pairs, int64_t numHeads) {
+  Value length = getValueOrCreateConstantIndexOp(b, loc, steps);
+  bool isEarly = llvm::any_of(pairs, [](const Pair &p) { return p.early; });
+  bool isLate = llvm::any_of(pairs, [](const Pair &p) { return !p.early; });
+  // Carried: the row and what is left of the state; then, for each step, what
+  // is left of the state early and late; then a matrix for each pair, or one of
+  // the factors for early and late ones.
+  Sizes row = factorSizes(/*columns=*/true);
+  Yield carried = {d.fillZero(empty(row)), ones(factorSizes(false)), empty(row),
+                   empty(row)};
+  Sizes square = {batch, b.getIndexAttr(isPerKey() ? numHeads : heads), steps,
+                  steps};
+  unsigned numMatrices = isPerKey() ? pairs.size() : isEarly + isLate;
+  for (unsigned i = 0; i < numMatrices; ++i)
+    carried.push_back(empty(square));
+
+  Yield made = d.loop(length, carried, [&](Value t, Args carried) -> Yield {
+    Value now = d.at(t, length, reverse);
+    Yield next(carried);
+    auto keep = [&](bool early) {
+      Value &ofState = next[early ? 2 : 3];
+      ofState = d.insert(next[1], ofState, 2, now);
+      if (isPerKey()) {
+        for (auto [i, pair] : llvm::enumerate(pairs))
+          if (pair.early == early)
+            next[4 + i] = d.insert(contract(pair, next[0], now, numHeads),
+                                   next[4 + i], 2, now);
+      } else if (early ? isEarly : isLate) {
+        Value &factors = next[4 + (early ? 0 : isEarly)];
+        factors = d.insert(next[0], factors, 2, now);
+      }
+    };
+    next[0] = reset(next[0], now);
+    next[1] = reset(next[1], now);
+    keep(/*early=*/true);
+    Value factor = factorOf(now);
+    next[0] = markStep(forget(next[0], factor), now);
+    next[1] = forget(next[1], factor);
+    keep(/*early=*/false);
+    return next;
+  });
+  toEnd = made[0];
+  whole = made[1];
+  earlyOfState = made[2];
+  lateOfState = made[3];
+  SmallVector<Value> matrices(ArrayRef(made).drop_front(4));
+  if (isPerKey())
+    return matrices;
+  SmallVector<Value> weighed;
+  for (const Pair &pair : pairs)
+    weighed.push_back(
+        product(pair, matrices[pair.early ? 0 : isEarly], numHeads));
+  return weighed;
+}
+
+//===----------------------------------------------------------------------===//
+// What the matrices are for
+//===----------------------------------------------------------------------===//
+
+Value Chunk::readState(Value reader, bool early, int64_t numHeads) {
+  enum { B, T, R, N, P = 3, K = 4 };
+  // The reader, with what is left of the state at each step.
+  Value scaled =
+      d.map({{reader, ofHead(4, {B, T, R, N}, R, numHeadsOf(reader), numHeads)},
+             {early ? earlyOfState : lateOfState,
+              ofHead(4, factorDims({B, R, T}, N), R, heads, numHeads)},
+             {empty({batch, steps, b.getIndexAttr(numHeads), keys}),
+              d.dims(4, {B, T, R, N})}},
+            /*numOuts=*/1, /*numLoops=*/4, /*reductions=*/{},
+            [&](OpBuilder &b, Location loc, Args args) -> Yield {
+              Value x = convertFloat(b, loc, args[0], type);
+              return {arith::MulFOp::create(b, loc, x, args[1])};
+            })[0];
+  Value zero =
+      d.fillZero(empty({batch, steps, b.getIndexAttr(numHeads), columns}));
+  return d.map({{scaled, d.dims(5, {B, T, R, K})},
+                {state, ofHead(5, {B, R, K, P}, R, heads, numHeads)},
+                {zero, d.dims(5, {B, T, R, P})}},
+               /*numOuts=*/1, /*numLoops=*/5, /*reductions=*/{K},
+               [](OpBuilder &b, Location loc, Args args) -> Yield {
+                 Value part = arith::MulFOp::create(b, loc, args[0], args[1]);
+                 return {arith::AddFOp::create(b, loc, args[2], part)};
+               })[0];
+}
+
+Value Chunk::mix(Value matrix, Value values, Value sum) {
+  enum { B, T, R, P, S };
+  int64_t numHeads = numHeadsOf(sum);
+  return d.map({{matrix, d.dims(5, {B, R, T, S})},
+                {values, ofHead(5, {B, S, R, P}, R, heads, numHeads)},
+                {sum, d.dims(5, {B, T, R, P})}},
+               /*numOuts=*/1, /*numLoops=*/5, /*reductions=*/{S},
+               [&](OpBuilder &b, Location loc, Args args) -> Yield {
+                 Value part = arith::MulFOp::create(
+                     b, loc, args[0], convertFloat(b, loc, args[1], type));
+                 return {arith::AddFOp::create(b, loc, args[2], part)};
+               })[0];
+}
+
+Value Chunk::finalState(ArrayRef<Written> written) {
+  enum { B, H, N, P, S };
+  Value last = d.map({{whole, d.dims(4, factorDims({B, H}, N))},
+                      {state, d.dims(4, {B, H, N, P})}},
+                     /*numOuts=*/1, /*numLoops=*/4, /*reductions=*/{},
+                     [](OpBuilder &b, Location loc, Args args) -> Yield {
+                       return {arith::MulFOp::create(b, loc, args[0], args[1])};
+                     })[0];
+  for (auto [writer, values] : written) {
+    // The writer, with what is left of each step at the end.
+    Value scaled =
+        d.map({{writer, ofHead(4, {B, P, H, N}, H, numHeadsOf(writer), heads)},
+               {toEnd, d.dims(4, factorDims({B, H, P}, N))},
+               {empty({batch, steps, b.getIndexAttr(heads), keys}),
+                d.dims(4, {B, P, H, N})}},
+              /*numOuts=*/1, /*numLoops=*/4, /*reductions=*/{},
+              [&](OpBuilder &b, Location loc, Args args) -> Yield {
+                Value x = convertFloat(b, loc, args[0], type);
+                return {arith::MulFOp::create(b, loc, x, args[1])};
+              })[0];
+    last = d.map({{scaled, d.dims(5, {B, S, H, N})},
+                  {values, d.dims(5, {B, S, H, P})},
+                  {last, d.dims(5, {B, H, N, P})}},
+                 /*numOuts=*/1, /*numLoops=*/5, /*reductions=*/{S},
+                 [&](OpBuilder &b, Location loc, Args args) -> Yield {
+                   Value part = arith::MulFOp::create(
+                       b, loc, args[0], convertFloat(b, loc, args[1], type));
+                   return {arith::AddFOp::create(b, loc, args[2], part)};
+                 })[0];
+  }
+  return last;
+}

@@ -1,0 +1,53 @@
+//===- SsmLowerStrategies.cpp - ssm ops by the strategies they carry ------===//
+
+#include "dialects/ssm/SsmPasses.h"
+#include "dialects/ssm/SsmStrategy.h"
+
+namespace mlir::ssm {
+#define GEN_PASS_DEF_SSMLOWERSTRATEGIES
+#include "dialects/ssm/SsmPasses.h.inc"
+} // namespace mlir::ssm
+
+using namespace mlir;
+using namespace mlir::ssm;
+
+namespace {
+struct SsmLowerStrategies
+    : ssm::impl::SsmLowerStrategiesBase<SsmLowerStrategies> {
+  using SsmLowerStrategiesBase::SsmLowerStrategiesBase;
+  void runOnOperation() override {
+    SmallVector<Operation *> ops;
+    getOperation()->walk([&](MixerOpInterface op) {
+      StrategyAttr strategy = getStrategy(op);
+      if (strategy && !hasKernel(op, strategy))
+        ops.push_back(op);
+    });
+    IRRewriter rewriter(&getContext());
+    for (Operation *op : ops) {
+      rewriter.setInsertionPoint(op);
+      FailureOr<SmallVector<Value>> values =
+          lowerByStrategy(rewriter, op, getStrategy(op));
+      if (failed(values)) {
+        op->emitOpError("on buffers has no strategies left: run "
+                        "ssm-lower-strategies before bufferization");
+        return signalPassFailure();
+      }
+      rewriter.replaceOp(op, *values);
+    }
+  }
+
+  /// Kernels are for single precision and below. What a target does step by
+  /// step it does for all types.
+  bool hasKernel(Operation *op, StrategyAttr strategy) {
+    std::string name = (op->getName().getStringRef() + ":" +
+                        stringifyStrategy(strategy.getKind()))
+                           .str();
+    if (!llvm::is_contained(kernels, name))
+      return false;
+    return strategy.getKind() == Strategy::Recurrent ||
+           llvm::none_of(op->getOperandTypes(), [](Type type) {
+             return cast<ShapedType>(type).getElementType().isF64();
+           });
+  }
+};
+} // namespace

@@ -1,0 +1,87 @@
+// RUN: ssm-opt %s -ssm-lower-strategies="kernels=ssm.scan:recurrent,ssm.semiseparable:chunked" -split-input-file | FileCheck %s
+
+// Pieces of 64 steps, in which all products are of matrices, then the 8 that
+// are left; the state goes from one to the next.
+// CHECK-LABEL: func @chunked
+//  CHECK-SAME: %[[Q:.*]]: tensor<1x136x2x4xf64>
+//       CHECK: %[[WHOLE:.*]]:2 = scf.for %{{.*}} = %c0{{.*}} to %c128{{.*}} step %c64{{.*}} iter_args(%{{.*}} = %{{.*}}, %[[STATE:.*]] = %
+//       CHECK:   extract_slice %[[Q]][0, %{{.*}}, 0, 0] [1, 64, 2, 4]
+//       CHECK:   scf.for %{{.*}} to %c64
+//       CHECK:     math.exp {{.*}} : f64
+//   CHECK-NOT:     arith.divf
+//       CHECK:   scf.yield
+//       CHECK: scf.for %{{.*}} = %c128{{.*}} to %c136{{.*}} iter_args(%{{.*}} = %[[WHOLE]]#0, %{{.*}} = %[[WHOLE]]#1)
+//       CHECK:   extract_slice %[[Q]][0, %{{.*}}, 0, 0] [1, 8, 2, 4]
+//   CHECK-NOT: ssm.
+func.func @chunked(%q: tensor<1x136x2x4xf64>, %v: tensor<1x136x2x8xf64>, %g: tensor<1x136x2xf64>, %s: tensor<1x2x4x8xf64>)
+    -> (tensor<1x136x2x8xf64>, tensor<1x2x4x8xf64>) {
+  %y, %last = ssm.semiseparable ins(%q, %q, %v : tensor<1x136x2x4xf64>, tensor<1x136x2x4xf64>, tensor<1x136x2x8xf64>)
+      decay(%g : tensor<1x136x2xf64>) outs(%v, %s : tensor<1x136x2x8xf64>, tensor<1x2x4x8xf64>)
+      {ssm.strategy = #ssm.strategy<chunked>} -> tensor<1x136x2x8xf64>, tensor<1x2x4x8xf64>
+  return %y, %last : tensor<1x136x2x8xf64>, tensor<1x2x4x8xf64>
+}
+
+// -----
+
+// All of time is one piece.
+// CHECK-LABEL: func @dense
+//   CHECK-NOT: scf.for {{.*}} step %c64
+//       CHECK: tensor.empty() : tensor<1x2x10x10xf32>
+//       CHECK: linalg.generic
+func.func @dense(%q: tensor<1x10x2x4xf32>, %v: tensor<1x10x2x8xf32>, %s: tensor<1x2x4x8xf32>)
+    -> (tensor<1x10x2x8xf32>, tensor<1x2x4x8xf32>) {
+  %y, %last = ssm.semiseparable ins(%q, %q, %v : tensor<1x10x2x4xf32>, tensor<1x10x2x4xf32>, tensor<1x10x2x8xf32>)
+      outs(%v, %s : tensor<1x10x2x8xf32>, tensor<1x2x4x8xf32>)
+      {ssm.strategy = #ssm.strategy<dense>} -> tensor<1x10x2x8xf32>, tensor<1x2x4x8xf32>
+  return %y, %last : tensor<1x10x2x8xf32>, tensor<1x2x4x8xf32>
+}
+
+// -----
+
+// Pieces are independent rows of one scan, and so are their ends.
+// CHECK-LABEL: func @associative_scan
+//  CHECK-SAME: %[[A:.*]]: tensor<3x?xf32>, %[[B:.*]]: tensor<3x?xf32>
+//       CHECK: %[[A4:.*]] = tensor.expand_shape %{{.*}} {{\[\[}}0], [1, 2]] output_shape [3, %{{.*}}, 256]
+//       CHECK: %[[B4:.*]] = tensor.expand_shape
+//       CHECK: %[[ENDS:.*]]:2 = ssm.scan dimension(2) ins(%[[A4]], %[[B4]]
+//       CHECK: %[[PRODUCTS:.*]] = linalg.generic
+//       CHECK:   arith.mulf
+//       CHECK: ssm.scan dimension(1) ins(%[[PRODUCTS]], %[[ENDS]]#1
+//       CHECK: ssm.scan dimension(2) ins(%[[A4]], %[[B4]]
+//       CHECK: ssm.scan dimension(1)
+//   CHECK-NOT: ssm.strategy
+func.func @associative_scan(%a: tensor<3x?xf32>, %b: tensor<3x?xf32>, %s: tensor<3xf32>) -> (tensor<3x?xf32>, tensor<3xf32>) {
+  %h, %last = ssm.scan dimension(1) ins(%a, %b : tensor<3x?xf32>, tensor<3x?xf32>)
+      outs(%b, %s : tensor<3x?xf32>, tensor<3xf32>)
+      {ssm.strategy = #ssm.strategy<associative_scan>} -> tensor<3x?xf32>, tensor<3xf32>
+  return %h, %last : tensor<3x?xf32>, tensor<3xf32>
+}
+
+// -----
+
+// What the target has a kernel for stays, and so does what says nothing; a
+// strategy that is not the kernel's does not, nor do types that kernels do not
+// have, but for what is step by step anyway.
+// CHECK-LABEL: func @kernels
+//       CHECK: ssm.scan
+//  CHECK-SAME: ssm.strategy = #ssm.strategy<recurrent>
+//       CHECK: ssm.scan
+//   CHECK-NOT: ssm.strategy
+//   CHECK-NOT: ssm.semiseparable
+//       CHECK: scf.for
+//       CHECK: ssm.semiseparable
+//  CHECK-SAME: ssm.strategy = #ssm.strategy<chunked>
+func.func @kernels(%a: tensor<7xf64>, %s: tensor<f64>, %q: tensor<1x10x2x4xf32>, %m: tensor<1x2x4x4xf32>)
+    -> (tensor<7xf64>, tensor<7xf64>, tensor<1x10x2x4xf32>, tensor<1x10x2x4xf32>) {
+  %0:2 = ssm.scan dimension(0) ins(%a, %a : tensor<7xf64>, tensor<7xf64>) outs(%a, %s : tensor<7xf64>, tensor<f64>)
+      {ssm.strategy = #ssm.strategy<recurrent>} -> tensor<7xf64>, tensor<f64>
+  %1:2 = ssm.scan dimension(0) ins(%a, %a : tensor<7xf64>, tensor<7xf64>) outs(%a, %s : tensor<7xf64>, tensor<f64>)
+      -> tensor<7xf64>, tensor<f64>
+  %2:2 = ssm.semiseparable ins(%q, %q, %q : tensor<1x10x2x4xf32>, tensor<1x10x2x4xf32>, tensor<1x10x2x4xf32>)
+      outs(%q, %m : tensor<1x10x2x4xf32>, tensor<1x2x4x4xf32>)
+      {ssm.strategy = #ssm.strategy<recurrent>} -> tensor<1x10x2x4xf32>, tensor<1x2x4x4xf32>
+  %3:2 = ssm.semiseparable ins(%q, %q, %q : tensor<1x10x2x4xf32>, tensor<1x10x2x4xf32>, tensor<1x10x2x4xf32>)
+      outs(%q, %m : tensor<1x10x2x4xf32>, tensor<1x2x4x4xf32>)
+      {ssm.strategy = #ssm.strategy<chunked>} -> tensor<1x10x2x4xf32>, tensor<1x2x4x4xf32>
+  return %0#0, %1#0, %2#0, %3#0 : tensor<7xf64>, tensor<7xf64>, tensor<1x10x2x4xf32>, tensor<1x10x2x4xf32>
+}
