@@ -46,8 +46,8 @@ def check(path, test, levels=(0, 2), options=()):
 
 def compare(what, found, expected, tolerance=1e-5):
     assert found.shape == expected.shape, (what, found.shape, expected.shape)
-    error = np.abs(found - expected).max(initial=0) / max(1, np.abs(expected).max(initial=0))
-    assert error <= tolerance, f"{what}: off by {error:.3g} of its largest value"
+    error, size = (np.abs(x).max(initial=0) for x in (found - expected, expected))
+    assert error <= tolerance * size, f"{what}: off by {error:.3g}, its largest value is {size:.3g}"
 
 
 def normal(rng, *shape):

@@ -1,7 +1,7 @@
 """Compiles a .mlir test at -O0 and -O2, runs entry `forward` on random inputs
 and compares with the numpy oracle that stands in the file.
 
-    execute.py FILE.mlir [SYMBOL=1,7,24 ...] [--atol=1e-5] [--levels=0,2]
+    execute.py FILE.mlir [SYMBOL=1,7,24 ...] [--rtol=1e-5] [--levels=0,2]
 
 Lines `// ORACLE: code` of the file are Python; they see the inputs and the
 `dense_resource` weights by name, every symbol, and numpy as np, and assign the
@@ -104,13 +104,13 @@ def main():
     path, flags = sys.argv[1], [a for a in sys.argv[2:] if a.startswith("--")]
     options = dict(f[2:].split("=") for f in flags)
     choices = dict(a.split("=") for a in sys.argv[2:] if not a.startswith("--"))
-    atol = float(options.get("atol", 1e-5))
+    rtol = float(options.get("rtol", 1e-5))
     with open(path) as file:
         oracle = "\n".join(re.findall(r"^// ORACLE: ?(.*)$", file.read(), re.M))
     with tempfile.TemporaryDirectory() as folder:
         for level in map(int, options.get("levels", "0,2").split(",")):
             library, text = build(path, level, folder)
-            check(library, text, choices, oracle, atol, level)
+            check(library, text, choices, oracle, rtol, level)
 
 
 def signature(text):
@@ -127,7 +127,7 @@ def signature(text):
     return names, values("inputs"), values("outputs"), ranks, maps
 
 
-def check(library, text, choices, oracle, atol, level):
+def check(library, text, choices, oracle, rtol, level):
     weights, named = weights_of(text)
     names, inputs, outputs, ranks, maps = signature(text)
     rows = zip(*[map(int, choices[n].split(",")) for n in names]) if names else [()]
@@ -148,9 +148,9 @@ def check(library, text, choices, oracle, atol, level):
             want = np.asarray(scope[name])
             assert want.shape == got[name].shape, (name, want.shape, got[name].shape)
             error = np.abs(got[name].astype(np.float64) - want).max(initial=0)
-            scale = np.abs(want).max(initial=1)
+            scale = np.abs(want).max(initial=0)
             print(f"O{level} {dict(zip(names, row))} {name}: error {error:.2e}, loops {counts[0]}")
-            if not error <= atol * scale:
+            if not error <= rtol * scale:
                 sys.exit(f"{name}: off by {error:.3e} of {scale:.3e}")
 
 

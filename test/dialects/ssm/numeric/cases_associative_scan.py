@@ -5,49 +5,38 @@ import numpy as np
 from common import LENGTHS, STORAGE, Case, normal, unknown, wide
 from execute import Function
 
+# The sum of b and d, which belong to the maxima a and c, as it belongs to the
+# larger of these. A difference of two -inf is taken as -inf.
+SUM = """      %max = arith.maximumf %a, %c : F
+      %none = arith.constant NONE : F
+      %empty = arith.cmpf oeq, %max, %none : F
+      %zero = arith.constant 0.0 : F
+      %x0 = arith.subf %a, %max : F
+      %e0 = math.exp %x0 : F
+      %f0 = arith.select %empty, %zero, %e0 : F
+      %x1 = arith.subf %c, %max : F
+      %e1 = math.exp %x1 : F
+      %f1 = arith.select %empty, %zero, %e1 : F
+      %x0w = arith.mulf %f0, %b : F
+      %x1w = arith.mulf %f1, %d : F
+      %sum = arith.addf %x0w, %x1w : F
+"""
 # Attention over what came before: maximum m, sum u of exp(s - m), and sum w of
-# exp(s - m) v. The identity has m = -inf, and a difference of two such is taken
-# as -inf.
+# exp(s - m) v. The identity has m = -inf.
 SOFTMAX = """
   ^bb0(%max0: tensor<?x?xF>, %u0: tensor<?x?xF>, %w0: tensor<?x?x?xF>, %max1: tensor<?x?xF>, %u1: tensor<?x?xF>, %w1: tensor<?x?x?xF>):
     %m, %u = linalg.generic {indexing_maps = [#a, #a, #a, #a, #a, #a], iterator_types = ["parallel", "parallel"]}
         ins(%max0, %u0, %max1, %u1 : tensor<?x?xF>, tensor<?x?xF>, tensor<?x?xF>, tensor<?x?xF>) outs(%max0, %u0 : tensor<?x?xF>, tensor<?x?xF>) {
     ^bb1(%a: F, %b: F, %c: F, %d: F, %o0: F, %o1: F):
-      %max = arith.maximumf %a, %c : F
-      %none = arith.constant NONE : F
-      %empty = arith.cmpf oeq, %max, %none : F
-      %zero = arith.constant 0.0 : F
-      %x0 = arith.subf %a, %max : F
-      %e0 = math.exp %x0 : F
-      %f0 = arith.select %empty, %zero, %e0 : F
-      %x1 = arith.subf %c, %max : F
-      %e1 = math.exp %x1 : F
-      %f1 = arith.select %empty, %zero, %e1 : F
-      %x0w = arith.mulf %f0, %b : F
-      %x1w = arith.mulf %f1, %d : F
-      %sum = arith.addf %x0w, %x1w : F
-      linalg.yield %max, %sum : F, F
+SUM      linalg.yield %max, %sum : F, F
     } -> (tensor<?x?xF>, tensor<?x?xF>)
     %w = linalg.generic {indexing_maps = [#b, #b, #c, #c, #c], iterator_types = ["parallel", "parallel", "parallel"]}
         ins(%max0, %max1, %w0, %w1 : tensor<?x?xF>, tensor<?x?xF>, tensor<?x?x?xF>, tensor<?x?x?xF>) outs(%w0 : tensor<?x?x?xF>) {
     ^bb1(%a: F, %c: F, %b: F, %d: F, %o: F):
-      %max = arith.maximumf %a, %c : F
-      %none = arith.constant NONE : F
-      %empty = arith.cmpf oeq, %max, %none : F
-      %zero = arith.constant 0.0 : F
-      %x0 = arith.subf %a, %max : F
-      %e0 = math.exp %x0 : F
-      %f0 = arith.select %empty, %zero, %e0 : F
-      %x1 = arith.subf %c, %max : F
-      %e1 = math.exp %x1 : F
-      %f1 = arith.select %empty, %zero, %e1 : F
-      %x0w = arith.mulf %f0, %b : F
-      %x1w = arith.mulf %f1, %d : F
-      %sum = arith.addf %x0w, %x1w : F
-      linalg.yield %sum : F
+SUM      linalg.yield %sum : F
     } -> tensor<?x?x?xF>
     ssm.yield %m, %u, %w : tensor<?x?xF>, tensor<?x?xF>, tensor<?x?x?xF>
-  }"""
+  }""".replace("SUM", SUM)
 # Sums that a flag begins anew.
 FLAGGED = """
   ^bb0(%x0: tensor<?x?xF>, %f0: tensor<?xi1>, %x1: tensor<?x?xF>, %f1: tensor<?xi1>):

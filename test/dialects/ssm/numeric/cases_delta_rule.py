@@ -2,17 +2,8 @@
 once, as the solution of a triangular system."""
 import numpy as np
 
-from cases_semiseparable import log_decays
+from cases_semiseparable import between, forgetting, log_decays
 from common import LENGTHS, STORAGE, Case, mixer, normal, wide
-
-
-def between(g, resets, first, last, until):
-    """exp(g[first] + ... + g[last]), zero where a sequence begins in first ..
-    until. B x H x N."""
-    factor = np.exp(g[:, first:last + 1].sum(axis=1))
-    if resets is not None:
-        factor = factor * ~resets[:, first:until + 1].any(axis=1)[:, None, None]
-    return factor
 
 
 def delta_rule(q, k, v, beta, erase, decay, resets, state, reverse=False):
@@ -95,10 +86,7 @@ def cases(rng):
                 erase = [] if form == "beta" else [-a, a * rng.random((b, length, keys, 1)).astype(dtype)]
                 y = np.zeros((b, length, max(queries, heads), p), dtype)
                 state = normal(rng, state_dtype, b, heads, n, p)
-                shape = {0: None, 1: [heads], 2: [heads, n], 3: [b, length, heads],
-                         4: [b, length, heads, n]}[rank]
-                decay = [] if shape is None else [-np.abs(normal(rng, state_dtype, *shape)) ** 3]
-                flags = [rng.random((b, length)) < 0.3] if resets else []
+                decay, flags = forgetting(rng, state_dtype, rank, resets, b, length, heads, n)
                 name = f"delta_{np.dtype(dtype).name}_{queries}{keys}{heads}_{form}_{rank}{resets}{reverse}"
                 beta = [rate] if form == "beta" else []
                 at = 3 + len(beta) + len(erase) + len(decay) + len(flags)

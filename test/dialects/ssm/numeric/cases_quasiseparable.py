@@ -2,7 +2,7 @@
 product with the values."""
 import numpy as np
 
-from cases_semiseparable import log_decays
+from cases_semiseparable import forgetting, log_decays
 from common import LENGTHS, STORAGE, Case, mixer, normal, wide
 
 
@@ -46,11 +46,7 @@ def cases(rng):
                 v = normal(rng, dtype, b, length, heads, p)
                 d = [normal(rng, dtype, b, length, heads)] if diagonal else []
                 y = np.zeros((b, length, max(queries, heads), p), dtype)
-                shape = {0: None, 1: [heads], 2: [heads, n], 3: [b, length, heads],
-                         4: [b, length, heads, n]}[rank]
-                decay = [] if shape is None else [-np.abs(normal(rng, wide_dtype, *shape)) ** 3
-                                                  for _ in range(2)]
-                flags = [rng.random((b, length)) < 0.3] if resets else []
+                decay, flags = forgetting(rng, wide_dtype, rank, resets, b, length, heads, n, count=2)
                 name = f"quasi_{np.dtype(dtype).name}_{queries}{keys}{heads}_{diagonal}{rank}{resets}"
                 at = 5 + len(d) + len(decay) + len(flags)
                 plain = queries == keys == heads

@@ -14,12 +14,20 @@ def log_decays(decay, length):
             3: lambda: g[..., None], 4: lambda: g}[g.ndim]()
 
 
-def decay_between(g, resets, s, t):
-    """exp(g[s+1] + ... + g[t]), zero where a sequence begins in s+1 .. t; s = -1
-    is the initial state. B x H x N."""
-    factor = np.exp(g[:, s + 1:t + 1].sum(axis=1))
+def forgetting(rng, dtype, rank, resets, batch, length, heads, n, count=1):
+    """`count` log decays of a rank, none for 0, and flags where sequences begin."""
+    shape = {0: None, 1: [heads], 2: [heads, n], 3: [batch, length, heads],
+             4: [batch, length, heads, n]}[rank]
+    decays = [] if shape is None else [-np.abs(normal(rng, dtype, *shape)) ** 3 for _ in range(count)]
+    return decays, [rng.random((batch, length)) < 0.3] if resets else []
+
+
+def between(g, resets, first, last, until):
+    """exp(g[first] + ... + g[last]), zero where a sequence begins in first ..
+    until. B x H x N."""
+    factor = np.exp(g[:, first:last + 1].sum(axis=1))
     if resets is not None:
-        factor = factor * ~resets[:, s + 1:t + 1].any(axis=1)[:, None, None]
+        factor = factor * ~resets[:, first:until + 1].any(axis=1)[:, None, None]
     return factor
 
 
@@ -36,9 +44,9 @@ def semiseparable(q, k, v, decay, resets, state, reverse=False):
     of_output = np.arange(outputs) * heads // outputs
     y, last = np.zeros((*v.shape[:2], outputs, v.shape[3])), state
     for t in range(length):
-        last = decay_between(g, resets, -1, t)[..., None] * state
+        last = between(g, resets, 0, t, t)[..., None] * state
         for s in range(t + 1):
-            last = last + np.einsum("bhn,bhp->bhnp", decay_between(g, resets, s, t) * k[:, s], v[:, s])
+            last = last + np.einsum("bhn,bhp->bhnp", between(g, resets, s + 1, t, t) * k[:, s], v[:, s])
         y[:, t] = np.einsum("bjn,bjnp->bjp", q[:, t], last[:, of_output])
     return (y[:, ::-1] if reverse else y), last
 
@@ -56,10 +64,7 @@ def cases(rng):
                 v = normal(rng, dtype, b, length, heads, p)
                 y = np.zeros((b, length, max(queries, heads), p), dtype)
                 state = normal(rng, state_dtype, b, heads, n, p)
-                shape = {0: None, 1: [heads], 2: [heads, n], 3: [b, length, heads],
-                         4: [b, length, heads, n]}[rank]
-                decay = [] if shape is None else [-np.abs(normal(rng, state_dtype, *shape)) ** 3]
-                flags = [rng.random((b, length)) < 0.3] if resets else []
+                decay, flags = forgetting(rng, state_dtype, rank, resets, b, length, heads, n)
                 name = f"semi_{np.dtype(dtype).name}_{queries}{keys}{heads}_{rank}{resets}{reverse}"
                 at = 3 + len(decay) + len(flags)
                 keep = {(0, 2), (1, 2), (2, 2), (at, 2), (at + 1, 1)}
