@@ -43,6 +43,11 @@ FailureOr<SmallVector<Value>> RopeOp::decomposeOperation(OpBuilder &b) {
   auto cosType = cast<ShapedType>(getCos().getType());
   Type type = cosType.getElementType();
   Type xType = cast<ShapedType>(getX().getType()).getElementType();
+  // One element, or none, is no pair: there are no angles.
+  int64_t width = cast<ShapedType>(getX().getType()).getDimSize(3);
+  if (!ShapedType::isDynamic(width) && width < 2)
+    return SmallVector<Value>{
+        linalg::CopyOp::create(b, loc, getX(), getY()).getResult(0)};
   OpFoldResult zero = b.getIndexAttr(0), one = b.getIndexAttr(1);
   OpFoldResult half =
       tensor::getMixedSize(b, loc, getCos(), cosType.getRank() - 1);

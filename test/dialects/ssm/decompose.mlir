@@ -124,6 +124,17 @@ func.func @nested(%x: tensor<9x2x8xf32>, %s0: tensor<8xf32>) -> tensor<8xf32> {
 
 // -----
 
+// One element has nothing to be turned with.
+// CHECK-LABEL: func @rope_of_one
+func.func @rope_of_one(%x: tensor<2x?x3x1xf32>, %a: tensor<?x?xf32>, %y0: tensor<2x?x3x1xf32>) -> tensor<2x?x3x1xf32> {
+  // CHECK-NEXT: %[[Y:.*]] = linalg.copy
+  // CHECK-NEXT: return %[[Y]]
+  %y = ssm.rope layout(interleaved) ins(%x, %a, %a : tensor<2x?x3x1xf32>, tensor<?x?xf32>, tensor<?x?xf32>) outs(%y0 : tensor<2x?x3x1xf32>) -> tensor<2x?x3x1xf32>
+  return %y : tensor<2x?x3x1xf32>
+}
+
+// -----
+
 func.func @buffers(%h: memref<2x5xf32>, %s: memref<2xf32>) {
   // expected-error@+1 {{on buffers has no decomposition: run ssm-decompose before bufferization}}
   ssm.scan dimension(1) ins(%h, %h : memref<2x5xf32>, memref<2x5xf32>) outs(%h, %s : memref<2x5xf32>, memref<2xf32>)
