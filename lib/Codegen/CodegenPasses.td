@@ -20,6 +20,17 @@ def SsmCheckExtents : Pass<"ssm-check-extents", "::mlir::ModuleOp"> {
                            "::mlir::tensor::TensorDialect"];
 }
 
+def SsmSeparateResults : Pass<"ssm-separate-results", "::mlir::ModuleOp"> {
+  let summary = "give results that could share a buffer destinations of their own";
+  let description = [{
+    Results are computed where the caller wants them. Where one is computed from
+    another, or both from one value, in place, only one of them may be: the other's
+    op gets a new destination, or a copy where it reads the old one.
+  }];
+  let dependentDialects = ["::mlir::linalg::LinalgDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
 def SsmLowerEntries : Pass<"ssm-lower-entries", "::mlir::ModuleOp"> {
   let summary = "give each entry its run-time signature";
   let description = [{

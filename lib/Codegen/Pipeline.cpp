@@ -150,6 +150,7 @@ void ssmc::buildTilingPipeline(OpPassManager &pm,
   if (optimized)
     addFusion(pm, options);
   pm.addPass(createSsmDecomposeConcat());
+  pm.addPass(createSsmSeparateResults());
   pm.addPass(createSsmLowerEntries());
   pm.addPass(createSsmExternalizeWeights());
   addBufferization(pm);
