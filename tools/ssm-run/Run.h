@@ -20,6 +20,9 @@ llvm::Error addBytes(const NpyArray &array, llvm::StringRef name,
 /// Zeros for an array that has its shape, which `addBytes` accepted.
 void allocate(NpyArray &array);
 
+/// The array as the runtime takes it.
+ssmrt_tensor tensorOf(NpyArray &array);
+
 /// Random elements for an array that has its shape.
 void fillRandom(NpyArray &array, uint64_t seed);
 
@@ -31,6 +34,11 @@ llvm::Expected<NpyArray> takeInput(const ArraySource &source,
 
 /// The signature and the origin of a model.
 void printInfo(const ssmrt_model_desc &model, llvm::raw_ostream &os);
+
+/// Runs every call of an archive.
+llvm::Error runCalls(const ssmrt_model *model, llvm::StringRef path,
+                     const ssmrt_run_options &options,
+                     std::vector<NamedArray> &results);
 
 struct BenchOptions {
   unsigned runs = 0; // 0: as many as fit 2 seconds, at least 5

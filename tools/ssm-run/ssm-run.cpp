@@ -39,6 +39,9 @@ struct Flags {
                        cl::desc("Tolerance relative to |expected|")};
   cl::opt<std::string> entry{"entry", cl::init("forward"), cl::cat(category),
                              cl::desc("Entry to run (default: forward)")};
+  cl::opt<std::string> calls{
+      "calls", cl::value_desc("@FILE.npz"), cl::cat(category),
+      cl::desc("Run entries on all CALL.ENTRY.INPUT of a file")};
   cl::opt<std::string> bench{"bench", cl::ValueOptional, cl::value_desc("N"),
                              cl::cat(category),
                              cl::desc("Time N runs (default: 2 seconds)")};
@@ -79,10 +82,17 @@ Error checkFlags(Flags &flags) {
   }
   if (flags.threads > 1024)
     return usageError("--threads=" + Twine(flags.threads) + " is too many");
-  StringRef output = flags.output;
-  if (flags.output.getNumOccurrences() &&
-      !(output.starts_with("@") && output.ends_with(".npz")))
-    return usageError("--output " + output + " is not @FILE.npz");
+  for (const cl::opt<std::string> *file : {&flags.output, &flags.calls}) {
+    StringRef path = *file;
+    if (file->getNumOccurrences() &&
+        !(path.starts_with("@") && path.ends_with(".npz")))
+      return usageError("--" + file->ArgStr + " " + path + " is not @FILE.npz");
+  }
+  if (flags.calls.getNumOccurrences() &&
+      (benches || !flags.inputs.empty() || !flags.expects.empty() ||
+       flags.entry.getNumOccurrences()))
+    return usageError("--calls has inputs and entries of its own, and only "
+                      "--output with it");
   return Error::success();
 }
 
@@ -100,6 +110,7 @@ private:
   Error readInputs();
   Error readDims(StringMap<int64_t> &symbols) const;
   void makeOutputs();
+  ssmrt_run_options options() const;
   Error runOnce();
   Error writeOutputs();
   Expected<bool> compare();
@@ -129,7 +140,7 @@ Error Session::open() {
   if (Error error = check(ssmrt_open(flags.model.c_str(), &model)))
     return error;
   entry = ssmrt_find_entry(model, flags.entry.c_str());
-  if (entry || flags.info)
+  if (entry || flags.info || !flags.calls.empty())
     return Error::success();
   const ssmrt_model_desc *desc = ssmrt_describe(model);
   std::string names;
@@ -158,15 +169,6 @@ Error Session::readDims(StringMap<int64_t> &symbols) const {
     symbols[name] = extent;
   }
   return Error::success();
-}
-
-static ssmrt_tensor tensorOf(NpyArray &array) {
-  ssmrt_tensor tensor = {};
-  tensor.data = array.bytes.data();
-  tensor.dtype = array.dtype;
-  tensor.rank = array.shape.size();
-  copy(ArrayRef(array.shape).take_front(SSMRT_MAX_RANK), tensor.shape);
-  return tensor;
 }
 
 /// The arrays that arguments give for values of the model.
@@ -239,9 +241,14 @@ void Session::makeOutputs() {
   }
 }
 
-Error Session::runOnce() {
+ssmrt_run_options Session::options() const {
   ssmrt_run_options options = {};
   options.num_threads = flags.threads;
+  return options;
+}
+
+Error Session::runOnce() {
+  ssmrt_run_options options = this->options();
   return check(ssmrt_run(model, entry, inputTensors.data(),
                          outputTensors.data(), &options));
 }
@@ -295,6 +302,14 @@ Expected<bool> Session::run() {
     return error;
   if (flags.info) {
     printInfo(*ssmrt_describe(model), outs());
+    return true;
+  }
+  if (!flags.calls.empty()) {
+    if (Error error = runCalls(model, StringRef(flags.calls).drop_front(),
+                               options(), outputs))
+      return error;
+    if (Error error = writeOutputs())
+      return error;
     return true;
   }
   if (Error error = readInputs())

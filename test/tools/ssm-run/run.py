@@ -52,6 +52,25 @@ run(0, "y: largest deviation", "--input=x=@x.npy", "--input", "mask=@keys.npz:b"
     "--expect", "@keys.npz", "--threads=2")
 run(0, "", "--input", "@in.npz", "--output", "@out.npz")
 assert np.allclose(np.load(path("out.npz"))["y"], y, atol=1e-6)
+# Many calls of entries in one process.
+calls = {f"{call}.forward.{name}": array for call, scale in (("one", 1), ("two", 2))
+         for name, array in (("x", x * scale), ("mask", mask * scale), ("past", past))}
+np.savez(path("calls.npz"), **calls)
+run(0, "", "--calls", "@calls.npz", "--output", "@out.npz")
+with np.load(path("out.npz")) as outputs:
+    assert set(outputs) == {"one.forward.y", "two.forward.y"}
+    assert np.array_equal(outputs["two.forward.y"], 2 * outputs["one.forward.y"])
+    assert np.allclose(outputs["one.forward.y"], y, atol=1e-6)
+for name, message in (("one.forward.z", "call 'one.forward': it has 4 arrays, the entry takes 3"),
+                      ("three.forward.x", "call 'three.forward': no 'mask' is given")):
+    np.savez(path("wrong_calls.npz"), **calls, **{name: x})
+    run(1, message, "--calls=@wrong_calls.npz")
+np.savez(path("wrong_calls.npz"), **{**calls, "two.forward.mask": mask[:7]})
+run(1, "call 'two.forward': input 'mask': dimension 0 ('L + P') is 7, expected 8", "--calls=@wrong_calls.npz")
+np.savez(path("wrong_calls.npz"), **{"one.step.x": x})
+run(2, "'one.step' is not CALL.ENTRY: there is no entry 'step'", "--calls=@wrong_calls.npz")
+run(2, "--calls has inputs and entries of its own", "--calls=@calls.npz", "--input", "@in.npz")
+run(2, "--calls calls.npz is not @FILE.npz", "--calls=calls.npz")
 # Taken as a whole, an archive may hold inputs and outputs under prefixed names.
 np.savez(path("both.npz"), **{"in:x": x, "in:mask": mask, "in:past": past, "out:y": y, "in:y": wrong, "out:x": wrong})
 run(0, "y: largest deviation", "--input", "@both.npz", "--expect", "@both.npz")
