@@ -11,10 +11,12 @@ import numpy as np
 from paired import Peer, aligned, alternate, arguments, compare, ours
 
 
-def kernel(length, channels, states, full):
+def kernel(length, channels, states, full=False, packed=False):
     lxd, lxn = f"memref<1x{length}x{channels}xf32>", f"memref<1x{length}x{states}xf32>"
     extra = f"%D: memref<{channels}xf32>, %z: {lxd}, " if full else ""
     optional = f"skip(%D : memref<{channels}xf32>) gate(%z : {lxd})" if full else ""
+    if packed:
+        extra, optional = f"%r: memref<1x{length}xi1>, ", f"resets(%r : memref<1x{length}xi1>)"
     return f"""
 func.func @scan({extra}%u: {lxd}, %dt: {lxd}, %A: memref<{channels}x{states}xf32>,
                 %B: {lxn}, %C: {lxn}, %y: {lxd}, %h: memref<1x{channels}x{states}xf32>)
@@ -41,14 +43,18 @@ def main():
     A = aligned(rng.uniform(-8, -1, (D, N)).astype(np.float32))
     y, h = aligned(u), aligned(np.zeros((1, D, N), np.float32))
     passes = ["ssm-lower-selective-scan"]
-    plain = ours(kernel(L, D, N, False), "scan", passes, args.cpu, [u, dt, A, B, C, y, h], h)
-    gated = ours(kernel(L, D, N, True), "scan", passes, args.cpu,
+    plain = ours(kernel(L, D, N), "scan", passes, args.cpu, [u, dt, A, B, C, y, h], h)
+    gated = ours(kernel(L, D, N, full=True), "scan", passes, args.cpu,
                  [skip, z, u, dt, A, B, C, y, h], h)
+    resets = np.arange(L)[None] % 100 == 0  # sequences of 100 tokens in a row
+    packed = ours(kernel(L, D, N, packed=True), "scan", passes, args.cpu,
+                  [resets, u, dt, A, B, C, y, h], h)
     peer = Peer(args.peer, "selective_scan", (L, D, N),
                 [np.zeros((D, N)), u[0], raw[0], A, B[0], C[0]], (L, D))
     plain(), peer()
     compare(y[0], peer.out)
-    alternate({"ssmc scan": plain, "ssmc scan + skip + gate": gated, "ggml ssm_scan": peer},
+    alternate({"ssmc scan": plain, "ssmc scan + skip + gate": gated,
+               "ssmc scan, packed": packed, "ggml ssm_scan": peer},
               "ggml ssm_scan", L * D, "(channel, token)", f"L{L} D{D} N{N} fp32", args)
 
 

@@ -12,13 +12,15 @@ import numpy as np
 from paired import Peer, aligned, alternate, arguments, compare, ours
 
 
-def kernel(length, channels, width):
+def kernel(length, channels, width, packed=False):
     x, s = f"memref<1x{length}x{channels}xf32>", f"memref<1x{width - 1}x{channels}xf32>"
     w, bias = f"memref<{channels}x{width}xf32>", f"memref<{channels}xf32>"
+    r = f"memref<1x{length}xi1>"
+    extra, resets = (f"%r: {r}, ", f"resets(%r : {r})") if packed else ("", "")
     return f"""
-func.func @conv(%x: {x}, %w: {w}, %b: {bias}, %y: {x}, %s: {s})
+func.func @conv({extra}%x: {x}, %w: {w}, %b: {bias}, %y: {x}, %s: {s})
     attributes {{llvm.emit_c_interface}} {{
-  ssm.short_conv activation(silu) ins(%x, %w : {x}, {w}) bias(%b : {bias})
+  ssm.short_conv activation(silu) ins(%x, %w : {x}, {w}) bias(%b : {bias}) {resets}
     outs(%y, %s : {x}, {s})
   return
 }}"""
@@ -32,12 +34,16 @@ def main():
     x, w, bias = f(1, L, C), f(C, W), aligned(np.zeros(C, np.float32))
     y, s = f(1, L, C), aligned(np.zeros((1, W - 1, C), np.float32))
     call = ours(kernel(L, C, W), "conv", ["ssm-lower-short-conv"], args.cpu, [x, w, bias, y, s], s)
+    flags = np.arange(L)[None] % 100 == 0  # sequences of 100 tokens in a row
+    packed = ours(kernel(L, C, W, packed=True), "conv", ["ssm-lower-short-conv"], args.cpu,
+                  [flags, x, w, bias, y, s], s)
     peer = Peer(args.peer, "short_conv", (L, C, W),
                 [np.pad(x[0].T, ((0, 0), (W - 1, 0))), w], (L, C))
     call(), peer()
     want = peer.out.astype(np.float64)
     compare(y[0], want / (1 + np.exp(-want)))
-    alternate({"ssmc conv + bias + silu": call, "ggml ssm_conv": peer}, "ggml ssm_conv", L * C,
+    alternate({"ssmc conv + bias + silu": call, "ssmc the same, packed": packed,
+               "ggml ssm_conv": peer}, "ggml ssm_conv", L * C,
               "(channel, token)", f"L{L} C{C} W{W} fp32", args)
 
 

@@ -227,6 +227,23 @@ void KernelBuilder::branch(Value condition, function_ref<void()> thenBody,
   elseBody();
 }
 
+SmallVector<Value> KernelBuilder::unlessReset(Value resets, ValueRange indices,
+                                              ValueRange carried) {
+  if (!resets || carried.empty())
+    return carried;
+  auto choice = scf::IfOp::create(*this, carried.getTypes(),
+                                  loadScalar(resets, indices), true);
+  OpBuilder::InsertionGuard guard(*this);
+  setInsertionPointToStart(choice.thenBlock());
+  SmallVector<Value> zeros;
+  for (Value value : carried)
+    zeros.push_back(splat(value.getType(), 0.0));
+  scf::YieldOp::create(*this, zeros);
+  setInsertionPointToStart(choice.elseBlock());
+  scf::YieldOp::create(*this, carried);
+  return choice.getResults();
+}
+
 bool ssmc::isFloatMemRef(Value memref) {
   auto type = dyn_cast<MemRefType>(memref.getType());
   return type &&

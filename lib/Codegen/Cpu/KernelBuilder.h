@@ -127,6 +127,11 @@ public:
   /// A branch that is dropped where the condition is a constant.
   void branch(Value condition, llvm::function_ref<void()> thenBody,
               llvm::function_ref<void()> elseBody);
+  /// The vectors that are carried, or zeros where a flag of `resets`, a memref
+  /// or null, says that they are to be dropped. It is a branch: a sequence
+  /// begins rarely.
+  llvm::SmallVector<Value> unlessReset(Value resets, mlir::ValueRange indices,
+                                       mlir::ValueRange carried);
 };
 
 constexpr double log2e = 1.4426950408889634;

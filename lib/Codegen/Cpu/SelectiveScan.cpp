@@ -96,20 +96,36 @@ private:
       for (int64_t n = 0; n < states; ++n)
         carried.push_back(
             b.load({b.vec(), {}}, hidden[0], {b.idx(n), b.idx(0)}));
-    ValueRange last = b.loop(b.idx(0), length, 1, carried,
-                             [&](Value step, ValueRange carried) {
-                               Value t = step;
-                               if (op.getReverse())
-                                 t = b.sub(b.sub(length, b.idx(1)), step);
-                               SmallVector<Value> h(carried);
-                               for (int64_t v = 0; v < vectors; ++v)
-                                 emitStep(batch, t, starts[v], v, access, h);
-                               return h;
-                             });
+    ValueRange last = b.loop(
+        b.idx(0), length, 1, carried, [&](Value step, ValueRange carried) {
+          Value t = step;
+          if (op.getReverse())
+            t = b.sub(b.sub(length, b.idx(1)), step);
+          SmallVector<Value> h =
+              b.unlessReset(op.getResets(), {batch, t}, carried);
+          if (op.getResets() && !inRegisters)
+            forgetWhereReset(batch, t, vectors);
+          for (int64_t v = 0; v < vectors; ++v)
+            emitStep(batch, t, starts[v], v, access, h);
+          return h;
+        });
     for (auto [n, value] : llvm::enumerate(last))
       b.store({b.vec(), {}}, value, hidden[0], {b.idx(n), b.idx(0)});
     for (int64_t v = 0; v < vectors; ++v)
       storeTransposed(b, stateRows(batch, starts[v], count), hidden[v]);
+  }
+
+  void forgetWhereReset(Value batch, Value t, int64_t vectors) {
+    b.branch(
+        b.loadScalar(op.getResets(), {batch, t}),
+        [&] {
+          b.loop(b.idx(0), b.idx(states), 1, [&](Value n) {
+            for (int64_t v = 0; v < vectors; ++v)
+              b.store({b.vec(), {}}, b.splat(b.vec(), 0.0), hidden[v],
+                      {n, b.idx(0)});
+          });
+        },
+        [] {});
   }
 
   RowBlock stateRows(Value batch, Value channel, Value count) {
@@ -183,8 +199,6 @@ private:
 };
 
 bool isSupported(ssm::SelectiveScanOp op, const CpuTarget &) {
-  if (op.getResets())
-    return false;
   for (Value v : {op.getU(), op.getDelta(), op.getD(), op.getZ(), op.getY()})
     if (v && !isUnitStrideFloat(v))
       return false;

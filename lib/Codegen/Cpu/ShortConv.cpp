@@ -115,9 +115,11 @@ private:
     ValueRange last = b.loop(
         b.idx(0), length, 1, initial, [&](Value step, ValueRange carried) {
           Value t = time(step);
-          SmallVector<Value> next;
+          SmallVector<Value> next,
+              before = b.unlessReset(op.getResets(), {batch, t}, carried);
           for (int64_t v = 0; v < vectors; ++v) {
-            SmallVector<Value> seen(carried.slice(v * window, window));
+            auto own = ArrayRef(before).slice(v * window, window);
+            SmallVector<Value> seen(own);
             seen.push_back(b.load(access, op.getX(), {batch, t, starts[v]}));
             SmallVector<Value> inputs;
             for (int64_t j = 0; j < width; ++j)
@@ -146,6 +148,15 @@ private:
     });
     b.loop(zero, length, 1, [&](Value step) {
       Value t = time(step);
+      if (op.getResets())
+        b.branch(
+            b.loadScalar(op.getResets(), {batch, t}),
+            [&] {
+              b.loop(zero, b.idx(window), 1, [&](Value i) {
+                b.store(full, b.splat(b.vec(), 0.0), ring, {i, zero});
+              });
+            },
+            [] {});
       SmallVector<Value> inputs;
       for (int64_t j = 0; j + 1 < width; ++j)
         inputs.push_back(b.load(
@@ -163,8 +174,6 @@ private:
 };
 
 bool isSupported(ssm::ShortConvOp op, const CpuTarget &) {
-  if (op.getResets())
-    return false;
   for (Value v : {op.getX(), op.getBias(), op.getY(), op.getState()})
     if (v && !isUnitStrideFloat(v))
       return false;

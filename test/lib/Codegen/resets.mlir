@@ -1,5 +1,4 @@
-// Convolution and selective scan of a packed batch; the kernels leave ops with
-// resets to the decomposition.
+// Convolution and selective scan of a packed batch.
 // RUN: %python %S/execute.py %s B=1,2 L=1,11
 // ORACLE: x, d = x.astype(np.float64), np.abs(d.astype(np.float64))
 // ORACLE: c, y = np.zeros((B, L, 6)), np.zeros((B, L, 6))

@@ -12,10 +12,12 @@ rng = np.random.default_rng(7)
 T3 = "memref<?x?x?xf32, strided<[?, ?, 1], offset: ?>>"
 
 
-def oracle(u, delta, A, B, C, D, z, h, reverse):
+def oracle(u, delta, A, B, C, D, z, h, reverse, resets=None):
     u, delta, A, B, C, h = (np.asarray(a, np.float64) for a in (u, delta, A, B, C, h))
     y, h = np.zeros(u.shape), h.copy()
     for t in range(u.shape[1])[::-1 if reverse else 1]:
+        if resets is not None:
+            h = np.where(resets[:, t, None, None], 0, h)
         h = (np.exp(delta[:, t, :, None] * A) * h
              + (delta[:, t] * u[:, t])[:, :, None] * B[:, t, None, :])
         y[:, t] = np.einsum("bn,bdn->bd", C[:, t], h)
@@ -27,7 +29,7 @@ def oracle(u, delta, A, B, C, D, z, h, reverse):
     return y, h
 
 
-def function(name, n, skip, gate, reverse, d=None):
+def function(name, n, skip, gate, reverse, d=None, resets=False):
     c = "?" if d is None else d
     t3 = f"memref<?x?x{c}xf32, strided<[?, ?, 1], offset: ?>>"
     bc = f"memref<?x?x{n}xf32, strided<[?, ?, ?], offset: ?>>"
@@ -36,6 +38,8 @@ def function(name, n, skip, gate, reverse, d=None):
         args.append(("D", f"memref<{c}xf32>"))
     if gate:
         args.append(("z", t3))
+    if resets:
+        args.append(("resets", "memref<?x?xi1>"))
     args += [("y", t3), ("state", f"memref<?x{c}x{n}xf32>")]
     types = dict(args)
     refs = lambda names: (", ".join("%" + a for a in names) + " : "
@@ -44,6 +48,7 @@ def function(name, n, skip, gate, reverse, d=None):
 func.func @{name}({", ".join(f"%{a}: {t}" for a, t in args)}) attributes {{llvm.emit_c_interface}} {{
   ssm.selective_scan {"reverse" if reverse else ""} ins({refs("u delta A B C".split())})
     {"skip(" + refs(["D"]) + ")" if skip else ""} {"gate(" + refs(["z"]) + ")" if gate else ""}
+    {"resets(" + refs(["resets"]) + ")" if resets else ""}
     outs({refs(["y", "state"])})
   return
 }}"""
@@ -56,7 +61,9 @@ variants = [dict(n=16, skip=True, gate=True, reverse=False),
             dict(n=5, skip=True, gate=False, reverse=False),
             dict(n=8, skip=False, gate=True, reverse=True),
             dict(n=43, skip=True, gate=True, reverse=False),
-            dict(n=1, skip=False, gate=False, reverse=False)]
+            dict(n=1, skip=False, gate=False, reverse=False),
+            dict(n=16, skip=True, gate=True, reverse=False, resets=True),
+            dict(n=43, skip=True, gate=False, reverse=True, resets=True)]
 lib = build("\n".join(function(f"f{i}", **v) for i, v in enumerate(variants)),
             ["ssm-lower-selective-scan"], cpu)
 for (i, v), (batch, length) in itertools.product(enumerate(variants),
@@ -71,10 +78,15 @@ for (i, v), (batch, length) in itertools.product(enumerate(variants),
         A = -np.exp(f(d, n))
         B, C = (strided(f(batch, length, 2 * n))[..., ::2] for _ in "BC")
         D, h0 = f(d), f(batch, d, n)
+        resets = rng.random((batch, length)) < 0.15 if "resets" in v else None
+        if resets is not None:  # a state of infinities is dropped too
+            resets[0, -1 if v["reverse"] else 0:][:1] = True
+            h0[0] = np.inf if length else h0[0]
         want_y, want_h = oracle(u, delta, A, B, C, D if v["skip"] else None,
-                                z if v["gate"] else None, h0, v["reverse"])
+                                z if v["gate"] else None, h0, v["reverse"], resets)
         y, h = strided(np.zeros_like(u)), h0.copy()
         optional = ([D] if v["skip"] else []) + ([z] if v["gate"] else [])
+        optional += [] if resets is None else [resets]
         lib.call(f"f{i}", u, delta, A, B, C, *optional, y, h)
         where = f"{v} batch {batch} length {length} channels {d}"
         check("y of " + where, y, want_y, 3e-6)
