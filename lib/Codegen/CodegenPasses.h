@@ -2,6 +2,8 @@
 
 #pragma once
 
+#include "dialects/ssm/SsmOps.h"
+
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Pass/Pass.h"

@@ -79,6 +79,20 @@ def SsmDecomposeConcat : Pass<"ssm-decompose-concat", "::mlir::ModuleOp"> {
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::affine::AffineDialect"];
 }
 
+def SsmHoistProducts : Pass<"ssm-hoist-products", "::mlir::ModuleOp"> {
+  let summary = "compute products of inputs before the recurrence that uses them";
+  let description = [{
+    A product in the step of `ssm.recurrence` of a weight, which is the same in
+    all steps, and of what the step computes from its sequences alone, is
+    computed for a block of time at once, and handed to the step as a sequence:
+    the input projection of LSTM, say. So are the linalg ops in between.
+  }];
+  let dependentDialects = ["::mlir::linalg::LinalgDialect",
+                           "::mlir::scf::SCFDialect",
+                           "::mlir::ssm::SsmDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
 def SsmMergeInsertions : Pass<"ssm-merge-insertions", "::mlir::ModuleOp"> {
   let summary = "insert slices where they end up";
   let description = [{
@@ -164,7 +178,8 @@ def SsmHoistBuffers : Pass<"ssm-hoist-buffers", "::mlir::ModuleOp"> {
   let description = [{
     A `memref.alloc` inside a loop, whose size is a function of the symbols and
     which does not outlive the iteration, moves to the entry's block, where
-    `ssm-plan-memory` finds a place for it. Inside parallel loops every
+    `ssm-plan-memory` finds a place for it. Where the size varies within such a
+    bound, as that of a last tile does, the bound is allocated. Inside parallel loops every
     iteration needs its own: small static buffers there go to the stack.
   }];
   let dependentDialects = ["::mlir::memref::MemRefDialect"];

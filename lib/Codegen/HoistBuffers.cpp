@@ -51,6 +51,33 @@ static void moveToStack(memref::AllocOp alloc) {
   alloc.erase();
 }
 
+/// Makes a buffer whose first extent alone varies, within a bound, part of one
+/// that is as large as it can be.
+static void enlarge(memref::AllocOp alloc, OpBuilder &builder,
+                    SymbolFunctions &functions, IRMapping &mapping) {
+  MemRefType type = alloc.getType();
+  if (alloc.getDynamicSizes().size() != 1 || !type.isDynamicDim(0) ||
+      !type.getLayout().isIdentity())
+    return;
+  Value size = alloc.getDynamicSizes()[0];
+  Value bound = functions.bound(builder, size, mapping);
+  if (!bound)
+    return;
+  auto large = memref::AllocOp::create(builder, alloc.getLoc(), type, bound,
+                                       alloc.getAlignmentAttr());
+  builder.setInsertionPoint(alloc);
+  SmallVector<OpFoldResult> sizes{size}, strides;
+  for (int64_t extent : type.getShape().drop_front())
+    sizes.push_back(builder.getIndexAttr(extent));
+  for (int64_t stride : type.getStridesAndOffset().first)
+    strides.push_back(builder.getIndexAttr(stride));
+  auto part = memref::ReinterpretCastOp::create(builder, alloc.getLoc(), type,
+                                                large, builder.getIndexAttr(0),
+                                                sizes, strides);
+  alloc.replaceAllUsesWith(part.getResult());
+  alloc.erase();
+}
+
 static void hoist(func::FuncOp entry) {
   Block *block = &entry.getBody().front();
   SmallVector<memref::AllocOp> allocs;
@@ -74,13 +101,15 @@ static void hoist(func::FuncOp entry) {
       toStack.push_back(alloc);
       continue;
     }
-    if (!llvm::all_of(alloc.getDynamicSizes(),
-                      [&](Value size) { return functions.contains(size); }))
-      continue;
     Operation *ancestor = block->findAncestorOpInBlock(*alloc);
     OpBuilder builder(ancestor);
     IRMapping mapping;
     mapping.map(entry.getArgument(kSymbols), entry.getArgument(kSymbols));
+    if (!llvm::all_of(alloc.getDynamicSizes(),
+                      [&](Value size) { return functions.contains(size); })) {
+      enlarge(alloc, builder, functions, mapping);
+      continue;
+    }
     for (OpOperand &size : alloc->getOpOperands())
       size.set(SymbolFunctions::clone(builder, size.get(), mapping));
     alloc->moveBefore(ancestor);

@@ -141,6 +141,8 @@ void ssmc::buildTilingPipeline(OpPassManager &pm,
   // remains of it behind the check would not be checked.
   pm.addPass(createConvertElementwiseToLinalgPass());
   pm.addPass(createSsmCheckExtents());
+  if (optimized)
+    pm.addPass(createSsmHoistProducts());
   // What has a step of its own has no kernel; its step is fused.
   ssm::SsmDecomposeOptions decompose;
   if (optimized)

@@ -25,6 +25,11 @@ public:
   static mlir::Value clone(mlir::OpBuilder &builder, mlir::Value value,
                            mlir::IRMapping &mapping);
 
+  /// A function of the symbols, at the builder, that a size is never above; null
+  /// where none is found.
+  mlir::Value bound(mlir::OpBuilder &builder, mlir::Value size,
+                    mlir::IRMapping &mapping);
+
 private:
   mlir::Value symbols;
   llvm::DenseMap<mlir::Operation *, bool> known;

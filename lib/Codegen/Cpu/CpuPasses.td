@@ -133,9 +133,9 @@ def SsmFormLinear : CpuPass<"ssm-form-linear"> {
   let summary = "Form ssm.linear of products with constant matrices";
   let description = [{
     A contraction over one dimension of f32 tensors, one operand of which is a
-    constant matrix (perhaps transposed) and whose destination is zero, becomes
-    `ssm.linear`: leading dimensions collapsed, the constant under a
-    `linalg.pack` into panels of two vectors of the target. Then elementwise ops
+    constant matrix (perhaps transposed), becomes `ssm.linear`: leading
+    dimensions collapsed, the constant under a `linalg.pack` into panels of two
+    vectors of the target; a destination that is not zero is added. Then elementwise ops
     that alone use the result are drawn into its region, as far as their other
     operands are whole rows, one row, or scalars. Other users of the constant (a
     lookup in a tied embedding) keep it as it is.

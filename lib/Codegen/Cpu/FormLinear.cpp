@@ -2,10 +2,10 @@
 //
 // Two rewrites on tensors:
 //
-// 1. A contraction of x[m..., k] with a constant matrix, into a zero
-//    destination, becomes ssm.linear on x with its leading dimensions
-//    collapsed and the constant packed into panels. The pack is of a constant,
-//    so that it is carried out when the weights are written.
+// 1. A contraction of x[m..., k] with a constant matrix becomes ssm.linear on x
+//    with its leading dimensions collapsed and the constant packed into panels.
+//    The pack is of a constant, so that it is carried out when the weights are
+//    written. What the destination holds is added, unless it is zero.
 // 2. An elementwise op that is the only user of an ssm.linear is drawn into its
 //    region, when its other operands are whole rows, one row or scalars.
 //
@@ -147,14 +147,33 @@ ssm::LinearOp makeLinear(ImplicitLocOpBuilder &b, Value x, Value w,
   return ssm::LinearOp::create(b, TypeRange(type), x, w, extras, out);
 }
 
+// The elementwise sum of two tensors of one type.
+Value addTo(ImplicitLocOpBuilder &b, Value x, Value y) {
+  auto type = cast<RankedTensorType>(x.getType());
+  SmallVector<OpFoldResult> sizes = leadingSizes(b, y);
+  sizes.push_back(b.getIndexAttr(type.getShape().back()));
+  Value out = tensor::EmptyOp::create(b, sizes, type.getElementType());
+  AffineMap map = b.getMultiDimIdentityMap(type.getRank());
+  SmallVector<utils::IteratorType> loops(type.getRank(),
+                                         utils::IteratorType::parallel);
+  return linalg::GenericOp::create(
+             b, type, ValueRange{x, y}, out, SmallVector<AffineMap>(3, map),
+             loops,
+             [](OpBuilder &b, Location loc, ValueRange elements) {
+               Value sum =
+                   arith::AddFOp::create(b, loc, elements[0], elements[1]);
+               linalg::YieldOp::create(b, loc, sum);
+             })
+      .getResult(0);
+}
+
 //===----------------------------------------------------------------------===//
 // Contraction -> ssm.linear
 //===----------------------------------------------------------------------===//
 
 void formLinear(linalg::LinalgOp op, const CpuTarget &target) {
   if (!linalg::isaContractionOpInterface(op) || !op.hasPureTensorSemantics() ||
-      !llvm::all_of(op->getOperands(), isF32Tensor) ||
-      !isZero(op.getDpsInits()[0]))
+      !llvm::all_of(op->getOperands(), isF32Tensor))
     return;
   FailureOr<linalg::ContractionDimensions> dims =
       linalg::inferContractionDims(op);
@@ -204,8 +223,11 @@ void formLinear(linalg::LinalgOp op, const CpuTarget &target) {
       ssm::YieldOp::create(b, sum);
     }
     auto type = cast<RankedTensorType>(op->getResult(0).getType());
-    op->getResult(0).replaceAllUsesWith(
-        expandRows(b, linear->getResult(0), type, leadingSizes(b, original)));
+    Value result =
+        expandRows(b, linear->getResult(0), type, leadingSizes(b, original));
+    if (Value init = op.getDpsInits()[0]; !isZero(init))
+      result = addTo(b, result, init);
+    op->getResult(0).replaceAllUsesWith(result);
     op->erase();
     return;
   }
@@ -257,8 +279,32 @@ Value shrink(ImplicitLocOpBuilder &b, Value operand, Role role) {
   return b.createOrFold<tensor::ExtractOp>(operand, zeros);
 }
 
+// A broadcast is not computed for an operand: it is read where it comes from.
+void seeThroughBroadcast(Value &operand, AffineMap &map) {
+  while (auto op = operand.getDefiningOp<linalg::LinalgOp>()) {
+    if (op.getNumDpsInputs() != 1 || op.getNumDpsInits() != 1)
+      return;
+    AffineMap from = op.getIndexingMapsArray()[0];
+    Block &body = op->getRegion(0).front();
+    if (body.getTerminator()->getOperand(0) != body.getArgument(0) ||
+        !op.getIndexingMapsArray()[1].isIdentity() ||
+        op.getNumLoops() == from.getNumResults() || op.hasIndexSemantics())
+      return;
+    Value source = op.getDpsInputs()[0];
+    if (!isa<RankedTensorType>(source.getType()))
+      return;
+    operand = source;
+    map = from.compose(map);
+  }
+}
+
+struct Operand {
+  Role role;
+  Value value;
+};
+
 // The elementwise op that alone uses the rows `value`, if it can be drawn in.
-linalg::GenericOp findUser(Value value, SmallVectorImpl<Role> &roles) {
+linalg::GenericOp findUser(Value value, SmallVectorImpl<Operand> &operands) {
   if (value.use_empty())
     return {};
   auto user = dyn_cast<linalg::GenericOp>(*value.user_begin());
@@ -275,10 +321,17 @@ linalg::GenericOp findUser(Value value, SmallVectorImpl<Role> &roles) {
         isa<linalg::IndexOp>(op))
       return {};
   for (OpOperand *input : user.getDpsInputOperands()) {
-    Role role = classify(user.getMatchingIndexingMap(input), input->get());
-    if (role == Role::Other || (input->get() == value && role != Role::Rows))
+    Operand operand{Role::Sum, input->get()};
+    AffineMap map = user.getMatchingIndexingMap(input);
+    if (operand.value != value) {
+      seeThroughBroadcast(operand.value, map);
+      operand.role = classify(map, operand.value);
+    } else if (!map.isIdentity()) {
       return {};
-    roles.push_back(input->get() == value ? Role::Sum : role);
+    }
+    if (operand.role == Role::Other)
+      return {};
+    operands.push_back(operand);
   }
   return user;
 }
@@ -293,17 +346,19 @@ bool absorbUser(ssm::LinearOp linear) {
   // Between the product and its user, only what expandRows makes.
   if (rowsType.getShape().back() != matrix.getShape().back())
     return false;
-  SmallVector<Role> roles;
-  linalg::GenericOp user = findUser(rows, roles);
+  SmallVector<Operand> operands;
+  linalg::GenericOp user = findUser(rows, operands);
   if (!user)
     return false;
 
   ImplicitLocOpBuilder b(user.getLoc(), user);
-  SmallVector<Value> extras(linear.getExtras()), operands;
-  for (auto [operand, role] : llvm::zip(user.getDpsInputs(), roles)) {
-    operands.push_back(role == Role::Sum ? Value() : shrink(b, operand, role));
-    if (role == Role::Rows || role == Role::Row)
-      extras.push_back(operands.back());
+  SmallVector<Value> extras(linear.getExtras());
+  for (auto &[role, value] : operands) {
+    if (role == Role::Sum)
+      continue;
+    value = shrink(b, value, role);
+    if (role != Role::Scalar)
+      extras.push_back(value);
   }
   auto fused = makeLinear(b, linear.getX(), linear.getW(), extras,
                           matrix.getShape().back());
@@ -312,13 +367,14 @@ bool absorbUser(ssm::LinearOp linear) {
   Operation *yield = body.getTerminator();
   Block &drawn = user.getRegion().front();
   IRMapping map;
-  for (auto [i, role] : llvm::enumerate(roles)) {
-    Value argument = operands[i];
-    if (role == Role::Sum)
+  for (auto [operand, drawnArgument] :
+       llvm::zip(operands, drawn.getArguments())) {
+    Value argument = operand.value;
+    if (operand.role == Role::Sum)
       argument = yield->getOperand(0);
-    else if (role != Role::Scalar)
+    else if (operand.role != Role::Scalar)
       argument = body.addArgument(b.getF32Type(), user.getLoc());
-    map.map(drawn.getArgument(i), argument);
+    map.map(drawnArgument, argument);
   }
   {
     OpBuilder::InsertionGuard guard(b);

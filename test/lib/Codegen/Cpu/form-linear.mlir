@@ -95,18 +95,33 @@ func.func @vector(%x: tensor<8xf32>) -> tensor<32xf32> {
   return %0 : tensor<32xf32>
 }
 
-// Not: an unknown matrix, a destination that is not zero, a factor per row.
+// What the destinations hold is added: rows, or one row that a broadcast repeats.
+// CHECK-LABEL: func.func @destination
+// CHECK-SAME: %{{.*}}: tensor<4x8xf32>, %[[Y:.*]]: tensor<4x32xf32>, %[[B:.*]]: tensor<32xf32>
+// CHECK: ssm.linear {{.*}} extras(%[[Y]] : tensor<4x32xf32>)
+// CHECK: arith.addf
+// CHECK: ssm.linear {{.*}} extras(%[[B]] : tensor<32xf32>)
+// CHECK: arith.addf
+// CHECK-NOT: linalg.generic
+func.func @destination(%x: tensor<4x8xf32>, %y: tensor<4x32xf32>, %b: tensor<32xf32>) -> (tensor<4x32xf32>, tensor<4x32xf32>) {
+  %w = arith.constant dense<2.0> : tensor<8x32xf32>
+  %0 = linalg.matmul ins(%x, %w : tensor<4x8xf32>, tensor<8x32xf32>) outs(%y : tensor<4x32xf32>) -> tensor<4x32xf32>
+  %e = tensor.empty() : tensor<4x32xf32>
+  %1 = linalg.broadcast ins(%b : tensor<32xf32>) outs(%e : tensor<4x32xf32>) dimensions = [0]
+  %2 = linalg.matmul ins(%x, %w : tensor<4x8xf32>, tensor<8x32xf32>) outs(%1 : tensor<4x32xf32>) -> tensor<4x32xf32>
+  return %0, %2 : tensor<4x32xf32>, tensor<4x32xf32>
+}
+
+// Not: an unknown matrix, a factor per row.
 // CHECK-LABEL: func.func @not
-// CHECK: linalg.matmul
 // CHECK: linalg.matmul
 // CHECK: ssm.linear
 // CHECK: linalg.generic
-func.func @not(%x: tensor<4x8xf32>, %v: tensor<8x32xf32>, %y: tensor<4x32xf32>, %c: tensor<4xf32>)
-    -> (tensor<4x32xf32>, tensor<4x32xf32>, tensor<4x32xf32>) {
+func.func @not(%x: tensor<4x8xf32>, %v: tensor<8x32xf32>, %c: tensor<4xf32>)
+    -> (tensor<4x32xf32>, tensor<4x32xf32>) {
   %w = arith.constant dense<2.0> : tensor<8x32xf32>
   %zero = arith.constant dense<0.0> : tensor<4x32xf32>
   %0 = linalg.matmul ins(%x, %v : tensor<4x8xf32>, tensor<8x32xf32>) outs(%zero : tensor<4x32xf32>) -> tensor<4x32xf32>
-  %1 = linalg.matmul ins(%x, %w : tensor<4x8xf32>, tensor<8x32xf32>) outs(%y : tensor<4x32xf32>) -> tensor<4x32xf32>
   %2 = linalg.matmul ins(%x, %w : tensor<4x8xf32>, tensor<8x32xf32>) outs(%zero : tensor<4x32xf32>) -> tensor<4x32xf32>
   %3 = linalg.generic {indexing_maps = [affine_map<(m, n) -> (m, n)>, affine_map<(m, n) -> (m)>, affine_map<(m, n) -> (m, n)>],
       iterator_types = ["parallel", "parallel"]}
@@ -115,5 +130,5 @@ func.func @not(%x: tensor<4x8xf32>, %v: tensor<8x32xf32>, %y: tensor<4x32xf32>, 
     %a = arith.mulf %i, %j : f32
     linalg.yield %a : f32
   } -> tensor<4x32xf32>
-  return %0, %1, %3 : tensor<4x32xf32>, tensor<4x32xf32>, tensor<4x32xf32>
+  return %0, %3 : tensor<4x32xf32>, tensor<4x32xf32>
 }

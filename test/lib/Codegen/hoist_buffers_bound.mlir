@@ -1,0 +1,31 @@
+// A buffer of a last, smaller tile is part of one of the largest tile; one whose
+// size has no bound stays.
+// RUN: ssm-opt %s --ssm-hoist-buffers | FileCheck %s
+#tile = affine_map<(d0)[s0] -> (-d0 + s0, 8)>
+#rows = affine_map<()[s0] -> (s0 * 3)>
+#rest = affine_map<(d0)[s0] -> (-d0 + s0)>
+
+// CHECK-LABEL: func.func @ssm_forward_run
+// CHECK:         %[[B:.*]] = arith.constant 24 : index
+// CHECK:         %[[A:.*]] = memref.alloc(%[[B]]) : memref<?x5xf32>
+// CHECK:         scf.for
+// CHECK:           %[[N:.*]] = affine.apply
+// CHECK:           memref.reinterpret_cast %[[A]] to offset: [0], sizes: [%[[N]], 5], strides: [5, 1] : memref<?x5xf32> to memref<?x5xf32>
+// CHECK:           memref.alloc(%{{.*}}) : memref<?xf32>
+func.func @ssm_forward_run(%symbols: !llvm.ptr, %arg1: !llvm.ptr, %arg2: !llvm.ptr, %arg3: !llvm.ptr, %arg4: !llvm.ptr, %arg5: !llvm.ptr) attributes {ssm.entry = "forward"} {
+  %c0 = arith.constant 0 : index
+  %c8 = arith.constant 8 : index
+  %v = arith.constant 0.0 : f32
+  %l = llvm.load %symbols invariant : !llvm.ptr -> i64
+  %n = arith.index_cast %l : i64 to index
+  scf.for %i = %c0 to %n step %c8 {
+    %m = affine.min #tile(%i)[%n]
+    %r = affine.apply #rows()[%m]
+    %a = memref.alloc(%r) : memref<?x5xf32>
+    memref.store %v, %a[%c0, %c0] : memref<?x5xf32>
+    %u = affine.apply #rest(%i)[%n]
+    %b = memref.alloc(%u) : memref<?xf32>
+    memref.store %v, %b[%c0] : memref<?xf32>
+  }
+  return
+}
