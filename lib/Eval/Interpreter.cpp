@@ -11,6 +11,7 @@
 #include "lib/Eval/Machine.h"
 
 #include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/IRMapping.h"
 #include "mlir/IR/PatternMatch.h"
 #include "mlir/Transforms/RegionUtils.h"
 #include "llvm/ADT/TypeSwitch.h"
@@ -123,6 +124,10 @@ LogicalResult ssmc::evaluateByDecomposition(
     for (OpResult result : op->getResults())
       resultTypes[result.getResultNumber()] =
           types[dps.getTiedOpOperand(result)->getOperandNumber()];
+  // The copy uses nothing of the op's surroundings, whose lists of uses other
+  // threads may read.
+  IRMapping mapping;
+  mapping.map(op->getOperands(), block.getArguments());
   SetVector<Value> used;
   getUsedValuesDefinedAbove(op->getRegions(), used);
   for (Value value : used) {
@@ -132,12 +137,18 @@ LogicalResult ssmc::evaluateByDecomposition(
         error = "a value that a region uses is not given";
       return failure();
     }
-    machine.bind(value, *tensor);
+    Value argument = block.addArgument(value.getType(), value.getLoc());
+    machine.bind(argument, *tensor);
+    // A value may be an operand, too.
+    if (!mapping.contains(value))
+      mapping.map(value, argument);
   }
 
   IRRewriter rewriter(op->getContext());
   rewriter.setInsertionPointToEnd(&block);
-  Operation *copy = clone(rewriter, op, resultTypes, block.getArguments());
+  Operation *copy = rewriter.clone(*op, mapping);
+  for (auto [result, type] : llvm::zip_equal(copy->getResults(), resultTypes))
+    result.setType(type);
   retypeStep(copy);
   if (auto mixer = dyn_cast<ssm::MixerOpInterface>(copy))
     if (failed(checkExtents(mixer, error)))

@@ -167,6 +167,7 @@ std::optional<ArrayRef<int64_t>> Graph::getShape(Value value) const {
 FailureOr<Tensor> Graph::evaluateConstant(Value value) const {
   if (dependsOnInput(value))
     return failure();
+  std::lock_guard lock(constantsMutex);
   return constants.get(value);
 }
 

@@ -16,6 +16,8 @@
 #include "llvm/ADT/DenseMap.h"
 #include "llvm/ADT/StringSet.h"
 
+#include <mutex>
+
 namespace ssmc {
 
 class Graph {
@@ -38,7 +40,8 @@ public:
   bool dependsOnInput(mlir::Value value) const {
     return dependent.contains(value);
   }
-  /// The value of something that no input's data reaches. Computed once.
+  /// The value of something that no input's data reaches. Computed once, for
+  /// all threads.
   mlir::FailureOr<Tensor> evaluateConstant(mlir::Value value) const;
   /// What symbol `name` is bound to.
   int64_t getBinding(llvm::StringRef name) const;
@@ -55,6 +58,8 @@ private:
   llvm::DenseMap<mlir::Value, llvm::SmallVector<int64_t, 4>> shapes;
   llvm::DenseSet<mlir::Value> dependent;
   llvm::StringMap<int64_t> bindings;
+  /// Regions are checked by several threads.
+  mutable std::mutex constantsMutex;
   mutable Evaluator constants;
 };
 

@@ -1,8 +1,7 @@
 //===- RaisePass.cpp - replaces recognised regions by mixers --------------===//
 
-#include "lib/Raise/Gate.h"
+#include "lib/Raise/Proposal.h"
 #include "lib/Raise/RaisePasses.h"
-#include "lib/Raise/Recognise.h"
 
 #include "dialects/ssm/SsmOps.h"
 #include "mlir/IR/BuiltinOps.h"
@@ -33,24 +32,7 @@ static int64_t countNodes(Operation *op) {
   return count;
 }
 
-/// `value` made wrong by a little, for the test of the gate.
-static Value scaleABit(GraphWriter &writer, Value value) {
-  Type element = cast<ShapedType>(value.getType()).getElementType();
-  Tensor factor = Tensor::scalar(element, 1 + 1e-6);
-  return writer.node("Mul", {value, writer.constant(factor, element)},
-                     value.getType());
-}
-
 namespace {
-/// Collects what an OpBuilder makes.
-struct Recorder : OpBuilder::Listener {
-  void notifyOperationInserted(Operation *op, OpBuilder::InsertPoint) override {
-    if (isa_and_nonnull<func::FuncOp>(op->getParentOp())) // no nested ops
-      written.push_back(op);
-  }
-  SmallVector<Operation *> written;
-};
-
 struct SsmRaisePass : public ssmc::impl::SsmRaiseBase<SsmRaisePass> {
   using Base::Base;
 
@@ -59,8 +41,6 @@ struct SsmRaisePass : public ssmc::impl::SsmRaiseBase<SsmRaisePass> {
     Builder builder(&getContext());
     report.clear();
     refused.clear();
-    verdicts.clear();
-    forms.clear();
     count = 0;
     for (auto func : module.getOps<func::FuncOp>())
       if (!func.isPrivate() && !func.isExternal() &&
@@ -70,7 +50,7 @@ struct SsmRaisePass : public ssmc::impl::SsmRaiseBase<SsmRaisePass> {
   }
 
   void raise(func::FuncOp func);
-  void replace(const Raise &raise, ArrayRef<Problem> problems, bool plant);
+  void replace(const Proposal &proposal);
   void note(ArrayRef<NamedAttribute> entry) {
     report.push_back(DictionaryAttr::get(&getContext(), entry));
   }
@@ -79,10 +59,6 @@ struct SsmRaisePass : public ssmc::impl::SsmRaiseBase<SsmRaisePass> {
   /// What was to be replaced, and was not.
   DenseSet<Operation *> refused;
   int64_t count = 0;
-  /// Verdicts by structure and weights: what is equal is checked once.
-  llvm::DenseMap<size_t, Verdict> verdicts;
-  /// Structures that were accepted with some weights.
-  llvm::DenseSet<size_t> forms;
 };
 } // namespace
 
@@ -94,8 +70,6 @@ void SsmRaisePass::raise(func::FuncOp func) {
   Recogniser recogniser(analysis);
   recogniser.run();
 
-  // The last one first: what an earlier one replaces is then read by ops that
-  // stand already, and its own nodes are still as they were analysed.
   size_t before = report.size();
   int64_t number = count + recogniser.raises.size();
   count = number;
@@ -104,13 +78,19 @@ void SsmRaisePass::raise(func::FuncOp func) {
   if (!recogniser.raises.empty() && analysis.hasFreeLength())
     for (int64_t stretch : {5, 16})
       longer.push_back(std::make_unique<Graph>(func, stretch, lengths));
-  for (Raise &raise : llvm::reverse(recogniser.raises)) {
-    SmallVector<Problem> problems;
+  // The last one first: what an earlier one replaces is then read by ops that
+  // stand already.
+  std::vector<Proposal> proposals;
+  for (const Raise &raise : llvm::reverse(recogniser.raises)) {
+    std::vector<Problem> problems;
     problems.emplace_back(finder, analysis, raise.region);
     for (const auto &other : longer)
       problems.emplace_back(finder, analysis, raise.region, *other);
-    replace(raise, problems, --number == plantError);
+    proposals.emplace_back(raise, std::move(problems), --number == plantError);
   }
+  checkProposals(proposals);
+  for (const Proposal &proposal : proposals)
+    replace(proposal);
   std::reverse(report.begin() + before, report.end());
   // What only the replaced regions needed is gone now.
   for (Operation *op : llvm::reverse(graph.getNodes()))
@@ -145,54 +125,13 @@ void SsmRaisePass::raise(func::FuncOp func) {
   }
 }
 
-void SsmRaisePass::replace(const Raise &raise, ArrayRef<Problem> problems,
-                           bool plant) {
+void SsmRaisePass::replace(const Proposal &proposal) {
+  const Raise &raise = proposal.raise;
   const ssmc::Region &region = raise.region;
+  const Verdict &verdict = proposal.verdict;
   Operation *last = region.exit.getDefiningOp();
   std::string site = nameOf(last);
-  OpBuilder builder(&getContext());
-  Recorder recorder;
-  builder.setListener(&recorder);
-  builder.setInsertionPoint(last);
-  GraphWriter writer(builder, region.exit.getLoc(), problems.front().analysis);
-  FailureOr<SmallVector<Value>> values = raise.mixer->emit(writer);
-  SmallVector<Value> roots{region.exit};
-  llvm::append_range(roots, region.states);
-  // A graph may fix an extent on the way that is free at its inputs.
-  if (succeeded(values))
-    for (auto [from, to] : llvm::zip(roots, *values))
-      if (from.getType() != to.getType()) {
-        values = failure();
-        break;
-      }
-  if (plant && succeeded(values))
-    values->front() = scaleABit(writer, values->front());
-  Verdict verdict;
-  if (succeeded(values)) {
-    // Equal regions that are written as equal ops have one verdict. With other
-    // weights they are of one form, and checked again.
-    size_t key = raise.identity, form = raise.structure;
-    for (Operation *op : recorder.written) {
-      key = llvm::hash_combine(key, op->getName(), op->getAttrDictionary());
-      form = llvm::hash_combine(form, op->getName());
-      if (!isa<onnx::ConstantOp>(op))
-        form = llvm::hash_combine(form, op->getAttrDictionary());
-    }
-    auto it = verdicts.find(key);
-    if (it != verdicts.end() && plantError < 0) {
-      verdict = it->second;
-    } else {
-      verdict = checkRaise(problems, {recorder.written, *values, writer.exact},
-                           plantError < 0 && forms.contains(form));
-      verdicts[key] = verdict;
-      if (verdict.accepted)
-        forms.insert(form);
-    }
-  } else {
-    verdict.reason = "its layout cannot be written with free extents";
-  }
-
-  Builder &attrs = builder;
+  Builder attrs(&getContext());
   SmallVector<NamedAttribute> entry{
       attrs.getNamedAttr("site", attrs.getStringAttr(site)),
       attrs.getNamedAttr("op", attrs.getStringAttr(verdict.accepted
@@ -204,7 +143,7 @@ void SsmRaisePass::replace(const Raise &raise, ArrayRef<Problem> problems,
           attrs.getF64FloatAttr(std::max(verdict.deviation, raise.deviation)))};
   if (!verdict.accepted) {
     refused.insert(last);
-    for (Operation *op : llvm::reverse(recorder.written))
+    for (Operation *op : llvm::reverse(proposal.written))
       op->erase();
     std::string reason =
         verdict.reason.empty()
@@ -224,9 +163,9 @@ void SsmRaisePass::replace(const Raise &raise, ArrayRef<Problem> problems,
     return note(entry);
   }
 
-  for (auto [from, to] : llvm::zip(roots, *values))
-    from.replaceAllUsesWith(to);
-  int64_t left = llvm::count_if(recorder.written, [](Operation *op) {
+  for (auto [from, to] : llvm::zip_equal(proposal.roots, proposal.values))
+    Value(from).replaceAllUsesWith(to);
+  int64_t left = llvm::count_if(proposal.written, [](Operation *op) {
     return !isa<onnx::ConstantOp, arith::ConstantOp, onnx::SymbolOp,
                 tensor::EmptyOp, linalg::FillOp>(op);
   });

@@ -1,0 +1,34 @@
+//===- Proposal.h - what is to replace a region -----------------*- C++ -*-===//
+
+#pragma once
+
+#include "lib/Raise/Gate.h"
+#include "lib/Raise/Recognise.h"
+
+namespace ssmc {
+
+/// Ops that compute what a region does, written in front of its last node.
+/// Nothing reads them yet.
+struct Proposal {
+  /// `problems` are the region at different lengths, the traced one first. With
+  /// `plant` the ops are wrong by a little, for the test of the gate.
+  Proposal(const Raise &raise, std::vector<Problem> problems, bool plant);
+
+  const Raise &raise;
+  std::vector<Problem> problems;
+  llvm::SmallVector<mlir::Operation *> written;
+  /// The region's exit, then its states; none where its layout cannot be
+  /// written.
+  llvm::SmallVector<mlir::Value> roots, values;
+  llvm::DenseMap<mlir::Value, Tensor> exact;
+  /// Structure, weights and what is written; the same without the weights.
+  size_t identity, form;
+  Verdict verdict;
+};
+
+/// Gives all of them a verdict. What is equal is checked once; what is of a
+/// form that has been accepted is checked with its own weights. Several are
+/// checked at a time.
+void checkProposals(llvm::MutableArrayRef<Proposal> proposals);
+
+} // namespace ssmc
