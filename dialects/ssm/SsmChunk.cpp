@@ -237,8 +237,11 @@ SmallVector<Value> Chunk::weigh(ArrayRef<Pair> pairs, int64_t numHeads) {
 // What the matrices are for
 //===----------------------------------------------------------------------===//
 
+// The columns of values are the innermost loop, around which lie the sums: rows
+// are contiguous, and what they are multiplied by is a scalar.
+
 Value Chunk::readState(Value reader, bool early, int64_t numHeads) {
-  enum { B, T, R, N, P = 3, K = 4 };
+  enum { B, T, R, N, P };
   // The reader, with what is left of the state at each step.
   Value scaled =
       d.map({{reader, ofHead(4, {B, T, R, N}, R, numHeadsOf(reader), numHeads)},
@@ -253,10 +256,10 @@ Value Chunk::readState(Value reader, bool early, int64_t numHeads) {
             })[0];
   Value zero =
       d.fillZero(empty({batch, steps, b.getIndexAttr(numHeads), columns}));
-  return d.map({{scaled, d.dims(5, {B, T, R, K})},
-                {state, ofHead(5, {B, R, K, P}, R, heads, numHeads)},
+  return d.map({{scaled, d.dims(5, {B, T, R, N})},
+                {state, ofHead(5, {B, R, N, P}, R, heads, numHeads)},
                 {zero, d.dims(5, {B, T, R, P})}},
-               /*numOuts=*/1, /*numLoops=*/5, /*reductions=*/{K},
+               /*numOuts=*/1, /*numLoops=*/5, /*reductions=*/{N},
                [](OpBuilder &b, Location loc, Args args) -> Yield {
                  Value part = arith::MulFOp::create(b, loc, args[0], args[1]);
                  return {arith::AddFOp::create(b, loc, args[2], part)};
@@ -264,7 +267,7 @@ Value Chunk::readState(Value reader, bool early, int64_t numHeads) {
 }
 
 Value Chunk::mix(Value matrix, Value values, Value sum) {
-  enum { B, T, R, P, S };
+  enum { B, T, R, S, P };
   int64_t numHeads = numHeadsOf(sum);
   return d.map({{matrix, d.dims(5, {B, R, T, S})},
                 {values, ofHead(5, {B, S, R, P}, R, heads, numHeads)},
@@ -278,9 +281,9 @@ Value Chunk::mix(Value matrix, Value values, Value sum) {
 }
 
 Value Chunk::finalState(ArrayRef<Written> written) {
-  enum { B, H, N, P, S };
+  enum { B, H, N, S, P };
   Value last = d.map({{whole, d.dims(4, factorDims({B, H}, N))},
-                      {state, d.dims(4, {B, H, N, P})}},
+                      {state, d.dims(4, {B, H, N, S})}},
                      /*numOuts=*/1, /*numLoops=*/4, /*reductions=*/{},
                      [](OpBuilder &b, Location loc, Args args) -> Yield {
                        return {arith::MulFOp::create(b, loc, args[0], args[1])};
@@ -288,10 +291,10 @@ Value Chunk::finalState(ArrayRef<Written> written) {
   for (auto [writer, values] : written) {
     // The writer, with what is left of each step at the end.
     Value scaled =
-        d.map({{writer, ofHead(4, {B, P, H, N}, H, numHeadsOf(writer), heads)},
-               {toEnd, d.dims(4, factorDims({B, H, P}, N))},
+        d.map({{writer, ofHead(4, {B, S, H, N}, H, numHeadsOf(writer), heads)},
+               {toEnd, d.dims(4, factorDims({B, H, S}, N))},
                {empty({batch, steps, b.getIndexAttr(heads), keys}),
-                d.dims(4, {B, P, H, N})}},
+                d.dims(4, {B, S, H, N})}},
               /*numOuts=*/1, /*numLoops=*/4, /*reductions=*/{},
               [&](OpBuilder &b, Location loc, Args args) -> Yield {
                 Value x = convertFloat(b, loc, args[0], type);

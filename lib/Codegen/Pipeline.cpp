@@ -4,6 +4,7 @@
 #include "lib/Codegen/Codegen.h"
 #include "lib/Codegen/CodegenPasses.h"
 #include "lib/Codegen/Cpu/CpuPasses.h"
+#include "lib/Codegen/Cpu/Kernels.h"
 
 #include "mlir/Conversion/Passes.h"
 #include "mlir/Dialect/Affine/Transforms/Passes.h"
@@ -143,6 +144,11 @@ void ssmc::buildTilingPipeline(OpPassManager &pm,
   pm.addPass(createSsmCheckExtents());
   if (optimized)
     pm.addPass(createSsmHoistProducts());
+  // What the processor has a kernel for stays an op until the end.
+  ssm::SsmLowerStrategiesOptions strategies;
+  if (optimized)
+    strategies.kernels = listCpuKernels();
+  pm.addPass(ssm::createSsmLowerStrategies(strategies));
   // What has a step of its own has no kernel; its step is fused.
   ssm::SsmDecomposeOptions decompose;
   if (optimized)

@@ -20,6 +20,7 @@
 #include "lib/Import/Onnx/Import.h"
 #include "lib/Import/Onnx/Passes.h"
 #include "lib/Pipelines/Register.h"
+#include "lib/Plan/PlanPasses.h"
 #include "lib/Raise/RaisePasses.h"
 #include "lib/Target/Package.h"
 
@@ -75,6 +76,7 @@ struct Compiler::Impl {
                     llvm::function_ref<void(OpPassManager &)> build) {
     return phases->run(name, *module, build);
   }
+  void addPlan(OpPassManager &pm);
   bool stopsAt(Emit emit) const { return options.emit == emit; }
 
   CompilerOptions options;
@@ -111,6 +113,15 @@ LogicalResult Compiler::Impl::readInput() {
   });
 }
 
+/// How each mixer is computed. The reference level chooses nothing.
+void Compiler::Impl::addPlan(OpPassManager &pm) {
+  SsmPlanOptions plan;
+  plan.cpu = options.cpu;
+  plan.choose = options.optLevel > 0;
+  plan.strategies.assign(options.strategies.begin(), options.strategies.end());
+  pm.addPass(createSsmPlan(std::move(plan)));
+}
+
 LogicalResult Compiler::Impl::prepareGraph() {
   if (failed(run("simplify", [](OpPassManager &pm) {
         pm.addPass(createOnnxInlineFunctions());
@@ -122,11 +133,13 @@ LogicalResult Compiler::Impl::prepareGraph() {
     return failure();
   if (stopsAt(Emit::Onnx))
     return success();
-  if (options.raise && failed(run("raise", [](OpPassManager &pm) {
+  if (options.raise && failed(run("raise", [&](OpPassManager &pm) {
         pm.addPass(createSsmRaise());
         // What raising removed stood between transposes that now cancel.
         pm.addPass(createOnnxSimplify());
         pm.addPass(createOnnxFold());
+        if (options.dims.empty())
+          addPlan(pm);
       })))
     return failure();
   if (options.dims.empty())
@@ -138,6 +151,7 @@ LogicalResult Compiler::Impl::prepareGraph() {
                              dim.value);
     pm.addPass(createOnnxFreeLengths(std::move(lengths)));
     pm.addPass(createOnnxFold());
+    addPlan(pm);
   });
 }
 
@@ -149,8 +163,11 @@ LogicalResult Compiler::Impl::lowerGraph() {
 
 LogicalResult Compiler::Impl::generateCode() {
   CodegenOptions codegen{options.optLevel, options.cpu};
-  if (failed(run("codegen",
-                 [&](OpPassManager &pm) { buildTilingPipeline(pm, codegen); })))
+  if (failed(run("codegen", [&](OpPassManager &pm) {
+        // Of the mixers that came up since, and of those in a .mlir file.
+        addPlan(pm);
+        buildTilingPipeline(pm, codegen);
+      })))
     return failure();
   if (stopsAt(Emit::Tiled))
     return success();
@@ -251,6 +268,8 @@ std::string Compiler::Impl::describe() {
     info["raise"] = toJson(report);
   if (auto lengths = (*module)->getAttr("ssmc.lengths"))
     info["lengths"] = toJson(lengths);
+  if (auto plan = (*module)->getAttr("ssmc.plan"))
+    info["plan"] = toJson(plan);
   return llvm::formatv("{0:2}", llvm::json::Value(std::move(info)));
 }
 
@@ -261,6 +280,7 @@ LogicalResult Compiler::Impl::writeReport() {
   if (options.reportFile.empty()) {
     printReport(report, log);
     printLengths((*module)->getAttrOfType<ArrayAttr>("ssmc.lengths"), log);
+    printPlan((*module)->getAttrOfType<ArrayAttr>("ssmc.plan"), log);
     return success();
   }
   llvm::json::Value json = llvm::json::Object{
@@ -268,6 +288,8 @@ LogicalResult Compiler::Impl::writeReport() {
       {"raise", report ? toJson(report) : llvm::json::Array()}};
   if (auto lengths = (*module)->getAttr("ssmc.lengths"))
     (*json.getAsObject())["lengths"] = toJson(lengths);
+  if (auto plan = (*module)->getAttr("ssmc.plan"))
+    (*json.getAsObject())["plan"] = toJson(plan);
   return writeFile(options.reportFile, [&](raw_ostream &os) {
     os << llvm::formatv("{0:2}", json) << "\n";
   });

@@ -31,6 +31,7 @@ struct CompilerOptions {
   Emit emit = Emit::Lib;
   std::string cpu = "host";
   std::vector<DimRequest> dims;
+  std::vector<std::string> strategies; // MIXER:NAME, checked
   std::string externalDataDir; // the model's folder where empty
   unsigned optLevel = 2;
   bool raise = true;
@@ -74,5 +75,8 @@ private:
 
 /// "INPUT:AXIS=NAME|NUMBER"; the last colon splits. False where it is not one.
 bool parseDimRequest(llvm::StringRef text, DimRequest &request);
+
+/// What is wrong with "MIXER:NAME" as a strategy; empty if nothing is.
+std::string checkStrategy(llvm::StringRef text);
 
 } // namespace ssmc

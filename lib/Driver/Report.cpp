@@ -97,3 +97,41 @@ void ssmc::printLengths(ArrayAttr lengths, raw_ostream &os) {
          << ": assumes at other lengths: " << textOf(site, "assumption")
          << "\n";
 }
+
+void ssmc::printPlan(ArrayAttr plan, raw_ostream &os) {
+  if (!plan)
+    return;
+  for (Attribute attr : plan) {
+    auto decision = dyn_cast<DictionaryAttr>(attr);
+    auto chosen =
+        decision ? decision.getAs<DictionaryAttr>("chosen") : DictionaryAttr();
+    auto count =
+        decision ? decision.getAs<IntegerAttr>("count") : IntegerAttr();
+    auto estimates =
+        decision ? decision.getAs<ArrayAttr>("estimates") : ArrayAttr();
+    if (!chosen || !count || !estimates)
+      continue;
+    os << "plan: " << count.getInt() << " x " << textOf(decision, "op") << ": "
+       << textOf(chosen, "strategy");
+    if (auto chunk = chosen.getAs<IntegerAttr>("chunk"))
+      os << ", chunk " << chunk.getInt();
+    if (auto given = decision.getAs<BoolAttr>("given"); given.getValue())
+      os << ", as given";
+    os << "; cycles:";
+    for (Attribute attr : estimates) {
+      auto estimate = cast<DictionaryAttr>(attr);
+      os << " " << textOf(estimate, "strategy")
+         << (estimate.getAs<BoolAttr>("kernel").getValue() ? " (kernel) " : " ")
+         << llvm::format(
+                "%.1e", double(estimate.getAs<IntegerAttr>("cycles").getInt()));
+    }
+    auto assumptions = decision.getAs<ArrayAttr>("assumptions");
+    if (assumptions && !assumptions.empty()) {
+      os << "; assumes ";
+      llvm::interleaveComma(assumptions, os, [&](Attribute text) {
+        os << cast<StringAttr>(text).getValue();
+      });
+    }
+    os << "\n";
+  }
+}

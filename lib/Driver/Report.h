@@ -18,4 +18,7 @@ void printReport(mlir::ArrayAttr report, llvm::raw_ostream &os);
 /// null).
 void printLengths(mlir::ArrayAttr lengths, llvm::raw_ostream &os);
 
+/// The same for the attribute ssmc.plan: how each mixer is computed.
+void printPlan(mlir::ArrayAttr plan, llvm::raw_ostream &os);
+
 } // namespace ssmc

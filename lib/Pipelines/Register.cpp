@@ -12,6 +12,7 @@
 #include "lib/Conversion/OnnxToLinalg/Passes.h"
 #include "lib/Fold/Passes.h"
 #include "lib/Import/Onnx/Passes.h"
+#include "lib/Plan/PlanPasses.h"
 #include "lib/Raise/RaisePasses.h"
 
 #include "mlir/InitAllDialects.h"
@@ -32,4 +33,5 @@ void ssmc::registerAll(mlir::DialectRegistry &registry) {
   registerCodegenPipelines();
   registerFoldPasses();
   registerOnnxToLinalgPasses();
+  registerPlanPasses();
 }

@@ -72,7 +72,8 @@ struct Flags {
       cl::desc("Type of activations"), cl::cat(category)};
   cl::list<std::string> strategies{
       "strategy", cl::value_desc("MIXER:NAME"),
-      cl::desc("How a mixer is computed (this release: recurrent)"),
+      cl::desc("How a mixer is computed, instead of what is estimated to be "
+               "fastest; may be repeated"),
       cl::cat(category)};
   cl::opt<std::string> maxLength{"max-length", cl::Hidden, cl::value_desc("N"),
                                  cl::desc("Capacity of caches that grow"),
@@ -132,15 +133,9 @@ static bool checkLimits(const Flags &flags) {
   if (flags.entry != "forward")
     return usage("--entry=" + flags.entry +
                  " is not in this release: forward is");
-  for (StringRef strategy : flags.strategies) {
-    auto [mixer, name] = strategy.split(':');
-    if (!is_contained({"scan", "selective_scan", "short_conv", "recurrence"},
-                      mixer) ||
-        name != "recurrent")
-      return usage("--strategy=" + strategy +
-                   " is not in this release: scan, selective_scan, short_conv "
-                   "and recurrence have the strategy recurrent");
-  }
+  for (StringRef strategy : flags.strategies)
+    if (std::string fault = checkStrategy(strategy); !fault.empty())
+      return usage("--strategy=" + strategy + ": " + fault);
   if (flags.maxLength.getNumOccurrences())
     return usage("--max-length has no use in this release: no entry has a "
                  "cache that grows");
@@ -227,6 +222,7 @@ bool ssmc::parseCommandLine(int argc, char **argv, CompilerOptions &options) {
   options.emit = flags.emit;
   options.cpu = flags.cpu;
   options.externalDataDir = flags.externalDataDir;
+  options.strategies.assign(flags.strategies.begin(), flags.strategies.end());
   options.optLevel = flags.level == "0" ? 0 : 2;
   options.raise = !flags.noRaise;
   options.failIn = flags.failIn;

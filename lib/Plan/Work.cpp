@@ -1,0 +1,224 @@
+//===- Work.cpp - what a strategy of a mixer has to do --------------------===//
+
+#include "lib/Plan/Work.h"
+
+#include "lib/Codegen/Cpu/Kernels.h"
+
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace mlir;
+using namespace ssmc;
+using ssm::Strategy;
+
+/// The share of the multiply-adds' rate that code reaches: kernels as measured
+/// in benchmarks/cpu, products of matrices as loops over linalg ops with
+/// ssm-bench.
+static constexpr double kernelShare = 0.6;
+static constexpr double loopShare = 0.25;
+
+static double widthOf(Value value) {
+  return cast<ShapedType>(value.getType()).getElementTypeBitWidth() / 8.0;
+}
+
+static bool isDouble(Operation *op) {
+  return llvm::any_of(op->getOperands(),
+                      [](Value value) { return widthOf(value) > 4; });
+}
+
+/// The extents of an operand multiplied.
+static double elementsOf(ssm::MixerOpInterface op, unsigned operand,
+                         const Extents &extents) {
+  ssm::MixerShape shape = op.getMixerShape();
+  double elements = 1;
+  for (int64_t extent : shape.operands[operand].dims)
+    if (extent >= 0)
+      elements *= extents[shape.extents[extent]];
+  return elements;
+}
+
+/// Operands that are read once and destinations that are written once.
+static double bytesOf(ssm::MixerOpInterface op, const Extents &extents) {
+  auto dps = cast<DestinationStyleOpInterface>(op.getOperation());
+  ssm::MixerShape shape = op.getMixerShape();
+  double bytes = 0;
+  for (OpOperand &operand : op->getOpOperands()) {
+    unsigned i = operand.getOperandNumber();
+    double times = shape.operands[i].read + dps.isDpsInit(&operand);
+    bytes += times * widthOf(operand.get()) * elementsOf(op, i, extents);
+  }
+  return bytes;
+}
+
+namespace {
+/// Counts for one op; all methods count what comes on top of its bytes.
+struct Counter {
+  const Extents &e;
+  const Machine &machine;
+  Strategy strategy;
+  bool isKernel;
+  double chunk;
+  /// Bytes of what is kept between steps.
+  double width;
+  Work work;
+
+  /// Heads: outputs, states; without sharing all are H.
+  double heads(StringRef name, Operation *op, unsigned operand) {
+    int64_t heads =
+        cast<ShapedType>(op->getOperand(operand).getType()).getDimSize(2);
+    return ShapedType::isDynamic(heads) ? e["H"] : heads;
+  }
+
+  static bool isPerKey(Value decay) {
+    return decay && cast<ShapedType>(decay.getType()).getRank() % 2 == 0;
+  }
+
+  /// A mixer with a state of N x P: `changes` multiply-adds for an element and
+  /// token change it, one for each output reads it.
+  void matrixState(Operation *op, double tokens, double states, double outputs,
+                   double products, double changes, bool hasDecay,
+                   bool perKey) {
+    double n = e["N"], p = e["P"];
+    double state = states * n * p;
+    work.exps += hasDecay ? tokens * states * (perKey ? n : 1) : 0;
+    if (isKernel) {
+      work.macs += tokens * (changes * state + outputs * n * p);
+      return;
+    }
+    if (strategy == Strategy::Recurrent) {
+      work.macs += tokens * ((changes + hasDecay) * state + outputs * n * p);
+      work.cachedBytes +=
+          tokens * width * (2 * changes + outputs / states) * state;
+      return;
+    }
+    // A matrix of chunk x chunk for each product of readers and writers, mixed
+    // with values; then the state is read and changed once for each token.
+    double matrices = changes;
+    double weigh = perKey ? 3 * outputs * n : products * n + 2 * outputs;
+    work.macs += tokens * (matrices * chunk * (weigh + outputs * p + states) +
+                           state + outputs * n * p);
+    work.cachedBytes += tokens * width * (3 * matrices * chunk * outputs) +
+                        tokens / chunk * 2 * width * state;
+    if (perKey)
+      work.cachedBytes += tokens * width * 3 * chunk * states * n;
+  }
+
+  void count(ssm::SemiseparableOp op) {
+    double outputs = heads("Y", op, 0), states = heads("H", op, 2);
+    outputs = std::max(outputs, states);
+    matrixState(op, e["B"] * e["L"], states, outputs,
+                std::max(heads("J", op, 0), heads("G", op, 1)), 1,
+                bool(op.getDecay()), isPerKey(op.getDecay()));
+  }
+  void count(ssm::DeltaRuleOp op) {
+    double outputs = heads("Y", op, 0), states = heads("H", op, 2);
+    outputs = std::max(outputs, states);
+    matrixState(op, e["B"] * e["L"], states, outputs,
+                std::max(heads("J", op, 0), heads("G", op, 1)),
+                op.getBeta() ? 2 : 3, bool(op.getDecay()),
+                isPerKey(op.getDecay()));
+  }
+  void count(ssm::QuasiseparableOp op) {
+    double tokens = e["B"] * e["L"];
+    double outputs = heads("Y", op, 0), states = heads("H", op, 4);
+    double p = e["P"];
+    if (strategy == Strategy::Dense) {
+      // Its matrix is what the op makes of L columns.
+      p = e["L"];
+      work.macs += tokens * e["L"] * outputs * e["P"];
+      work.cachedBytes += tokens * e["L"] * outputs * 2 * width;
+    }
+    double state = states * e["N"] * p;
+    work.macs += 2 * tokens * (2 * state + outputs * e["N"] * p);
+    work.exps += 2 * tokens * states * (isPerKey(op.getGf()) ? e["N"] : 1);
+    if (!isKernel)
+      work.cachedBytes += 2 * tokens * 4 * width * state;
+  }
+
+  void count(ssm::SelectiveScanOp op) {
+    double states = e["B"] * e["L"] * e["D"] * e["N"];
+    double columns = 1;
+    if (strategy == Strategy::Dense) {
+      columns = e["L"];
+      work.macs += e["B"] * e["L"] * e["L"] * e["D"];
+      work.cachedBytes += e["B"] * e["L"] * e["L"] * e["D"] * 2 * width;
+    }
+    work.macs += columns * 4 * states;
+    work.exps += columns * states;
+    if (!isKernel)
+      work.cachedBytes += columns * 3 * width * states;
+  }
+
+  /// Chains of a scan over `steps` of `before` x `behind` rows: a vector of
+  /// rows is one, and a row where they do not fill a vector.
+  double chains(double before, double behind, bool isLast) {
+    double rows = isLast ? before : behind;
+    double of = isLast ? 1 : before;
+    double full = std::floor(rows / machine.lanes);
+    double left = rows - full * machine.lanes;
+    return of * (full + (isLast ? left : left > 0));
+  }
+
+  void count(ssm::ScanOp op) {
+    int64_t axis = op.getDimension();
+    auto type = cast<ShapedType>(op.getH().getType());
+    double before = 1, behind = 1, length = e["L"];
+    for (int64_t i = 0; i < type.getRank(); ++i)
+      if (i != axis)
+        (i < axis ? before : behind) *= e["D" + std::to_string(i)];
+    bool isLast = axis == type.getRank() - 1;
+    double elements = before * behind * length, width = widthOf(op.getH());
+    if (strategy == Strategy::Dense) {
+      work.macs += elements * 2 * length;
+      work.cachedBytes += 3 * width * elements * length;
+      return;
+    }
+    if (strategy == Strategy::Recurrent) {
+      work.macs += elements;
+      work.chain += length * chains(before, behind, isLast);
+      return;
+    }
+    // Two scans of the pieces, their products, and a scan of what they give.
+    double pieces = std::max(1.0, std::floor(length / chunk));
+    work.macs += 3 * elements;
+    work.cachedBytes += 5 * width * elements;
+    work.bytes += 2 * width * elements;
+    work.chain +=
+        2 * std::min(chunk, length) * chains(before * pieces, behind, isLast) +
+        elements / machine.lanes / 4 + pieces * chains(before, behind, isLast) +
+        std::fmod(length, chunk) * chains(before, behind, isLast);
+  }
+};
+} // namespace
+
+bool ssmc::hasKernel(Operation *op, Strategy strategy) {
+  return isCpuKernel(op->getName().getStringRef(), strategy) && !isDouble(op);
+}
+
+Work ssmc::countWork(Operation *op, Strategy strategy, int64_t chunk,
+                     const Extents &extents, const Machine &machine) {
+  Counter counter{extents,  machine,
+                  strategy, hasKernel(op, strategy),
+                  0,        isDouble(op) ? 8.0 : 4.0,
+                  {}};
+  counter.chunk = std::max<double>(1, extents["L"]);
+  if (chunk > 0)
+    counter.chunk = std::min<double>(counter.chunk, chunk);
+  counter.work.bytes = bytesOf(cast<ssm::MixerOpInterface>(op), extents);
+  llvm::TypeSwitch<Operation *>(op)
+      .Case<ssm::SemiseparableOp, ssm::DeltaRuleOp, ssm::QuasiseparableOp,
+            ssm::SelectiveScanOp, ssm::ScanOp>(
+          [&](auto op) { counter.count(op); });
+  return counter.work;
+}
+
+double ssmc::estimateCycles(const Work &work, Operation *op, bool isKernel,
+                            const Machine &machine) {
+  double share = isKernel ? kernelShare : loopShare;
+  if (isDouble(op))
+    share /= 2;
+  double arithmetic = (work.macs + work.exps * machine.macsPerExp) /
+                      (machine.macsPerCycle * share);
+  double memory = work.bytes / machine.bytesPerCycle +
+                  work.cachedBytes / machine.cachedBytesPerCycle;
+  return std::max({arithmetic, memory, work.chain * machine.latency});
+}

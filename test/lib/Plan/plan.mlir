@@ -1,0 +1,63 @@
+// RUN: ssm-opt %s -split-input-file -ssm-plan="cpu=znver4 assume=L=64" | FileCheck %s
+
+// A kernel that carries the state in registers beats loops by its estimate.
+// CHECK-LABEL: module attributes
+//  CHECK-SAME: ssmc.plan = [{assumptions = ["L = 64"]
+//  CHECK-SAME: chosen = {{{[^}]*}}kernel = true, strategy = "chunked"}
+//  CHECK-SAME: count = 2
+//  CHECK-SAME: estimates = [{{{[^}]*}}kernel = false, strategy = "recurrent"}
+//  CHECK-SAME: {{{[^}]*}}exps = 1536{{[^}]*}}flops = 50331648{{[^}]*}}strategy = "chunked"}
+//  CHECK-SAME: {{{[^}]*}}kernel = false, strategy = "dense"}]
+//  CHECK-SAME: op = "ssm.semiseparable"
+//       CHECK: func @kernel
+//       CHECK: ssm.semiseparable
+//  CHECK-SAME: {ssm.strategy = #ssm.strategy<chunked>}
+//       CHECK: ssm.semiseparable
+//  CHECK-SAME: {ssm.strategy = #ssm.strategy<chunked>}
+module {
+  func.func @kernel(%q: tensor<1x?x1x128xf32>, %v: tensor<1x?x24x64xf32>, %g: tensor<1x?x24xf32>, %s: tensor<1x24x128x64xf32>)
+      -> tensor<1x?x24x64xf32> {
+    %y, %last = ssm.semiseparable ins(%q, %q, %v : tensor<1x?x1x128xf32>, tensor<1x?x1x128xf32>, tensor<1x?x24x64xf32>)
+        decay(%g : tensor<1x?x24xf32>) outs(%v, %s : tensor<1x?x24x64xf32>, tensor<1x24x128x64xf32>)
+        -> tensor<1x?x24x64xf32>, tensor<1x24x128x64xf32>
+    %z, %end = ssm.semiseparable ins(%q, %q, %y : tensor<1x?x1x128xf32>, tensor<1x?x1x128xf32>, tensor<1x?x24x64xf32>)
+        decay(%g : tensor<1x?x24xf32>) outs(%v, %last : tensor<1x?x24x64xf32>, tensor<1x24x128x64xf32>)
+        -> tensor<1x?x24x64xf32>, tensor<1x24x128x64xf32>
+    return %z : tensor<1x?x24x64xf32>
+  }
+}
+
+// -----
+
+// Double precision has no kernel, and products are cheaper than a state that
+// goes through memory at each step.
+// CHECK-LABEL: func @products
+//       CHECK: #ssm.strategy<chunked, chunk = {{[0-9]+}}>
+func.func @products(%q: tensor<1x512x24x128xf64>, %v: tensor<1x512x24x64xf64>, %s: tensor<1x24x128x64xf64>) -> tensor<1x512x24x64xf64> {
+  %y, %last = ssm.semiseparable ins(%q, %q, %v : tensor<1x512x24x128xf64>, tensor<1x512x24x128xf64>, tensor<1x512x24x64xf64>)
+      outs(%v, %s : tensor<1x512x24x64xf64>, tensor<1x24x128x64xf64>) -> tensor<1x512x24x64xf64>, tensor<1x24x128x64xf64>
+  return %y : tensor<1x512x24x64xf64>
+}
+
+// -----
+
+// What an op says itself stays, and so does an op of one strategy.
+// CHECK-LABEL: func @given
+//       CHECK: ssm.scan
+//  CHECK-SAME: #ssm.strategy<associative_scan, chunk = 32>
+//       CHECK: ssm.scan
+//  CHECK-SAME: #ssm.strategy<recurrent>
+//       CHECK: ssm.recurrence
+//   CHECK-NOT: ssm.strategy
+func.func @given(%a: tensor<512x64xf32>, %s: tensor<64xf32>) -> (tensor<512x64xf32>, tensor<512x64xf32>, tensor<512x64xf32>) {
+  %0:2 = ssm.scan dimension(0) ins(%a, %a : tensor<512x64xf32>, tensor<512x64xf32>) outs(%a, %s : tensor<512x64xf32>, tensor<64xf32>)
+      {ssm.strategy = #ssm.strategy<associative_scan, chunk = 32>} -> tensor<512x64xf32>, tensor<64xf32>
+  %1:2 = ssm.scan dimension(0) ins(%a, %a : tensor<512x64xf32>, tensor<512x64xf32>) outs(%a, %s : tensor<512x64xf32>, tensor<64xf32>)
+      -> tensor<512x64xf32>, tensor<64xf32>
+  %2:2 = ssm.recurrence axes[0, 0] ins(%a : tensor<512x64xf32>) outs(%a : tensor<512x64xf32>) states(%s : tensor<64xf32>) {
+  ^bb0(%x: tensor<64xf32>, %h: tensor<64xf32>):
+    %n = arith.maximumf %x, %h : tensor<64xf32>
+    ssm.yield %n, %n : tensor<64xf32>, tensor<64xf32>
+  } -> tensor<512x64xf32>, tensor<64xf32>
+  return %0#0, %1#0, %2#0 : tensor<512x64xf32>, tensor<512x64xf32>, tensor<512x64xf32>
+}
