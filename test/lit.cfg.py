@@ -1,4 +1,5 @@
 # Configuration of the test suite: `ninja check-ssmc`, or lit on a folder of it.
+import importlib.util
 import os
 
 import lit.formats
@@ -40,6 +41,10 @@ if config.sanitize:
     config.environment.setdefault("UBSAN_OPTIONS", "halt_on_error=1:print_stacktrace=1")
 # Megabytes that broken models may take; shadow memory is not counted in them.
 config.substitutions.append(("%{memory}", "" if config.sanitize else "--limit 1024"))
+
+# What draws pictures may be missing.
+if importlib.util.find_spec("matplotlib"):
+    config.available_features.add("matplotlib")
 
 # tools/check --full passes --param full=1: long samples, and every case of them.
 if lit_config.params.get("full") == "1":

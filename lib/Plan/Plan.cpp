@@ -45,6 +45,9 @@ public:
 
 private:
   DictionaryAttr describe(const Estimate &estimate);
+  Attribute number(double value) {
+    return b.getI64IntegerAttr(std::llround(std::min(value, 9e18)));
+  }
 
   Builder b;
   const Machine &machine;
@@ -82,9 +85,6 @@ Estimate Planner::estimate(Operation *op, Strategy strategy,
 }
 
 DictionaryAttr Planner::describe(const Estimate &estimate) {
-  auto number = [&](double value) {
-    return b.getI64IntegerAttr(std::llround(std::min(value, 9e18)));
-  };
   SmallVector<NamedAttribute> entries = {
       b.getNamedAttr("strategy", b.getStringAttr(stringifyStrategy(
                                      estimate.strategy.getKind()))),
@@ -103,17 +103,26 @@ DictionaryAttr Planner::describe(Operation *op, const Estimate &chosen,
                                  bool isGiven) {
   Extents extents(cast<ssm::MixerOpInterface>(op), assumptions);
   SmallVector<Attribute> estimates, assumed;
-  for (Strategy strategy : ssm::getStrategies(op))
-    estimates.push_back(describe(strategy == chosen.strategy.getKind()
-                                     ? chosen
-                                     : estimate(op, strategy, extents)));
+  double leastMacs = HUGE_VAL, leastBytes = HUGE_VAL;
+  for (Strategy strategy : ssm::getStrategies(op)) {
+    Estimate each = strategy == chosen.strategy.getKind()
+                        ? chosen
+                        : estimate(op, strategy, extents);
+    leastMacs = std::min(leastMacs,
+                         each.work.macs + each.work.exps * machine.macsPerExp);
+    leastBytes = std::min(leastBytes, each.work.bytes);
+    estimates.push_back(describe(each));
+  }
   for (StringRef text : extents.getAssumed())
     assumed.push_back(b.getStringAttr(text));
+  NamedAttribute floor[] = {b.getNamedAttr("bytes", number(leastBytes)),
+                            b.getNamedAttr("flops", number(2 * leastMacs))};
   SmallVector<NamedAttribute> entries = {
       b.getNamedAttr("op", b.getStringAttr(op->getName().getStringRef())),
       b.getNamedAttr("chosen", describe(chosen)),
       b.getNamedAttr("given", b.getBoolAttr(isGiven)),
       b.getNamedAttr("estimates", b.getArrayAttr(estimates)),
+      b.getNamedAttr("floor", b.getDictionaryAttr(floor)),
       b.getNamedAttr("assumptions", b.getArrayAttr(assumed))};
   return b.getDictionaryAttr(entries);
 }

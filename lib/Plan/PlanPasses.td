@@ -17,8 +17,9 @@ def SsmPlan : Pass<"ssm-plan"> {
 
     The operation gets the attribute `ssmc.plan`, an array with an entry for
     each kind of decision: the op, how many of it there are, the strategy and
-    whether a kernel computes it, what was assumed, and the estimates of all
-    strategies (operations, bytes, exponentials, cycles).
+    whether a kernel computes it, what was assumed, the estimates of all
+    strategies (operations, bytes, exponentials, cycles), and the least
+    operations and bytes that one of them has, exponentials counted in.
   }];
   let options = [
     Option<"cpu", "cpu", "std::string", "\"host\"",

@@ -17,12 +17,21 @@ static constexpr double kernelShare = 0.6;
 static constexpr double loopShare = 0.25;
 
 static double widthOf(Value value) {
-  return cast<ShapedType>(value.getType()).getElementTypeBitWidth() / 8.0;
+  Type type = cast<ShapedType>(value.getType()).getElementType();
+  double parts = 1;
+  if (auto complexType = dyn_cast<ComplexType>(type)) {
+    type = complexType.getElementType();
+    parts = 2;
+  }
+  return type.isIntOrFloat() ? parts * type.getIntOrFloatBitWidth() / 8 : 8;
 }
 
+/// Of elements that no kernel is for, and of which half as many fill a vector.
 static bool isDouble(Operation *op) {
-  return llvm::any_of(op->getOperands(),
-                      [](Value value) { return widthOf(value) > 4; });
+  return llvm::any_of(op->getOperands(), [](Value value) {
+    return widthOf(value) > 4 &&
+           !cast<ShapedType>(value.getType()).getElementType().isInteger();
+  });
 }
 
 /// The extents of an operand multiplied.

@@ -41,6 +41,17 @@ func.func @products(%q: tensor<1x512x24x128xf64>, %v: tensor<1x512x24x64xf64>, %
 
 // -----
 
+// Complex numbers have no kernel, and are scanned step by step.
+// CHECK-LABEL: func @complex
+//       CHECK: #ssm.strategy<recurrent>
+func.func @complex(%a: tensor<512x64xcomplex<f32>>, %s: tensor<64xcomplex<f32>>) -> tensor<512x64xcomplex<f32>> {
+  %h, %last = ssm.scan dimension(0) ins(%a, %a : tensor<512x64xcomplex<f32>>, tensor<512x64xcomplex<f32>>)
+      outs(%a, %s : tensor<512x64xcomplex<f32>>, tensor<64xcomplex<f32>>) -> tensor<512x64xcomplex<f32>>, tensor<64xcomplex<f32>>
+  return %h : tensor<512x64xcomplex<f32>>
+}
+
+// -----
+
 // What an op says itself stays, and so does an op of one strategy.
 // CHECK-LABEL: func @given
 //       CHECK: ssm.scan

@@ -1,0 +1,109 @@
+"""The mixers that ssm-bench knows: an op's text at given extents and its inputs.
+
+A mixer's function takes its operands but for destinations, which are empty, and
+the state, which is zero, and returns its output."""
+import numpy as np
+
+
+class Mixer:
+    """`dims` are the extents with their defaults. `operands` gives, for extents,
+    pairs of a name and a shape; `text` the op, in which {name} is an operand and
+    {name:t} its type; `output` and `state` are shapes, the latter may be None.
+    `mixed` is the operand in which the op is linear."""
+
+    def __init__(self, op, dims, operands, text, output, state, mixed, inputs):
+        self.op, self.dims, self.operands, self.text = op, dims, operands, text
+        self.output, self.state, self.mixed, self.inputs = output, state, mixed, inputs
+
+    def function(self, dims, dtype):
+        """The MLIR text."""
+        operands = self.operands(dims)
+        types = {name: tensor(shape, dtype) for name, shape in operands}
+        outs = [self.output(dims)] + ([self.state(dims)] if self.state else [])
+        results = ", ".join(tensor(shape, dtype) for shape in outs)
+        arguments = ", ".join(f"%{name}: {types[name]}" for name, _ in operands)
+        ins = self.text(lambda *names: ", ".join(f"%{n}" for n in names) + " : "
+                        + ", ".join(types[n] for n in names))
+        lines = [f"func.func @forward({arguments}) -> {tensor(outs[0], dtype)} {{",
+                 f"  %y0 = tensor.empty() : {tensor(outs[0], dtype)}"]
+        if self.state:
+            state = tensor(outs[1], dtype)
+            lines += [f"  %zero = arith.constant 0.0 : {dtype}", f"  %e = tensor.empty() : {state}",
+                      f"  %s0 = linalg.fill ins(%zero : {dtype}) outs(%e : {state}) -> {state}"]
+        destinations = "%y0" + ", %s0" * (self.state is not None)
+        lines += [f"  %r:{len(outs)} = {self.op} {ins} outs({destinations} : {results}) -> {results}",
+                  f"  return %r#0 : {tensor(outs[0], dtype)}", "}"]
+        return "\n".join(lines) + "\n"
+
+    def make_inputs(self, dims, rng):
+        """In double precision, in the order of the operands."""
+        return [self.inputs[name](rng, shape) for name, shape in self.operands(dims)]
+
+
+def tensor(shape, dtype):
+    return "tensor<" + "".join(f"{n}x" for n in shape) + dtype + ">"
+
+
+def normal(rng, shape):
+    return rng.standard_normal(shape)
+
+
+def key(rng, shape):
+    """Of length one, as normalised keys and queries are."""
+    x = rng.standard_normal(shape)
+    return x / np.sqrt((x ** 2).sum(-1, keepdims=True))
+
+
+def log_decay(rng, shape):
+    return -rng.uniform(0.001, 0.5, shape)
+
+
+def fraction(rng, shape):
+    return rng.uniform(0, 1, shape)
+
+
+INPUTS = {"a": fraction, "b": normal, "u": normal, "v": normal, "delta": fraction,
+          "A": lambda rng, shape: -rng.uniform(0.1, 8, shape), "B": normal, "C": normal,
+          "q": key, "k": key, "qf": key, "kf": key, "qb": key, "kb": key, "g": log_decay, "gf": log_decay,
+          "gb": log_decay, "beta": fraction, "d": normal}
+
+
+def heads(d, queries, keys, *more):
+    b, length, h, n, p = (d[x] for x in "BLHNP")
+    shapes = [(x, (b, length, d["J"], n)) for x in queries] + [(x, (b, length, d["G"], n)) for x in keys]
+    return shapes + [("v", (b, length, h, p))] + [(x, (b, length, h)) for x in more]
+
+
+def of_output(d):
+    return d["B"], d["L"], max(d["J"], d["H"]), d["P"]
+
+
+def of_state(d):
+    return d["B"], d["H"], d["N"], d["P"]
+
+
+def pick(names):
+    return lambda d: tuple(d[name] for name in names)
+
+
+MIXERS = {
+    "scan": Mixer(
+        "ssm.scan dimension(1)", {"B": 1, "L": 4096, "D": 1536},
+        lambda d: [(x, (d["B"], d["L"], d["D"])) for x in ("a", "b")],
+        lambda of: f"ins({of('a', 'b')})", pick("BLD"), pick("BD"), "b", INPUTS),
+    "selective_scan": Mixer(
+        "ssm.selective_scan", {"B": 1, "L": 512, "D": 1536, "N": 16},
+        lambda d: [("u", (d["B"], d["L"], d["D"])), ("delta", (d["B"], d["L"], d["D"])),
+                   ("A", (d["D"], d["N"])), ("B", (d["B"], d["L"], d["N"])),
+                   ("C", (d["B"], d["L"], d["N"]))],
+        lambda of: f"ins({of('u', 'delta', 'A', 'B', 'C')})", pick("BLD"), pick("BDN"), "u", INPUTS),
+    "semiseparable": Mixer(
+        "ssm.semiseparable", {"B": 1, "L": 512, "H": 24, "N": 128, "P": 64, "J": 1, "G": 1},
+        lambda d: heads(d, ["q"], ["k"], "g"),
+        lambda of: f"ins({of('q', 'k', 'v')}) decay({of('g')})", of_output, of_state, "v", INPUTS),
+    "quasiseparable": Mixer(
+        "ssm.quasiseparable", {"B": 1, "L": 512, "H": 24, "N": 64, "P": 64, "J": 1, "G": 1},
+        lambda d: heads(d, ["qf", "qb"], ["kf", "kb"], "d", "gf", "gb"),
+        lambda of: (f"ins({of('qf', 'kf', 'qb', 'kb', 'v')}) diagonal({of('d')}) "
+                    f"decay({of('gf', 'gb')})"), of_output, None, "v", INPUTS),
+}
