@@ -1,8 +1,9 @@
 //===- Scan.cpp - ssm-lower-scan ------------------------------------------===//
 //
 // h = a * h + b along one dimension. A parallel loop runs over all other
-// dimensions, the last of them in blocks of a cache line, whose states are
-// registers carried through the loop over time. Where time itself is the last
+// dimensions, the last of them in blocks as wide as possible: memory is then
+// read and written in its order, a few steps at a time, while the states lie in
+// the first-level cache. Where time itself is the last
 // dimension, the lanes are neighbouring rows: square tiles are transposed on
 // their way in and out, and what does not fill a tile is scanned by scalars.
 //
@@ -26,18 +27,24 @@ using namespace ssmc;
 namespace {
 
 constexpr int64_t cacheLineFloats = 16;
+// Columns of a block, at most. Blocks that are parts of rows lie in pages of
+// which they use a part, which costs more than what threads gain by more blocks
+// of one row.
+constexpr int64_t maxColumns = 2048;
+// Steps for which a vector of states is held in a register, and vectors that
+// are unrolled.
+constexpr int64_t tileSteps = 4;
+constexpr int64_t groupVectors = 4;
 
 class Kernel {
 public:
   Kernel(KernelBuilder &b, ssm::ScanOp op)
       : b(b), op(op), rank(cast<MemRefType>(op.getH().getType()).getRank()),
-        time(op.getDimension()),
-        vectors(std::max<int64_t>(1, cacheLineFloats / b.target.lanes)) {}
+        time(op.getDimension()) {}
 
   void emit() {
     length = b.dim(op.getH(), time);
     bool rows = time == rank - 1;
-    int64_t lanes = b.target.lanes, block = rows ? lanes : lanes * vectors;
     SmallVector<Value> bounds;
     for (int64_t d = 0; d < rank; ++d)
       if (d != time)
@@ -45,31 +52,24 @@ public:
     if (bounds.empty())
       bounds.push_back(b.idx(1));
     Value columns = bounds.back();
-    bounds.back() = b.ceilDiv(columns, block);
+    bounds.back() = b.ceilDiv(columns, rows ? b.target.lanes : maxColumns);
     b.parallel(bounds, [&](ValueRange index) {
       SmallVector<Value> at(index);
-      Value first = b.mul(at.back(), block);
-      at.pop_back();
+      Value block = at.pop_back_val();
       if (rank == 1)
         return emitScalar({}, b.idx(0));
       if (rows)
-        return emitRows(at, first, columns);
-      b.branch(
-          b.lessEqual(b.add(first, block), columns),
-          [&] { emitBlock(at, first, vectors, Value()); },
-          [&] {
-            b.loop(first, columns, lanes, [&](Value column) {
-              emitBlock(at, column, 1,
-                        b.min(b.sub(columns, column), b.idx(lanes)));
-            });
-          });
+        return emitRows(at, b.mul(block, b.target.lanes), columns);
+      Value width = blockWidth(columns, bounds.back());
+      Value first = b.createOrFold<arith::MulIOp>(block, width);
+      emitBlock(at, b.min(first, columns), b.min(b.add(first, width), columns));
     });
   }
 
 private:
   KernelBuilder &b;
   ssm::ScanOp op;
-  int64_t rank, time, vectors;
+  int64_t rank, time;
   Value length;
 
   // The position of a step, given that of the state.
@@ -82,31 +82,56 @@ private:
     return index;
   }
 
-  void emitBlock(ArrayRef<Value> at, Value column, int64_t vectors,
-                 Value count) {
-    Lanes access{b.vec(), {}};
-    if (count)
-      access = b.lanes(b.vec(), count);
-    SmallVector<SmallVector<Value>> states;
-    SmallVector<Value> initial;
-    for (int64_t v = 0; v < vectors; ++v) {
-      states.emplace_back(at);
-      states[v].push_back(b.add(column, v * b.target.lanes));
-      initial.push_back(b.load(access, op.getState(), states[v]));
-    }
-    ValueRange last =
-        b.loop(b.idx(0), length, 1, initial, [&](Value step, ValueRange h) {
-          SmallVector<Value> next;
-          for (int64_t v = 0; v < vectors; ++v) {
-            SmallVector<Value> index = withTime(states[v], step);
-            next.push_back(b.fma(b.load(access, op.getA(), index), h[v],
-                                 b.load(access, op.getB(), index)));
-            b.store(access, next[v], op.getH(), index);
-          }
-          return next;
-        });
-    for (int64_t v = 0; v < vectors; ++v)
-      b.store(access, last[v], op.getState(), states[v]);
+  /// Blocks are of equal width, but for the last, and begin at a cache line.
+  Value blockWidth(Value columns, Value blocks) {
+    Value rounded = b.add(columns, b.sub(blocks, b.idx(1)));
+    Value width = b.createOrFold<arith::DivUIOp>(rounded, blocks);
+    return b.mul(b.ceilDiv(width, cacheLineFloats), cacheLineFloats);
+  }
+
+  using EachVector = function_ref<void(Value column, Lanes access)>;
+
+  /// The columns from `first` up to `end`: groups of whole vectors, then single
+  /// ones.
+  void forEachVector(Value first, Value end, EachVector body) {
+    int64_t lanes = b.target.lanes, group = groupVectors * lanes;
+    Value whole = b.add(first, b.mul(b.div(b.sub(end, first), group), group));
+    b.loop(first, whole, group, [&](Value column) {
+      for (int64_t v = 0; v < groupVectors; ++v)
+        body(b.add(column, v * lanes), {b.vec(), {}});
+    });
+    b.loop(whole, end, lanes,
+           [&](Value column) { body(column, b.lanesOf(end, column, lanes)); });
+  }
+
+  void emitBlock(ArrayRef<Value> at, Value first, Value end) {
+    Lanes full{b.vec(), {}};
+    Value state = b.scratch({maxColumns});
+    auto inScratch = [&](Value column) { return b.sub(column, first); };
+    forEachVector(first, end, [&](Value column, Lanes access) {
+      b.store(full, b.load(access, op.getState(), with(at, column)), state,
+              inScratch(column));
+    });
+    auto emitSteps = [&](Value step, int64_t count) {
+      forEachVector(first, end, [&](Value column, Lanes access) {
+        Value h = b.load(full, state, inScratch(column));
+        for (int64_t i = 0; i < count; ++i) {
+          SmallVector<Value> index = withTime(with(at, column), b.add(step, i));
+          h = b.fma(b.load(access, op.getA(), index), h,
+                    b.load(access, op.getB(), index));
+          b.store(access, h, op.getH(), index);
+        }
+        b.store(full, h, state, inScratch(column));
+      });
+    };
+    Value whole = b.mul(b.div(length, tileSteps), tileSteps);
+    b.loop(b.idx(0), whole, tileSteps,
+           [&](Value step) { emitSteps(step, tileSteps); });
+    b.loop(whole, length, 1, [&](Value step) { emitSteps(step, 1); });
+    forEachVector(first, end, [&](Value column, Lanes access) {
+      b.store(access, b.load(full, state, inScratch(column)), op.getState(),
+              with(at, column));
+    });
   }
 
   SmallVector<Value> with(ArrayRef<Value> at, Value last) {
