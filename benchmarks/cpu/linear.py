@@ -1,10 +1,13 @@
 #!/usr/bin/env python3
-"""Times ssm.linear beside a bare multiply-add loop and numpy's BLAS, one thread.
+"""Times ssm.linear beside bare loops, numpy's BLAS and, where torch can be
+imported, oneDNN with its own packed weight, one thread.
 
-    OPENBLAS_NUM_THREADS=1 benchmarks/cpu/linear.py [--cpu native]
+    OPENBLAS_NUM_THREADS=1 benchmarks/cpu/linear.py [--cpu native] [--weights bf16]
 
-All run alternately; times are CPU times of the thread. The bare loop keeps its operands in registers: what it
-reaches is the core's practical peak in the same minute.
+All run alternately; times are CPU times of the thread. The bare loops are of
+multiply-adds on registers and of loads of as many bytes as the weight has: what
+they reach is the core's practical peak in the same minute. With one row the
+weight is read once, and its GB/s are set beside those of the loads.
 """
 import argparse
 import ctypes
@@ -39,21 +42,59 @@ float peak(long n) {
 """
 
 
-def peak_loop(lanes):
+READ = """
+typedef float V __attribute__((vector_size(64), aligned(64)));
+float read(const V *p, long n) {
+  V a[8] = {0};
+  for (long t = 0; t + 8 <= n; t += 8) {
+#pragma clang loop unroll(full)
+    for (int i = 0; i < 8; ++i) a[i] += p[t + i];
+  }
+  V s = a[0];
+  for (int i = 1; i < 8; ++i) s += a[i];
+  return s[0];
+}
+"""
+
+
+def compile_c(text):
     with tempfile.TemporaryDirectory() as folder:
-        path = os.path.join(folder, "peak.so")
+        path = os.path.join(folder, "loop.so")
         run(["clang", "-O3", "-march=native", "-ffp-contract=fast", "-shared", "-fPIC",
-             "-mprefer-vector-width=512", "-x", "c", "-", "-o", path],
-            PEAK % (lanes * 4, lanes))
-        function = ctypes.CDLL(path).peak
+             "-mprefer-vector-width=512", "-x", "c", "-", "-o", path], text)
+        return ctypes.CDLL(path)
+
+
+def read_loop():
+    """Reads an array; only whole groups of 512 bytes."""
+    function = compile_c(READ).read
+    function.argtypes = [ctypes.c_void_p, ctypes.c_long]
+    return lambda array: function(array.ctypes.data, array.nbytes // 64)
+
+
+def onednn(x, w):
+    """A call of oneDNN's product on its own layout of the weight, or None."""
+    try:
+        import torch
+    except ImportError:
+        return None
+    torch.set_num_threads(1)
+    torch.set_grad_enabled(False)
+    x, w = torch.from_numpy(x), torch.from_numpy(np.ascontiguousarray(w.T))
+    packed = torch.ops.mkldnn._reorder_linear_weight(w, x.shape[0])
+    return lambda: torch.ops.mkldnn._linear_pointwise(x, packed, None, "none", [], "")
+
+
+def peak_loop(lanes):
+    function = compile_c(PEAK % (lanes * 4, lanes)).peak
     function.argtypes = [ctypes.c_long]
     n = 400000
     return (lambda: function(n)), 2.0 * 12 * lanes * n
 
 
-def kernel(k, n, width):
+def kernel(k, n, width, weights):
     panels = -(-n // width)
-    w = f"memref<{panels}x{k}x{width}xf32>"
+    w = f"memref<{panels}x{k}x{width}x{weights}>"
     return f"""
 func.func @linear(%x: memref<?x{k}xf32>, %w: {w}, %y: memref<?x{n}xf32>)
     attributes {{llvm.emit_c_interface}} {{
@@ -65,10 +106,22 @@ func.func @linear(%x: memref<?x{k}xf32>, %w: {w}, %y: memref<?x{n}xf32>)
 }}"""
 
 
+def round_to(w, weights):
+    return store(w, weights).astype(np.float32) if weights == "f16" else (
+        (store(w, weights).astype(np.uint32) << 16).view(np.float32) if weights == "bf16" else w)
+
+
+def store(w, weights):
+    """As the kernel has it; bf16 as its bits, cut off."""
+    return {"f32": lambda: w, "f16": lambda: w.astype(np.float16),
+            "bf16": lambda: (w.view(np.uint32) >> 16).astype(np.uint16)}[weights]()
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--cpu", default="native")
     parser.add_argument("--lanes", type=int, help="of the CPU; by default of this machine")
+    parser.add_argument("--weights", choices=["f32", "bf16", "f16"], default="f32")
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--shapes", default="512x768x3072,128x1536x768,100x1536x768,64x768x3072,"
                         "33x768x3072,17x768x3072,16x768x3072,13x768x3072,8x768x3072,7x768x3072,"
@@ -83,15 +136,17 @@ def main():
     peak, peak_flops = peak_loop(lanes)
     rng = np.random.default_rng(0)
     print(f"{cpu_name()}, {platform.system()} {platform.release()}, code for {args.cpu}, "
-          f"{args.rounds} alternating rounds, fp32, 1 thread; GF/s as median [best]")
+          f"{args.rounds} alternating rounds, {args.weights} weights, 1 thread; GF/s as median [best]")
+    read = read_loop()
     built = {}
     for shape in args.shapes.split(","):
         m, k, n = map(int, shape.split("x"))
         if (k, n) not in built:
-            library = build(kernel(k, n, width), ["ssm-lower-linear"], cpu)
+            library = build(kernel(k, n, width, args.weights), ["ssm-lower-linear"], cpu)
             w = rng.standard_normal((k, n)).astype(np.float32)
-            packed = aligned(np.ascontiguousarray(
-                w.reshape(k, n // width, width).transpose(1, 0, 2)))
+            w = round_to(w, args.weights)
+            packed = aligned(store(np.ascontiguousarray(
+                w.reshape(k, n // width, width).transpose(1, 0, 2)), args.weights))
             built[k, n] = library, w, packed
         library, w, packed = built[k, n]
         x = aligned(rng.standard_normal((m, k)).astype(np.float32))
@@ -102,6 +157,11 @@ def main():
         calls = {"ssmc": (lambda: [function(*refs) for _ in range(repeat)], flops),
                  "numpy": (lambda: [np.matmul(x, w, out=z) for _ in range(repeat)], flops),
                  "peak": (peak, peak_flops)}
+        if peer := onednn(x, w):
+            calls["oneDNN"] = lambda: [peer() for _ in range(repeat)], flops
+        if m == 1:
+            bytes_read = packed.nbytes // 512 * 512 * repeat
+            calls["read GB/s"] = lambda: [read(packed) for _ in range(repeat)], bytes_read
         rates = {name: [] for name in calls}
         for _ in range(args.rounds):
             for name, (call, work) in calls.items():
@@ -109,10 +169,18 @@ def main():
                 call()
                 rates[name].append(work / (time.thread_time() - start) / 1e9)
         assert np.abs(y - z).max() < 1e-3 * np.sqrt(k)
-        ratio = statistics.median(a / b for a, b in zip(rates["ssmc"], rates["peak"]))
-        print(f"{shape:14s} " + "  ".join(
+        def ratio(a, b):
+            return statistics.median(x / y for x, y in zip(rates[a], rates[b]))
+        line = (f"{shape:14s} " + "  ".join(
             f"{name} {statistics.median(r):6.1f} [{max(r):6.1f}]" for name, r in rates.items())
-              + f"  ssmc/peak {ratio:.2f} (median of pairs), {max(rates['ssmc']) / max(rates['peak']):.2f} (best)")
+            + f"  ssmc/peak {ratio('ssmc', 'peak'):.2f} (median of pairs), "
+              f"{max(rates['ssmc']) / max(rates['peak']):.2f} (best)")
+        if "oneDNN" in rates:
+            line += f", ssmc/oneDNN {ratio('ssmc', 'oneDNN'):.2f}"
+        if m == 1:
+            # A product of one row reads this many bytes for an operation.
+            line += f", of reading {ratio('ssmc', 'read GB/s') * packed.nbytes / (2 * k * n):.2f}"
+        print(line)
 
 
 if __name__ == "__main__":

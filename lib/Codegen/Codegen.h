@@ -52,6 +52,8 @@ struct CodegenOptions {
   unsigned optLevel = 2;
   /// Name of the processor as LLVM spells it; "host" is the one we run on.
   std::string cpu = "host";
+  /// Type that weights of products are stored in: f32, bf16 or f16.
+  std::string weights = "f32";
 };
 
 /// The processor `cpu`; fails, with a message at `loc`, for a name that LLVM

@@ -50,7 +50,9 @@ def SsmExternalizeWeights : Pass<"ssm-externalize-weights", "::mlir::ModuleOp"> 
   let summary = "move constants out of the code, into the weight section";
   let description = [{
     Each constant tensor becomes a view of the entry's weight pointer; a splat
-    becomes a fill. `linalg.pack` of a constant is left to packaging. The module
+    becomes a fill. `linalg.pack` of a constant, perhaps rounded by `arith.truncf`
+    before, is left to packaging: the element type of the pack is the one that is
+    stored. The module
     attribute `ssm.weights` lists what the section holds: value, offset, bytes
     and the pack, in the order of offsets; `ssm.weights_bytes` is its size.
     Equal constants share one place.

@@ -133,14 +133,26 @@ struct ExternalizeWeights
           view = viewAt(loc, section.place(value, pack, placed), placed);
         return view;
       };
+      auto replacePacks = [&](Value source) {
+        for (Operation *user : llvm::make_early_inc_range(source.getUsers())) {
+          auto pack = dyn_cast<linalg::PackOp>(user);
+          DictionaryAttr how = pack ? describePack(pack) : DictionaryAttr();
+          if (!how)
+            continue;
+          pack.getResult().replaceAllUsesWith(
+              find(how, cast<ShapedType>(pack.getResult().getType())));
+          pack.erase();
+        }
+      };
+      replacePacks(op);
+      // A packed weight may be stored in a narrower type.
       for (Operation *user : llvm::make_early_inc_range(op->getUsers())) {
-        auto pack = dyn_cast<linalg::PackOp>(user);
-        DictionaryAttr how = pack ? describePack(pack) : DictionaryAttr();
-        if (!how)
+        auto narrowed = dyn_cast<arith::TruncFOp>(user);
+        if (!narrowed)
           continue;
-        pack.getResult().replaceAllUsesWith(
-            find(how, cast<ShapedType>(pack.getResult().getType())));
-        pack.erase();
+        replacePacks(narrowed);
+        if (narrowed->use_empty())
+          narrowed.erase();
       }
       if (!op->use_empty())
         op.replaceAllUsesWith(find({}, type));

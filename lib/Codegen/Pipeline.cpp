@@ -40,13 +40,19 @@ void addForCpu(OpPassManager &pm, std::unique_ptr<Pass> (*create)(Options),
 
 /// Fewer passes over memory, while values are tensors.
 void addFusion(OpPassManager &pm, const CodegenOptions &options) {
+  SsmFormLinearOptions linear;
+  linear.cpu = options.cpu;
+  linear.weights = options.weights;
+  auto formLinear = [&] {
+    pm.addNestedPass<func::FuncOp>(createSsmFormLinear(linear));
+  };
   cleanUp(pm);
   // Products first, lest they are fused with what makes their operands; again
   // once their elementwise users are single ops.
-  addForCpu(pm, createSsmFormLinear, options);
+  formLinear();
   pm.addPass(createSsmFuseElementwise());
   cleanUp(pm);
-  addForCpu(pm, createSsmFormLinear, options);
+  formLinear();
   pm.addPass(createSsmFuseRows());
   cleanUp(pm);
   pm.addPass(createSsmRelaxMath());
@@ -130,6 +136,10 @@ struct CommandLineOptions : PassPipelineOptions<CommandLineOptions> {
   Option<std::string> cpu{*this, "cpu",
                           llvm::cl::desc("processor, as LLVM names it"),
                           llvm::cl::init("host")};
+  Option<std::string> weights{
+      *this, "weights",
+      llvm::cl::desc("type of packed weights: f32, bf16, f16"),
+      llvm::cl::init("f32")};
 };
 
 } // namespace
@@ -201,6 +211,7 @@ void ssmc::registerCodegenPipelines() {
         CodegenOptions options;
         options.optLevel = flags.optLevel;
         options.cpu = flags.cpu;
+        options.weights = flags.weights;
         buildCodegenPipeline(pm, options);
       });
 }

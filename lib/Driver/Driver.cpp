@@ -162,7 +162,7 @@ LogicalResult Compiler::Impl::lowerGraph() {
 }
 
 LogicalResult Compiler::Impl::generateCode() {
-  CodegenOptions codegen{options.optLevel, options.cpu};
+  CodegenOptions codegen{options.optLevel, options.cpu, options.weights};
   if (failed(run("codegen", [&](OpPassManager &pm) {
         // Of the mixers that came up since, and of those in a .mlir file.
         addPlan(pm);
@@ -219,7 +219,7 @@ LogicalResult Compiler::Impl::writeText() {
 ExitCode Compiler::Impl::writeCode() {
   SmallString<0> code;
   llvm::raw_svector_ostream os(code);
-  CodegenOptions codegen{options.optLevel, options.cpu};
+  CodegenOptions codegen{options.optLevel, options.cpu, options.weights};
   CodeKind kind = stopsAt(Emit::Llvm)  ? CodeKind::LLVM
                   : stopsAt(Emit::Asm) ? CodeKind::Assembly
                                        : CodeKind::Object;

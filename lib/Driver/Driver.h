@@ -34,6 +34,7 @@ struct CompilerOptions {
   std::vector<std::string> strategies; // MIXER:NAME, checked
   std::string externalDataDir; // the model's folder where empty
   unsigned optLevel = 2;
+  std::string weights = "f32"; // of products: f32, bf16, f16
   bool raise = true;
   /// Larger weights lie in a file beside the library.
   int64_t maxInlineWeights = int64_t(1) << 30;

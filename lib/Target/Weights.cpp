@@ -10,6 +10,8 @@
 
 #include "mlir/IR/AsmState.h"
 #include "mlir/IR/DialectResourceBlobManager.h"
+#include "llvm/ADT/APFloat.h"
+#include "llvm/ADT/bit.h"
 #include "llvm/Support/Parallel.h"
 #include "llvm/Support/xxhash.h"
 
@@ -27,6 +29,8 @@ static int64_t elementBytes(Type type) {
              ? llvm::divideCeil(type.getIntOrFloatBitWidth(), 8)
              : 0;
 }
+
+static bool isHalf(Type type) { return type.isBF16() || type.isF16(); }
 
 /// The bytes of a constant in row-major order, in place where they lie so.
 static ArrayRef<char> rawBytes(ElementsAttr value, std::vector<char> &storage) {
@@ -66,6 +70,7 @@ static bool readPack(DictionaryAttr dict, ArrayRef<int64_t> source,
   if (!shaped || !shaped.hasStaticShape())
     return false;
   pack.shape = llvm::to_vector(shaped.getShape());
+  pack.element = shaped.getElementType();
   pack.innerDimsPos = ints("inner_dims_pos");
   pack.innerTiles = ints("inner_tiles");
   pack.outerDimsPerm = ints("outer_dims_perm");
@@ -104,7 +109,13 @@ static FailureOr<Weight> readWeight(ModuleOp module, Attribute attr) {
     weight.pack.emplace();
     if (!readPack(how, type.getShape(), *weight.pack))
       return module.emitError("malformed pack of a weight: ") << how;
+    Type stored = weight.pack->element;
+    if (stored != type.getElementType() &&
+        !(type.getElementType().isF32() && isHalf(stored)))
+      return module.emitError("a weight of type ")
+             << type << " cannot be stored as " << stored;
     elements = ShapedType::getNumElements(weight.pack->shape);
+    size = elementBytes(stored);
   }
   if (weight.bytes != elements * size)
     return module.emitError("a weight of type ")
@@ -239,6 +250,33 @@ static int writeAll(int file, const char *data, int64_t bytes, uint64_t at) {
   return 0;
 }
 
+static uint16_t toBF16(float value) {
+  uint32_t bits = llvm::bit_cast<uint32_t>(value);
+  if (value != value)
+    return bits >> 16 | 0x40;
+  return (bits + 0x7fff + (bits >> 16 & 1)) >> 16;
+}
+
+static uint16_t toF16(float value) {
+  llvm::APFloat number(value);
+  bool inexact;
+  number.convert(llvm::APFloat::IEEEhalf(), llvm::APFloat::rmNearestTiesToEven,
+                 &inexact);
+  return number.bitcastToAPInt().getZExtValue();
+}
+
+/// Rounds f32 elements to the nearest of a half precision, ties to even.
+static std::vector<char> narrow(ArrayRef<char> wide, Type half) {
+  std::vector<char> narrowed(wide.size() / 2);
+  for (size_t i = 0; i != wide.size(); i += 4) {
+    float value;
+    std::memcpy(&value, wide.data() + i, 4);
+    uint16_t bits = half.isBF16() ? toBF16(value) : toF16(value);
+    std::memcpy(narrowed.data() + i / 2, &bits, 2);
+  }
+  return narrowed;
+}
+
 static int64_t sizeOf(const Weight &weight) {
   return elementBytes(
       cast<ShapedType>(weight.value.getType()).getElementType());
@@ -255,8 +293,14 @@ static int runJob(const Job &job, int file, uint64_t start) {
   Packer packer(weight, raw.data(), sizeOf(weight));
   std::vector<char> buffer((job.end - job.begin) * packer.rowBytes());
   packer.pack(job.begin, job.end, buffer.data());
+  int64_t rowBytes = packer.rowBytes();
+  if (weight.pack->element !=
+      cast<ShapedType>(weight.value.getType()).getElementType()) {
+    buffer = narrow(buffer, weight.pack->element);
+    rowBytes /= 2;
+  }
   return writeAll(file, buffer.data(), buffer.size(),
-                  start + job.begin * packer.rowBytes());
+                  start + job.begin * rowBytes);
 }
 
 int ssmc::writeWeightSection(const WeightSection &section, int file,
@@ -291,8 +335,10 @@ uint64_t ssmc::hashWeightSection(const WeightSection &section) {
     hashes[i] = llvm::xxh3_64bits(
         ArrayRef(reinterpret_cast<const uint8_t *>(raw.data()), raw.size()));
   });
-  for (const Weight &weight : section.weights)
+  for (const Weight &weight : section.weights) {
     hashes.push_back(weight.offset);
+    hashes.push_back(weight.pack && weight.pack->element.isBF16());
+  }
   return llvm::xxh3_64bits(
       ArrayRef(reinterpret_cast<const uint8_t *>(hashes.data()),
                hashes.size() * sizeof(uint64_t)));

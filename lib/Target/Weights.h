@@ -13,6 +13,7 @@ namespace ssmc {
 /// How a constant is packed: the attributes of its linalg.pack, which pads
 /// with zeros.
 struct PackLayout {
+  mlir::Type element; // f32 may be stored as bf16 or f16
   llvm::SmallVector<int64_t> shape; // of the result
   llvm::SmallVector<int64_t> innerDimsPos, innerTiles, outerDimsPerm;
 };

@@ -65,8 +65,9 @@ struct Flags {
       cl::desc("Free or fix an extent of an input; may be repeated"),
       cl::cat(category)};
   cl::opt<std::string> weights{
-      "weights", cl::value_desc("f32"), cl::init("f32"),
-      cl::desc("Type weights are stored in"), cl::cat(category)};
+      "weights", cl::value_desc("f32|bf16|f16"), cl::init("f32"),
+      cl::desc("Type the weights of products are stored in"),
+      cl::cat(category)};
   cl::opt<std::string> precision{
       "precision", cl::value_desc("f32"), cl::init("f32"),
       cl::desc("Type of activations"), cl::cat(category)};
@@ -126,10 +127,15 @@ static bool checkLimits(const Flags &flags) {
                  " is not in this release: cpu is");
   if (flags.target != "cpu")
     return usage("unknown target '" + flags.target + "': this release has cpu");
-  for (const auto *flag : {&flags.weights, &flags.precision})
-    if (*flag != "f32")
-      return usage("--" + flag->ArgStr + "=" + flag->getValue() +
-                   " is not in this release: f32 is");
+  if (flags.precision != "f32")
+    return usage("--precision=" + flags.precision +
+                 " is not in this release: f32 is");
+  if (!is_contained({"f32", "bf16", "f16"}, StringRef(flags.weights)))
+    return usage("--weights=" + flags.weights + " is none of f32, bf16, f16");
+  if (flags.weights != "f32" && flags.level == "0")
+    return usage(
+        "--weights=" + flags.weights +
+        " needs -O2: the reference code of -O0 reads them as they are");
   if (flags.entry != "forward")
     return usage("--entry=" + flags.entry +
                  " is not in this release: forward is");
@@ -221,6 +227,7 @@ bool ssmc::parseCommandLine(int argc, char **argv, CompilerOptions &options) {
   options.input = flags.input;
   options.emit = flags.emit;
   options.cpu = flags.cpu;
+  options.weights = flags.weights;
   options.externalDataDir = flags.externalDataDir;
   options.strategies.assign(flags.strategies.begin(), flags.strategies.end());
   options.optLevel = flags.level == "0" ? 0 : 2;

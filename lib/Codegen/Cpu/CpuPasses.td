@@ -135,11 +135,19 @@ def SsmFormLinear : CpuPass<"ssm-form-linear"> {
     A contraction over one dimension of f32 tensors, one operand of which is a
     constant matrix (perhaps transposed), becomes `ssm.linear`: leading
     dimensions collapsed, the constant under a `linalg.pack` into panels of two
-    vectors of the target; a destination that is not zero is added. Then elementwise ops
-    that alone use the result are drawn into its region, as far as their other
-    operands are whole rows, one row, or scalars. Other users of the constant (a
-    lookup in a tied embedding) keep it as it is.
+    vectors of the target; a destination that is not zero is added. Then
+    elementwise ops that alone use the result are drawn into its region, as far as
+    their other operands are whole rows, one row, or scalars. Other users of the
+    constant (a lookup in a tied embedding) keep it as it is.
+
+    With `weights` bf16 or f16 the packed constant is of that type, rounded when
+    it is written (`arith.truncf` below the pack); a weight with elements beyond
+    the range of the type stays f32.
   }];
+  let options = [Option<"cpu", "cpu", "std::string", "\"host\"",
+                        "LLVM name of the CPU, or 'host'">,
+                 Option<"weights", "weights", "std::string", "\"f32\"",
+                        "type of packed weights: f32, bf16, f16">];
   let dependentDialects = [
     "::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect",
     "::mlir::ssm::SsmDialect", "::mlir::tensor::TensorDialect"

@@ -22,9 +22,14 @@
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Linalg/IR/LinalgInterfaces.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/DialectResourceBlobManager.h"
 #include "mlir/IR/IRMapping.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 #include "mlir/IR/Matchers.h"
+#include "llvm/ADT/StringSwitch.h"
+
+#include <cmath>
+#include <cstring>
 
 namespace ssmc {
 #define GEN_PASS_DEF_SSMFORMLINEAR
@@ -87,6 +92,29 @@ std::optional<Weight> findWeight(Value v) {
       type.getRank() != 2 || !type.hasStaticShape())
     return std::nullopt;
   return weight;
+}
+
+// Whether no finite element of a constant becomes infinite in a type.
+bool fits(Value constant, FloatType type) {
+  ElementsAttr value;
+  if (!matchPattern(constant, m_Constant(&value)))
+    return false;
+  ArrayRef<char> raw;
+  if (auto resource = dyn_cast<DenseResourceElementsAttr>(value)) {
+    if (AsmResourceBlob *blob = resource.getRawHandle().getBlob())
+      raw = blob->getData();
+  } else if (auto dense = dyn_cast<DenseFPElementsAttr>(value)) {
+    raw = dense.isSplat() ? ArrayRef<char>() : dense.getRawData();
+  }
+  // The largest number of the type and half the place behind its last.
+  float limit = type.isF16() ? 65520.0f : 0x1.ffp127f;
+  for (size_t i = 0; i + 4 <= raw.size(); i += 4) {
+    float element;
+    std::memcpy(&element, raw.data() + i, 4);
+    if (std::isfinite(element) && std::fabs(element) >= limit)
+      return false;
+  }
+  return !raw.empty();
 }
 
 // One group of all leading dimensions, then the last.
@@ -171,7 +199,8 @@ Value addTo(ImplicitLocOpBuilder &b, Value x, Value y) {
 // Contraction -> ssm.linear
 //===----------------------------------------------------------------------===//
 
-void formLinear(linalg::LinalgOp op, const CpuTarget &target) {
+void formLinear(linalg::LinalgOp op, const CpuTarget &target,
+                FloatType stored) {
   if (!linalg::isaContractionOpInterface(op) || !op.hasPureTensorSemantics() ||
       !llvm::all_of(op->getOperands(), isF32Tensor))
     return;
@@ -202,15 +231,20 @@ void formLinear(linalg::LinalgOp op, const CpuTarget &target) {
     int64_t depth = source.getDimSize(columnsFirst ? 1 : 0);
     int64_t width = columns <= target.lanes ? target.lanes : 2 * target.lanes;
     int64_t panels = llvm::divideCeil(columns, width);
+    Value constant = weight->constant;
+    FloatType type = b.getF32Type();
+    if (stored != type && fits(constant, stored)) {
+      type = stored;
+      constant = arith::TruncFOp::create(b, source.clone(type), constant);
+    }
     Value packed = tensor::EmptyOp::create(
-        b, ArrayRef<int64_t>{panels, depth, width}, b.getF32Type());
+        b, ArrayRef<int64_t>{panels, depth, width}, type);
     std::optional<Value> padding;
     if (columns % width)
-      padding = arith::ConstantOp::create(b, b.getF32FloatAttr(0.0));
+      padding = arith::ConstantOp::create(b, b.getFloatAttr(type, 0.0));
     packed =
         linalg::PackOp::create(
-            b, weight->constant, packed,
-            ArrayRef<int64_t>{columnsFirst ? 0 : 1},
+            b, constant, packed, ArrayRef<int64_t>{columnsFirst ? 0 : 1},
             ArrayRef<OpFoldResult>{b.getIndexAttr(width)}, padding,
             columnsFirst ? ArrayRef<int64_t>{0, 1} : ArrayRef<int64_t>{1, 0})
             ->getResult(0);
@@ -222,9 +256,9 @@ void formLinear(linalg::LinalgOp op, const CpuTarget &target) {
       Value sum = body->addArgument(b.getF32Type(), op.getLoc());
       ssm::YieldOp::create(b, sum);
     }
-    auto type = cast<RankedTensorType>(op->getResult(0).getType());
-    Value result =
-        expandRows(b, linear->getResult(0), type, leadingSizes(b, original));
+    auto resultType = cast<RankedTensorType>(op->getResult(0).getType());
+    Value result = expandRows(b, linear->getResult(0), resultType,
+                              leadingSizes(b, original));
     if (Value init = op.getDpsInits()[0]; !isZero(init))
       result = addTo(b, result, init);
     op->getResult(0).replaceAllUsesWith(result);
@@ -406,10 +440,21 @@ struct FormLinear : ssmc::impl::SsmFormLinearBase<FormLinear> {
     FailureOr<CpuTarget> target = findTarget(getOperation(), cpu);
     if (failed(target))
       return signalPassFailure();
+    Builder b(&getContext());
+    FloatType stored = llvm::StringSwitch<FloatType>(weights)
+                           .Case("f32", b.getF32Type())
+                           .Case("bf16", b.getBF16Type())
+                           .Case("f16", b.getF16Type())
+                           .Default({});
+    if (!stored) {
+      getOperation().emitError("weights=")
+          << weights << " is none of f32, bf16, f16";
+      return signalPassFailure();
+    }
     SmallVector<linalg::LinalgOp> products;
     getOperation().walk([&](linalg::LinalgOp op) { products.push_back(op); });
     for (linalg::LinalgOp op : products)
-      formLinear(op, *target);
+      formLinear(op, *target, stored);
     SmallVector<ssm::LinearOp> linears;
     bool changed = true;
     while (changed) {

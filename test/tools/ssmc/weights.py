@@ -1,0 +1,86 @@
+"""--weights=bf16 and f16: weights of products are rounded to the nearest, ties to
+even, and take half the room; what f16 cannot hold stays f32; a model deviates
+little."""
+import os
+import re
+import subprocess
+import sys
+
+import ml_dtypes
+import numpy as np
+
+tmp, model, archive = sys.argv[1:]
+os.makedirs(tmp, exist_ok=True)
+library = os.path.join(tmp, "model.so")
+K, N = 64, 300
+
+
+def run(*command):
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, (command, done.stderr)
+    return done.stdout
+
+
+def compile(source, weights):
+    """The bytes of weights in the library."""
+    run("ssmc", source, "-o", library, f"--weights={weights}")
+    return int(re.search(r"weights_bytes = (\d+)",
+                         run("ssmc", source, "--emit=tiled", "-o", "-", f"--weights={weights}"))[1])
+
+
+def evaluate(**inputs):
+    given, found = os.path.join(tmp, "in.npz"), os.path.join(tmp, "out.npz")
+    np.savez(given, **inputs)
+    run("ssm-run", library, f"--input=@{given}", f"--output=@{found}")
+    with np.load(found) as outputs:
+        return {name: outputs[name] for name in outputs.files}
+
+
+def product(W):
+    source = os.path.join(tmp, "product.mlir")
+    with open(source, "w") as file:
+        file.write(f"""
+func.func @forward(%x: tensor<{K}x{K}xf32> {{onnx.name = "x"}}) -> (tensor<{K}x{N}xf32> {{onnx.name = "y"}}) {{
+  %w = arith.constant dense<"0x{W.tobytes().hex()}"> : tensor<{K}x{N}xf32>
+  %zero = arith.constant dense<0.0> : tensor<{K}x{N}xf32>
+  %y = linalg.matmul ins(%x, %w : tensor<{K}x{K}xf32>, tensor<{K}x{N}xf32>) outs(%zero : tensor<{K}x{N}xf32>) -> tensor<{K}x{N}xf32>
+  return %y : tensor<{K}x{N}xf32>
+}}""")
+    return source
+
+
+# Rows of the unit matrix give the weight as it is stored. Halves of the last
+# place, both ways, are among the elements.
+rng = np.random.default_rng(0)
+W = rng.standard_normal((K, N)).astype(np.float32)
+W[:8] = (W[:8].view(np.uint32) & 0xFFFF0000 | 0x8000).view(np.float32)
+W[8:16] = (W[8:16].view(np.uint32) & 0xFFFFE000 | 0x1000).view(np.float32)
+one = np.eye(K, dtype=np.float32)
+full = compile(product(W), "f32")
+for name, half in (("bf16", ml_dtypes.bfloat16), ("f16", np.float16)):
+    size = compile(product(W), name)
+    assert full == 2 * size, (name, full, size)
+    np.testing.assert_array_equal(evaluate(x=one)["y"], W.astype(half).astype(np.float32), name)
+
+W[3, 5] = 65520.0
+assert compile(product(W), "f16") == full
+np.testing.assert_array_equal(evaluate(x=one)["y"], W)
+
+# A model, within 2e-2 of the largest output.
+with np.load(archive) as stored:
+    arrays = {name: stored[name] for name in stored.files}
+inputs = {name.removeprefix("in:"): a for name, a in arrays.items()
+          if name.startswith("in:") or name == "input_ids"}
+sizes = {}
+outputs = {}
+for name in ("f32", "bf16", "f16"):
+    sizes[name] = compile(model, name)
+    outputs[name] = evaluate(**inputs)
+for name in ("bf16", "f16"):
+    assert sizes[name] < 0.75 * sizes["f32"], sizes
+    for key, exact in outputs["f32"].items():
+        if exact.dtype != np.float32:
+            continue
+        error = np.abs(outputs[name][key] - exact).max() / np.abs(exact).max()
+        assert 0 < error < 2e-2, (name, key, error)
+        print(name, key, f"{error:.1e}", sizes)
