@@ -167,11 +167,33 @@ def check_attention(machine, rng):
     for (kind, given), outputs in zip(cases + merges, found):
         with np.errstate(all="ignore"):
             y, lse = merged(given) if kind == "merge" else expected_for(kind, given)
-        # Weights are as exact as scores are, of which the exponential is taken.
-        allowed = 1e-5 if kind != "large" else 8 * np.finfo(np.float32).eps * np.abs(lse).max()
-        compare(f"{kind} {[x.shape for x in given.values()]}: y", outputs["y"], y, allowed)
+        compare(f"{kind} {[x.shape for x in given.values()]}: y", outputs["y"], y, allowed_for(kind, lse))
         compare(f"{kind} {[x.shape for x in given.values()]}: lse", outputs["lse"], lse)
-    return len(cases) + len(merges)
+    return len(cases) + len(merges) + check_parts(machine, cases, found)
+
+
+def check_parts(machine, cases, whole):
+    """Two parts of the keys, merged, are all of them."""
+    kept = [(kind, given, x, given["k"].shape[1] // 2) for (kind, given), x in zip(cases, whole)
+            if kind in ("bias", "large")]
+
+    def part(given, keys):
+        return {n: x[:, keys] if n in ("k", "v") else x[..., keys] if n == "bias0" else x for n, x in given.items()}
+    first = machine([(kind, part(given, slice(0, at))) for kind, given, _, at in kept])
+    second = machine([(kind, part(given, slice(at, None))) for kind, given, _, at in kept])
+    both = machine([("merge", {"ya": a["y"], "la": a["lse"], "yb": b["y"], "lb": b["lse"]})
+                    for a, b in zip(first, second)])
+    for (kind, given, x, _), y in zip(kept, both):
+        for name in x:
+            compare(f"{kind} {[v.shape for v in given.values()]} in parts: {name}", y[name], x[name],
+                    allowed_for(kind, x["lse"]))
+    return len(kept)
+
+
+def allowed_for(kind, lse):
+    """Weights are as exact as scores are, of which the exponential is taken."""
+    finite = np.abs(lse[np.isfinite(lse)]).max(initial=0)
+    return 1e-5 if kind != "large" else 8 * np.finfo(np.float32).eps * finite
 
 
 def merged(given):
