@@ -43,9 +43,20 @@ void DecaySegments::emit(Value batch, Value head, Value tokens,
     emitOfHead(batch, head, decayOf, resetOf);
 }
 
+static Value compare(KernelBuilder &b, arith::CmpFPredicate predicate, Value x,
+                     double bound) {
+  return arith::CmpFOp::create(b, predicate, x, b.splat(x.getType(), bound));
+}
+static Value either(KernelBuilder &b, Value x, Value y) {
+  return arith::OrIOp::create(b, x, y);
+}
+static Value select(KernelBuilder &b, Value condition, Value x, Value y) {
+  return arith::SelectOp::create(b, condition, x, y);
+}
+
 // Base-2 logarithm of the decay, of a head or of the keys from `key`.
-Value DecaySegments::loadDecay(Value batch, Value now, Value head, Value key,
-                               Type type) {
+static Value loadDecay(KernelBuilder &b, const Decay &decay, Value batch,
+                       Value now, Value head, Value key) {
   SmallVector<Value> at;
   if (cast<MemRefType>(decay.decay.getType()).getRank() > 2)
     at = {batch, now};
@@ -58,18 +69,18 @@ Value DecaySegments::loadDecay(Value batch, Value now, Value head, Value key,
   } else {
     loaded = b.loadScalar(decay.decay, at);
   }
-  return b.fmul(loaded, b.splat(type, log2e));
+  return b.fmul(loaded, b.splat(loaded.getType(), log2e));
 }
 
-static Value compare(KernelBuilder &b, arith::CmpFPredicate predicate, Value x,
-                     double bound) {
-  return arith::CmpFOp::create(b, predicate, x, b.splat(x.getType(), bound));
+// 2^product, and zero where the exponential would stay above it.
+static Value forgetting(KernelBuilder &b, Value product) {
+  Value gone = compare(b, arith::CmpFPredicate::OLT, product, -126.0);
+  return select(b, gone, b.splat(product.getType(), 0.0), b.exp2(product));
 }
-static Value either(KernelBuilder &b, Value x, Value y) {
-  return arith::OrIOp::create(b, x, y);
-}
-static Value select(KernelBuilder &b, Value condition, Value x, Value y) {
-  return arith::SelectOp::create(b, condition, x, y);
+
+Value ssmc::decayFactor(KernelBuilder &b, const Decay &decay, Value batch,
+                        Value now, Value head, Value key) {
+  return forgetting(b, loadDecay(b, decay, batch, now, head, key));
 }
 
 /// Whether a product is beyond the range of a segment.
@@ -77,12 +88,6 @@ static Value isOutside(KernelBuilder &b, Value product) {
   double range = DecaySegments::range;
   return either(b, compare(b, arith::CmpFPredicate::OLT, product, -range),
                 compare(b, arith::CmpFPredicate::OGT, product, range));
-}
-
-// 2^product, and zero where the exponential would stay above it.
-Value DecaySegments::forgetting(Value product) {
-  Value gone = compare(b, arith::CmpFPredicate::OLT, product, -126.0);
-  return select(b, gone, b.splat(product.getType(), 0.0), b.exp2(product));
 }
 
 void DecaySegments::emitOfHead(Value batch, Value head,
@@ -95,31 +100,31 @@ void DecaySegments::emitOfHead(Value batch, Value head,
   };
   store(b.idx(0), starts, b.idx(0));
   store(one, factors, b.idx(0));
-  ValueRange end =
-      b.loop(b.idx(0), tokens, 1, {zero, b.idx(0)},
-             [&](Value t, ValueRange carried) -> SmallVector<Value> {
-               Value product = carried[0], segment = carried[1];
-               if (decay.decay)
-                 product = b.fadd(
-                     product, loadDecay(batch, decayOf(t), head, Value(), f32));
-               Value isNew = isOutside(b, product);
-               Value scale = forgetting(product), factor = scale;
-               if (decay.resets) {
-                 Value reset = b.loadScalar(decay.resets, {batch, resetOf(t)});
-                 isNew = either(b, isNew, reset);
-                 factor = select(b, reset, zero, factor);
-               }
-               // Overwritten until a segment does begin.
-               Value next = b.add(segment, 1);
-               store(t, starts, next);
-               store(factor, factors, next);
-               segment = select(b, isNew, next, segment);
-               store(segment, segmentOf, t);
-               product = select(b, isNew, zero, product);
-               store(b.exp2(b.fsub(zero, product)), inputScales, t);
-               store(select(b, isNew, one, scale), outputScales, t);
-               return {product, segment};
-             });
+  ValueRange end = b.loop(
+      b.idx(0), tokens, 1, {zero, b.idx(0)},
+      [&](Value t, ValueRange carried) -> SmallVector<Value> {
+        Value product = carried[0], segment = carried[1];
+        if (decay.decay)
+          product = b.fadd(
+              product, loadDecay(b, decay, batch, decayOf(t), head, Value()));
+        Value isNew = isOutside(b, product);
+        Value scale = forgetting(b, product), factor = scale;
+        if (decay.resets) {
+          Value reset = b.loadScalar(decay.resets, {batch, resetOf(t)});
+          isNew = either(b, isNew, reset);
+          factor = select(b, reset, zero, factor);
+        }
+        // Overwritten until a segment does begin.
+        Value next = b.add(segment, 1);
+        store(t, starts, next);
+        store(factor, factors, next);
+        segment = select(b, isNew, next, segment);
+        store(segment, segmentOf, t);
+        product = select(b, isNew, zero, product);
+        store(b.exp2(b.fsub(zero, product)), inputScales, t);
+        store(select(b, isNew, one, scale), outputScales, t);
+        return {product, segment};
+      });
   Value next = b.add(end[1], 1);
   store(tokens, starts, next);
   store(b.exp2(end[0]), factors, next);
@@ -155,7 +160,7 @@ void DecaySegments::emitOfKeys(Value batch, Value head,
                           [&](Value n, ValueRange any) -> SmallVector<Value> {
                             Value product =
                                 b.fadd(b.load(full, factors, {next, n}),
-                                       loadDecay(batch, at, head, n, type));
+                                       loadDecay(b, decay, batch, at, head, n));
                             b.store(full, product, factors, {next, n});
                             return {either(b, any[0], isOutside(b, product))};
                           })[0];
@@ -176,7 +181,7 @@ void DecaySegments::emitOfKeys(Value batch, Value head,
                  // A segment that begins has this factor and no product
                  // yet. Otherwise the row of the factor, which is the
                  // same, keeps the product.
-                 Value scale = forgetting(product), factor = scale;
+                 Value scale = forgetting(b, product), factor = scale;
                  if (reset)
                    factor = select(b, splatFlag(reset), zero, factor);
                  b.store(full, factor, factors, {next, n});

@@ -36,6 +36,11 @@ struct Decay {
   bool isPerKey() const;
 };
 
+/// The decay of the token at `now` in memory: of a head, or of the keys from
+/// `key`.
+mlir::Value decayFactor(KernelBuilder &b, const Decay &decay, mlir::Value batch,
+                        mlir::Value now, mlir::Value head, mlir::Value key);
+
 class DecaySegments {
 public:
   using Value = mlir::Value;
@@ -85,15 +90,12 @@ private:
   Value segmentOf;       // of every token
   Value inputScales, outputScales;
 
-  Value loadDecay(Value batch, Value now, Value head, Value key,
-                  mlir::Type type);
   void emitOfHead(Value batch, Value head,
                   llvm::function_ref<Value(Value)> decayOf,
                   llvm::function_ref<Value(Value)> resetOf);
   void emitOfKeys(Value batch, Value head,
                   llvm::function_ref<Value(Value)> decayOf,
                   llvm::function_ref<Value(Value)> resetOf);
-  Value forgetting(Value product);
   Value loadScale(Value scales, Value row, Value key, mlir::Type type);
   Value scaled(Value vector, Value segment, Value key);
 };

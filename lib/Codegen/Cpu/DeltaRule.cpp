@@ -25,6 +25,7 @@
 #include "dialects/ssm/SsmOps.h"
 #include "lib/Codegen/Cpu/CpuPasses.h"
 #include "lib/Codegen/Cpu/StateBlocks.h"
+#include "lib/Codegen/Cpu/StateToken.h"
 
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -66,16 +67,98 @@ public:
     b.parallel({b.dim(op.getY(), 0), b.idx(states)}, [&](ValueRange index) {
       batch = index[0];
       head = index[1];
-      allocate();
-      forEachBlock([&](DecaySegments &segments) {
-        b.loop(b.idx(0), tokens, 1, [&](Value t) { packToken(segments, t); });
-        b.loop(b.idx(0), columns, panelColumns,
-               [&](Value column) { emitPanel(segments, column); });
-      });
+      b.branch(
+          b.isOne(b.dim(op.getY(), 1)), [&] { emitOnlyToken(); },
+          [&] { emitBlocks(); });
     });
   }
 
 private:
+  void emitBlocks() {
+    allocate();
+    forEachBlock([&](DecaySegments &segments) {
+      b.loop(b.idx(0), tokens, 1, [&](Value t) { packToken(segments, t); });
+      b.loop(b.idx(0), columns, panelColumns,
+             [&](Value column) { emitPanel(segments, column); });
+    });
+  }
+
+  /// As there is no other token, the state need not be kept as a product: it is
+  /// read, and then decayed and changed by the same formulas with D = 1.
+  void emitOnlyToken() {
+    StateToken token(b, decay, batch, head);
+    Value zero = b.idx(0);
+    Value keyHead = sharedHead(op.getK()), queryHead = sharedHead(op.getQ());
+    auto at = [&](Value inner) -> SmallVector<Value> {
+      return {batch, zero, head, inner};
+    };
+    auto dot = [&](Value memref) {
+      Value sums = b.loop(
+          zero, b.idx(keys), lanes, b.splat(b.vec(), 0.0),
+          [&](Value n, ValueRange sums) -> SmallVector<Value> {
+            Lanes some = b.lanesOf(b.idx(keys), n, lanes);
+            return {b.fma(b.load(some, memref, {batch, zero, keyHead, n}),
+                          b.load(some, op.getQ(), {batch, zero, queryHead, n}),
+                          sums[0])};
+          })[0];
+      return b.broadcast(b.vec(), vector::ReductionOp::create(
+                                      b, vector::CombiningKind::ADD, sums));
+    };
+    Value writeDot = dot(op.getK()), eraseDot, beta;
+    if (erases)
+      eraseDot = dot(op.getB());
+    else
+      beta =
+          b.broadcast(b.vec(), b.loadScalar(op.getBeta(), {batch, zero, head}));
+    token.forEachPanel(b.dim(op.getY(), 3), 2, [&](const StateToken::Panel &p) {
+      int64_t vectors = p.starts.size();
+      auto stateAt = [&](Value n, int64_t v) -> SmallVector<Value> {
+        return {batch, head, n, p.starts[v]};
+      };
+      // What the token reads: r, and behind it o.
+      SmallVector<Value> zeros(2 * vectors, b.splat(b.vec(), 0.0));
+      SmallVector<Value> read =
+          b.loop(zero, b.idx(keys), 1, zeros, [&](Value n, ValueRange sums) {
+            SmallVector<Value> next(sums);
+            Value k = token.keyOf(erases ? op.getA() : op.getK(), keyHead, n);
+            if (!erases)
+              k = token.decayed(k, n);
+            Value q = token.decayed(token.keyOf(op.getQ(), queryHead, n), n);
+            for (int64_t v = 0; v < vectors; ++v) {
+              Value z =
+                  token.kept(b.load(p.access[v], op.getState(), stateAt(n, v)));
+              next[v] = b.fma(k, z, next[v]);
+              next[vectors + v] = b.fma(q, z, next[vectors + v]);
+            }
+            return next;
+          });
+      SmallVector<Value> written;
+      for (int64_t v = 0; v < vectors; ++v) {
+        Value value = b.load(p.access[v], op.getV(), at(p.starts[v]));
+        Value y = read[vectors + v];
+        if (erases)
+          y = b.fma(eraseDot, read[v], y);
+        else
+          value = b.fmul(beta, b.fsub(value, read[v]));
+        written.push_back(value);
+        b.store(p.access[v], b.fma(writeDot, value, y), op.getY(),
+                at(p.starts[v]));
+      }
+      b.loop(zero, b.idx(keys), 1, [&](Value n) {
+        Value k = token.keyOf(op.getK(), keyHead, n), erase;
+        if (erases)
+          erase = token.keyOf(op.getB(), keyHead, n);
+        for (int64_t v = 0; v < vectors; ++v) {
+          Value z = b.load(p.access[v], op.getState(), stateAt(n, v));
+          z = b.fma(k, written[v], token.decayed(token.kept(z), n));
+          if (erases)
+            z = b.fma(erase, read[v], z);
+          b.store(p.access[v], z, op.getState(), stateAt(n, v));
+        }
+      });
+    });
+  }
+
   ssm::DeltaRuleOp op;
   int64_t vectors;
   bool erases;

@@ -69,6 +69,10 @@ public:
     return createOrFold<mlir::arith::CmpIOp>(mlir::arith::CmpIPredicate::ule, a,
                                              b);
   }
+  Value isOne(Value a) {
+    return createOrFold<mlir::arith::CmpIOp>(mlir::arith::CmpIPredicate::eq, a,
+                                             idx(1));
+  }
   Value select(Value condition, Value a, Value b) {
     return createOrFold<mlir::arith::SelectOp>(condition, a, b);
   }

@@ -1,7 +1,7 @@
 //===- Semiseparable.cpp - ssm-lower-semiseparable ------------------------===//
 //
 // One parallel iteration owns a head of a batch row and walks over time
-// (SemiseparableBlocks.h).
+// (SemiseparableBlocks.h); one token has code of its own (StateToken.h).
 //
 //===----------------------------------------------------------------------===//
 
@@ -42,7 +42,10 @@ public:
   void emit() {
     b.parallel({b.dim(walk.y, 0), b.idx(walk.heads)}, [&](ValueRange index) {
       SemiseparableBlocks blocks(b, walk);
-      blocks.emitHead(index[0], index[1], blocks.allocate());
+      b.branch(
+          b.isOne(b.dim(walk.y, 1)),
+          [&] { blocks.emitToken(index[0], index[1]); },
+          [&] { blocks.emitHead(index[0], index[1], blocks.allocate()); });
     });
   }
 

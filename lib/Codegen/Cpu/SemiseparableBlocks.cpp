@@ -2,6 +2,8 @@
 
 #include "lib/Codegen/Cpu/SemiseparableBlocks.h"
 
+#include "lib/Codegen/Cpu/StateToken.h"
+
 using namespace mlir;
 using namespace ssmc;
 
@@ -205,4 +207,41 @@ void SemiseparableBlocks::readOut(Value queryRow, Value row, int64_t count,
   }
   for (int64_t v = 0; v < panelVectors; ++v)
     b.store(full, y[v], scratch.outputs, inPanel(b, queryRow, v));
+}
+
+void SemiseparableBlocks::emitToken(Value batch, Value head) {
+  this->batch = batch;
+  this->head = head;
+  StateToken token(b, decay, batch, head);
+  Value zero = b.idx(0), keyHead = sharedHead(walk.k);
+  auto outputHead = [&](int64_t r) { return b.add(b.mul(head, queries), r); };
+  token.forEachPanel(
+      b.dim(walk.y, 3), queries + 1, [&](const StateToken::Panel &panel) {
+        SmallVector<Value> x,
+            sums(panel.starts.size() * queries, b.splat(b.vec(), 0.0));
+        for (auto [start, access] : llvm::zip(panel.starts, panel.access))
+          x.push_back(b.load(access, walk.v, {batch, zero, head, start}));
+        int64_t vectors = x.size();
+        sums = b.loop(zero, b.idx(keys), 1, sums, [&](Value n, ValueRange y) {
+          SmallVector<Value> next(y), q;
+          Value k = token.keyOf(walk.k, keyHead, n);
+          for (int64_t r = 0; r < queries; ++r)
+            q.push_back(token.keyOf(walk.q, queryHead(r), n));
+          for (int64_t v = 0; v < vectors; ++v) {
+            SmallVector<Value> at = stateAt(n, panel.starts[v]);
+            Value z = b.load(panel.access[v], walk.state, at);
+            z = b.fma(k, x[v], token.decayed(token.kept(z), n));
+            b.store(panel.access[v], z, walk.state, at);
+            for (int64_t r = 0; r < queries; ++r) {
+              Value &sum = next[r * vectors + v];
+              sum = b.fma(q[r], z, sum);
+            }
+          }
+          return next;
+        });
+        for (int64_t r = 0; r < queries; ++r)
+          for (int64_t v = 0; v < vectors; ++v)
+            b.store(panel.access[v], sums[r * vectors + v], walk.y,
+                    {batch, zero, outputHead(r), panel.starts[v]});
+      });
 }

@@ -52,6 +52,8 @@ public:
   Scratch allocate();
 
   void emitHead(mlir::Value batch, mlir::Value head, const Scratch &scratch);
+  /// The same where there is one token.
+  void emitToken(mlir::Value batch, mlir::Value head);
 
 private:
   SemiseparableWalk walk;

@@ -115,8 +115,12 @@ for i in (0, 3):
     check_pieces(lambda arrays: run(i, arrays), inputs(variants[i], 1, 80, 0.6), 80, [20, 21], 3e-6)
 
 # A reset drops a state of infinities.
-arrays = inputs(variants[1], 1, 3, 1)
-arrays[5][:], arrays[-1][:] = [[True, False, False]], np.inf
-y, state = run(1, arrays)
-assert np.isfinite(y).all() and np.isfinite(state).all(), "infinities survive a reset"
+for length in (1, 3):
+    arrays = inputs(variants[1], 1, length, 1)
+    arrays[5][:], arrays[-1][:] = np.arange(length) == 0, np.inf
+    y, state = run(1, arrays)
+    assert np.isfinite(y).all() and np.isfinite(state).all(), "infinities survive a reset"
+    want_y, want_state = expected(1, arrays[:-1] + [np.zeros_like(arrays[-1])])
+    check("y after a reset", y, want_y, 1e-5)
+    check("state after a reset", state, want_state, 1e-5)
 print("ok")

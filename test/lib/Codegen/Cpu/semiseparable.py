@@ -97,10 +97,14 @@ for i in (0, 1):
     check_pieces(lambda arrays: run(i, arrays), inputs(variants[i], 1, 100, 5), 100, [30, 31], 1e-6)
 
 # A reset drops a state of infinities, and a decay above 1 is no overflow.
-arrays = inputs(variants[1], 1, 3, 1)
-arrays[4][:], arrays[-1][:] = [[True, False, False]], np.inf
-y, state = run(1, arrays)
-assert np.isfinite(y).all() and np.isfinite(state).all(), "infinities survive a reset"
+for length in (1, 3):
+    arrays = inputs(variants[1], 1, length, 1)
+    arrays[4][:], arrays[-1][:] = np.arange(length) == 0, np.inf
+    y, state = run(1, arrays)
+    assert np.isfinite(y).all() and np.isfinite(state).all(), "infinities survive a reset"
+    want_y, want_state = expected(1, arrays[:-1] + [np.zeros_like(arrays[-1])])
+    check("y after a reset", y, want_y, 3e-6)
+    check("state after a reset", state, want_state, 3e-6)
 arrays = inputs(variants[0], 1, 70, 1)
 arrays[3][:], arrays[-1][:] = 1.0, 0
 want = expected(0, arrays)
