@@ -4,6 +4,7 @@
 #include "lib/Codegen/Entry.h"
 #include "lib/Codegen/SymbolFunctions.h"
 
+#include "mlir/Dialect/Arith/Utils/Utils.h"
 #include "mlir/Dialect/Bufferization/Transforms/BufferViewFlowAnalysis.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -51,29 +52,39 @@ static void moveToStack(memref::AllocOp alloc) {
   alloc.erase();
 }
 
-/// Makes a buffer whose first extent alone varies, within a bound, part of one
-/// that is as large as it can be.
+/// Makes a buffer whose extents vary within bounds part of one that is as large
+/// as it can be.
 static void enlarge(memref::AllocOp alloc, OpBuilder &builder,
                     SymbolFunctions &functions, IRMapping &mapping) {
   MemRefType type = alloc.getType();
-  if (alloc.getDynamicSizes().size() != 1 || !type.isDynamicDim(0) ||
-      !type.getLayout().isIdentity())
+  if (!type.getLayout().isIdentity())
     return;
-  Value size = alloc.getDynamicSizes()[0];
-  Value bound = functions.bound(builder, size, mapping);
-  if (!bound)
-    return;
-  auto large = memref::AllocOp::create(builder, alloc.getLoc(), type, bound,
+  SmallVector<Value> bounds;
+  for (Value size : alloc.getDynamicSizes()) {
+    bounds.push_back(functions.bound(builder, size, mapping));
+    if (!bounds.back())
+      return;
+  }
+  Location loc = alloc.getLoc();
+  auto large = memref::AllocOp::create(builder, loc, type, bounds,
                                        alloc.getAlignmentAttr());
   builder.setInsertionPoint(alloc);
-  SmallVector<OpFoldResult> sizes{size}, strides;
-  for (int64_t extent : type.getShape().drop_front())
-    sizes.push_back(builder.getIndexAttr(extent));
-  for (int64_t stride : type.getStridesAndOffset().first)
-    strides.push_back(builder.getIndexAttr(stride));
-  auto part = memref::ReinterpretCastOp::create(builder, alloc.getLoc(), type,
-                                                large, builder.getIndexAttr(0),
-                                                sizes, strides);
+  SmallVector<OpFoldResult> sizes = alloc.getMixedSizes();
+  SmallVector<int64_t> known = type.getStridesAndOffset().first;
+  SmallVector<OpFoldResult> strides(sizes.size());
+  for (size_t d = sizes.size(); d-- > 0;) {
+    if (!ShapedType::isDynamic(known[d])) {
+      strides[d] = builder.getIndexAttr(known[d]);
+      continue;
+    }
+    auto value = [&](OpFoldResult number) {
+      return getValueOrCreateConstantIndexOp(builder, loc, number);
+    };
+    strides[d] = builder.createOrFold<arith::MulIOp>(loc, value(strides[d + 1]),
+                                                     value(sizes[d + 1]));
+  }
+  auto part = memref::ReinterpretCastOp::create(
+      builder, loc, type, large, builder.getIndexAttr(0), sizes, strides);
   alloc.replaceAllUsesWith(part.getResult());
   alloc.erase();
 }

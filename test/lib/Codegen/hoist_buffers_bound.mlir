@@ -8,9 +8,14 @@
 // CHECK-LABEL: func.func @ssm_forward_run
 // CHECK:         %[[B:.*]] = arith.constant 24 : index
 // CHECK:         %[[A:.*]] = memref.alloc(%[[B]]) : memref<?x5xf32>
+// CHECK:         %[[T:.*]] = arith.constant 8 : index
+// CHECK:         %[[A2:.*]] = memref.alloc(%[[T]], %{{.*}}) : memref<?x?x5xf32>
 // CHECK:         scf.for
+// CHECK:           %[[M:.*]] = affine.min
 // CHECK:           %[[N:.*]] = affine.apply
 // CHECK:           memref.reinterpret_cast %[[A]] to offset: [0], sizes: [%[[N]], 5], strides: [5, 1] : memref<?x5xf32> to memref<?x5xf32>
+// CHECK:           %[[STRIDE:.*]] = arith.muli %[[N:.*]], %c5
+// CHECK:           memref.reinterpret_cast %[[A2]] to offset: [0], sizes: [%[[M]], %[[N]], 5], strides: [%[[STRIDE]], 5, 1] : memref<?x?x5xf32> to memref<?x?x5xf32>
 // CHECK:           memref.alloc(%{{.*}}) : memref<?xf32>
 func.func @ssm_forward_run(%symbols: !llvm.ptr, %arg1: !llvm.ptr, %arg2: !llvm.ptr, %arg3: !llvm.ptr, %arg4: !llvm.ptr, %arg5: !llvm.ptr) attributes {ssm.entry = "forward"} {
   %c0 = arith.constant 0 : index
@@ -23,6 +28,8 @@ func.func @ssm_forward_run(%symbols: !llvm.ptr, %arg1: !llvm.ptr, %arg2: !llvm.p
     %r = affine.apply #rows()[%m]
     %a = memref.alloc(%r) : memref<?x5xf32>
     memref.store %v, %a[%c0, %c0] : memref<?x5xf32>
+    %c = memref.alloc(%m, %n) : memref<?x?x5xf32>
+    memref.store %v, %c[%c0, %c0, %c0] : memref<?x?x5xf32>
     %u = affine.apply #rest(%i)[%n]
     %b = memref.alloc(%u) : memref<?xf32>
     memref.store %v, %b[%c0] : memref<?xf32>
