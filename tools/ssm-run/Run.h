@@ -32,8 +32,10 @@ llvm::Expected<NpyArray> takeInput(const ArraySource &source,
                                    const ssmrt_value_desc &value,
                                    const llvm::StringMap<int64_t> &symbols);
 
-/// The signature and the origin of a model.
-void printInfo(const ssmrt_model_desc &model, llvm::raw_ostream &os);
+/// The signature and the origin of a model, and the memory that it takes where
+/// the symbols have these values, 1 where they are not given.
+void printInfo(const ssmrt_model_desc &model,
+               const llvm::StringMap<int64_t> &symbols, llvm::raw_ostream &os);
 
 /// Runs every call of an archive.
 llvm::Error runCalls(const ssmrt_model *model, llvm::StringRef path,

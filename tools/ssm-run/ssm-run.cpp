@@ -26,7 +26,8 @@ struct Flags {
                "@FILE.npz for all inputs by name; may be repeated")};
   cl::list<std::string> dims{"dim", cl::value_desc("NAME=NUMBER"),
                              cl::cat(category),
-                             cl::desc("Extent of random inputs")};
+                             cl::desc("Extent of random inputs, or for the "
+                                      "memory that --info prints")};
   cl::opt<std::string> output{"output", cl::value_desc("@FILE.npz"),
                               cl::cat(category),
                               cl::desc("Where to write the outputs")};
@@ -108,7 +109,8 @@ public:
 private:
   Error open();
   Error readInputs();
-  Error readDims(StringMap<int64_t> &symbols) const;
+  Error readDims(ArrayRef<ssmrt_entry_desc> entries,
+                 StringMap<int64_t> &symbols) const;
   void makeOutputs();
   ssmrt_run_options options() const;
   Error runOnce();
@@ -151,11 +153,15 @@ Error Session::open() {
                     names);
 }
 
-Error Session::readDims(StringMap<int64_t> &symbols) const {
+/// The extents that --dim gives, which inputs of the entries have.
+Error Session::readDims(ArrayRef<ssmrt_entry_desc> entries,
+                        StringMap<int64_t> &symbols) const {
   StringSet<> known;
-  for (const ssmrt_value_desc &value : inputValues())
-    for (const char *name : ArrayRef(value.dim_name, value.rank))
-      known.insert(name);
+  for (const ssmrt_entry_desc &entry : entries)
+    for (const ssmrt_value_desc &value :
+         ArrayRef(entry.inputs, entry.num_inputs))
+      for (const char *name : ArrayRef(value.dim_name, value.rank))
+        known.insert(name);
   for (StringRef text : flags.dims) {
     auto [name, number] = text.split('=');
     int64_t extent;
@@ -191,7 +197,7 @@ Error Session::readInputs() {
   if (Error error = addArrays(flags.inputs, source))
     return error;
   StringMap<int64_t> symbols;
-  if (Error error = readDims(symbols))
+  if (Error error = readDims(*entry, symbols))
     return error;
   // What is given says how large the rest is.
   for (const ssmrt_value_desc &value : inputValues())
@@ -301,7 +307,12 @@ Expected<bool> Session::run() {
   if (Error error = open())
     return error;
   if (flags.info) {
-    printInfo(*ssmrt_describe(model), outs());
+    const ssmrt_model_desc &description = *ssmrt_describe(model);
+    StringMap<int64_t> symbols;
+    if (Error error = readDims(
+            ArrayRef(description.entries, description.num_entries), symbols))
+      return error;
+    printInfo(description, symbols, outs());
     return true;
   }
   if (!flags.calls.empty()) {

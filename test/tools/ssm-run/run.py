@@ -164,7 +164,8 @@ run(1, "Gather: an index is out of range", "--entry=gather", "--input=x=random",
 with open("/dev/full", "w") as full:
     r = subprocess.run(["ssm-run", lib, "--info"], stdout=full, stderr=subprocess.PIPE, text=True)
     assert r.returncode == 1 and "standard output: No space left on device" in r.stderr, r
-info = run(0, "", "--info")
+info = run(0, "", "--info", "--dim=B=2", "--dim=L=3")
+run(2, "--dim Q=1: no input has an extent 'Q' (see --info)", "--info", "--dim=Q=1")
 for line in ("entry forward", "input  x: float32 [B, L, 4]", "input  mask: float32 [L + P]",
              "output y: float32 [B, L, 4]", '"opt_level": 0', "weights: 64 bytes"):
     assert line in info, (line, info)
