@@ -165,9 +165,10 @@ Value expandRows(ImplicitLocOpBuilder &b, Value matrix, RankedTensorType type,
 ssm::LinearOp makeLinear(ImplicitLocOpBuilder &b, Value x, Value w,
                          ValueRange extras, int64_t columns) {
   Value rows = b.createOrFold<tensor::DimOp>(x, 0);
+  // What comes of it is f32, whatever the rows are stored in.
   auto xType = cast<RankedTensorType>(x.getType());
-  auto type = RankedTensorType::get({xType.getDimSize(0), columns},
-                                    xType.getElementType());
+  auto type =
+      RankedTensorType::get({xType.getDimSize(0), columns}, b.getF32Type());
   SmallVector<Value> dynamic;
   if (type.isDynamicDim(0))
     dynamic.push_back(rows);

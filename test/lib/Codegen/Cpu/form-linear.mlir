@@ -132,3 +132,28 @@ func.func @not(%x: tensor<4x8xf32>, %v: tensor<8x32xf32>, %c: tensor<4xf32>)
   } -> tensor<4x32xf32>
   return %0, %3 : tensor<4x32xf32>, tensor<4x32xf32>
 }
+
+// A product in a narrow type whose user has a wide result.
+// CHECK-LABEL: func.func @widened
+// CHECK:         ssm.linear
+// CHECK:           %[[N:.*]] = arith.truncf
+// CHECK:           %[[W:.*]] = arith.extf %[[N]]
+// CHECK:           ssm.yield %[[W]] : f32
+// CHECK:         } -> tensor<8x46xf32>
+#wide = affine_map<(d0, d1) -> (d0, d1)>
+func.func @widened(%x: tensor<8x17xbf16>, %w: tensor<3x17x16xbf16>) -> tensor<8x46xf32> {
+  %e = tensor.empty() : tensor<8x46xbf16>
+  %y = ssm.linear ins(%x, %w : tensor<8x17xbf16>, tensor<3x17x16xbf16>) outs(%e : tensor<8x46xbf16>) {
+  ^bb0(%sum: f32):
+    %c = arith.truncf %sum : f32 to bf16
+    ssm.yield %c : bf16
+  } -> tensor<8x46xbf16>
+  %f = tensor.empty() : tensor<8x46xf32>
+  %z = linalg.generic {indexing_maps = [#wide, #wide], iterator_types = ["parallel", "parallel"]}
+      ins(%y : tensor<8x46xbf16>) outs(%f : tensor<8x46xf32>) {
+  ^bb0(%a: bf16, %o: f32):
+    %r = arith.extf %a : bf16 to f32
+    linalg.yield %r : f32
+  } -> tensor<8x46xf32>
+  return %z : tensor<8x46xf32>
+}
