@@ -14,6 +14,8 @@
 // than letting registers spill, and two vectors of channels are processed per
 // step so that their dependency chains overlap.
 //
+// A single token has code of its own, in which the lanes are states.
+//
 //===----------------------------------------------------------------------===//
 
 #include "dialects/ssm/SsmOps.h"
@@ -54,23 +56,87 @@ public:
     int64_t block = lanes * vectors;
     b.parallel({batches, b.ceilDiv(channels, block)}, [&](ValueRange index) {
       Value first = b.mul(index[1], block);
-      for (int64_t i = 0; i < vectors; ++i) {
-        decays.push_back(b.scratch({states, lanes}));
-        hidden.push_back(b.scratch({states, lanes}));
-      }
       b.branch(
-          b.lessEqual(b.add(first, block), channels),
-          [&] { emitBlock(index[0], first, vectors, Value()); },
-          [&] {
-            b.loop(first, channels, lanes, [&](Value channel) {
-              emitBlock(index[0], channel, 1,
-                        b.min(b.sub(channels, channel), b.idx(lanes)));
-            });
-          });
+          hasTokenCode() ? b.isOne(length)
+                         : arith::ConstantIntOp::create(b, 0, 1).getResult(),
+          [&] { emitOnlyToken(index[0], first, block); },
+          [&] { emitTokens(index[0], first, block); });
     });
   }
 
 private:
+  void emitTokens(Value batch, Value first, int64_t block) {
+    for (int64_t i = 0; i < vectors; ++i) {
+      decays.push_back(b.scratch({states, lanes}));
+      hidden.push_back(b.scratch({states, lanes}));
+    }
+    b.branch(
+        b.lessEqual(b.add(first, block), channels),
+        [&] { emitBlock(batch, first, vectors, Value()); },
+        [&] {
+          b.loop(first, channels, lanes, [&](Value channel) {
+            emitBlock(batch, channel, 1,
+                      b.min(b.sub(channels, channel), b.idx(lanes)));
+          });
+        });
+  }
+
+  // A block of one token would be transposed, with its decays, for nothing:
+  // here the lanes are states. `acc` of a channel is summed over them; the skip
+  // and the gate follow for vectors of channels.
+  static constexpr int64_t maxStateVectors = 4;
+  bool hasTokenCode() {
+    return states <= maxStateVectors * lanes &&
+           llvm::all_of(
+               ValueRange{op.getA(), op.getB(), op.getC(), op.getState()},
+               isUnitStrideFloat);
+  }
+
+  void emitOnlyToken(Value batch, Value first, int64_t block) {
+    Value zero = b.idx(0), none = b.splat(b.vec(), 0.0);
+    Value end = b.min(b.add(first, block), channels);
+    Value sums = b.scratch({block});
+    SmallVector<Value> B, C;
+    SmallVector<Lanes> access;
+    for (int64_t n = 0; n < states; n += lanes) {
+      access.push_back(b.lanesOf(b.idx(states), b.idx(n), lanes));
+      B.push_back(b.load(access.back(), op.getB(), {batch, zero, b.idx(n)}));
+      C.push_back(b.load(access.back(), op.getC(), {batch, zero, b.idx(n)}));
+    }
+    b.loop(first, end, 1, [&](Value channel) {
+      Value at[] = {batch, zero, channel};
+      Value dt = b.broadcast(b.vec(), b.loadScalar(op.getDelta(), at));
+      Value u = b.broadcast(b.vec(), b.loadScalar(op.getU(), at));
+      Value input = b.fmul(dt, u), acc = none;
+      Value exponent = b.fmul(dt, b.splat(b.vec(), log2e));
+      for (auto [i, lanes] : llvm::enumerate(access)) {
+        Value n = b.idx(i * b.target.lanes);
+        Value a =
+            b.exp2(b.fmul(exponent, b.load(lanes, op.getA(), {channel, n})));
+        Value h = b.load(lanes, op.getState(), {batch, channel, n});
+        h = b.unlessReset(op.getResets(), {batch, zero}, h)[0];
+        h = b.fma(a, h, b.fmul(input, B[i]));
+        b.store(lanes, h, op.getState(), {batch, channel, n});
+        acc = b.fma(C[i], h, acc);
+      }
+      // In any order.
+      Value sum = vector::ReductionOp::create(
+          b, vector::CombiningKind::ADD, acc, arith::FastMathFlags::reassoc);
+      memref::StoreOp::create(b, sum, sums, b.sub(channel, first));
+    });
+    b.loop(first, end, lanes, [&](Value channel) {
+      Value at[] = {batch, zero, channel};
+      Lanes some = b.lanesOf(channels, channel, lanes);
+      Value acc = b.load({b.vec(), {}}, sums, b.sub(channel, first));
+      if (op.getD())
+        acc = b.fma(b.load(some, op.getD(), {channel}),
+                    b.load(some, op.getU(), at), acc);
+      if (op.getZ())
+        acc = b.fmul(acc, b.silu(b.load(some, op.getZ(), at)));
+      b.store(some, acc, op.getY(), at);
+    });
+  }
+
   KernelBuilder &b;
   ssm::SelectiveScanOp op;
   int64_t lanes, states;
