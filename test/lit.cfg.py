@@ -1,6 +1,6 @@
 # Configuration of the test suite: `ninja check-ssmc`, or lit on a folder of it.
-import importlib.util
 import os
+import subprocess
 
 import lit.formats
 import lit.util
@@ -43,7 +43,8 @@ if config.sanitize:
 config.substitutions.append(("%{memory}", "" if config.sanitize else "--limit 1024"))
 
 # What draws pictures may be missing.
-if importlib.util.find_spec("matplotlib"):
+if not subprocess.run([os.environ.get("PYTHON", "python3"), "-c", "import matplotlib"],
+                      capture_output=True).returncode:
     config.available_features.add("matplotlib")
 
 # tools/check --full passes --param full=1: long samples, and every case of them.

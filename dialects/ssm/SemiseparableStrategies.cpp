@@ -31,7 +31,7 @@ SmallVector<Value> mlir::ssm::lowerInChunks(OpBuilder &b, SemiseparableOp op,
         Value q = part(op.getQ()), k = part(op.getK()), v = part(op.getV());
         Chunk c(b, op.getLoc(), decay, resets, v, carried[1], reverse);
         int64_t outputs = cast<ShapedType>(op.getY().getType()).getDimSize(2);
-        Value matrix = c.weigh({{q, k, /*early=*/false}}, outputs)[0];
+        Value matrix = c.weigh({{q, k, Chunk::Late, outputs}})[0];
         Value y = c.mix(matrix, v, c.readState(q, /*early=*/false, outputs));
         y = d.convert(y, part(carried[0]));
         return {d.insertPart(y, carried[0], 1, piece), c.finalState({{k, v}})};

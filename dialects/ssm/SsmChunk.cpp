@@ -128,9 +128,9 @@ Value Chunk::markStep(Value factors, Value now) {
 }
 
 /// sum over n of reader[now, n] factors[s, n] writer[s, n]: B x R x C.
-Value Chunk::contract(const Pair &pair, Value factors, Value now,
-                      int64_t numHeads) {
+Value Chunk::contract(const Pair &pair, Value factors, Value now) {
   enum { B, R, S, N };
+  int64_t numHeads = pair.numHeads;
   Value reader = d.slice(pair.reader, 1, now);
   int64_t readers = numHeadsOf(pair.reader), writers = numHeadsOf(pair.writer);
   Value zero = d.fillZero(empty({batch, b.getIndexAttr(numHeads), steps}));
@@ -150,8 +150,9 @@ Value Chunk::contract(const Pair &pair, Value factors, Value now,
 
 /// The same for all steps at once, with factors B x H x C x C: a product of
 /// matrices for every pair of a reading and a writing head, then the factors.
-Value Chunk::product(const Pair &pair, Value factors, int64_t numHeads) {
+Value Chunk::product(const Pair &pair, Value factors) {
   enum { B, R, T, S, N };
+  int64_t numHeads = pair.numHeads;
   int64_t readers = numHeadsOf(pair.reader), writers = numHeadsOf(pair.writer);
   int64_t pairs = std::max(readers, writers);
   if (pairs % readers != 0 || pairs % writers != 0)
@@ -178,59 +179,65 @@ Value Chunk::product(const Pair &pair, Value factors, int64_t numHeads) {
                })[0];
 }
 
-SmallVector<Value> Chunk::weigh(ArrayRef<Pair> pairs, int64_t numHeads) {
+SmallVector<Value> Chunk::weigh(ArrayRef<Pair> pairs) {
   Value length = getValueOrCreateConstantIndexOp(b, loc, steps);
-  bool isEarly = llvm::any_of(pairs, [](const Pair &p) { return p.early; });
-  bool isLate = llvm::any_of(pairs, [](const Pair &p) { return !p.early; });
   // Carried: the row and what is left of the state; then, for each step, what
-  // is left of the state early and late; then a matrix for each pair, or one of
-  // the factors for early and late ones.
+  // is left of the state early and late; then a matrix for each pair, or, where
+  // all keys have one factor, one of the factors for each moment that counts.
+  enum { RowOfSteps, OfState, EarlyOfState, LateOfState, Matrices };
   Sizes row = factorSizes(/*columns=*/true);
   Yield carried = {d.fillZero(empty(row)), ones(factorSizes(false)), empty(row),
                    empty(row)};
-  Sizes square = {batch, b.getIndexAttr(isPerKey() ? numHeads : heads), steps,
-                  steps};
-  unsigned numMatrices = isPerKey() ? pairs.size() : isEarly + isLate;
-  for (unsigned i = 0; i < numMatrices; ++i)
-    carried.push_back(empty(square));
+  int64_t factorsAt[] = {-1, -1, -1};
+  auto addMatrix = [&](int64_t numHeads) -> int64_t {
+    carried.push_back(empty({batch, b.getIndexAttr(numHeads), steps, steps}));
+    return carried.size() - 1;
+  };
+  for (const Pair &pair : pairs)
+    if (isPerKey())
+      addMatrix(pair.numHeads);
+    else if (factorsAt[pair.when] < 0)
+      factorsAt[pair.when] = addMatrix(heads);
 
   Yield made = d.loop(length, carried, [&](Value t, Args carried) -> Yield {
     Value now = d.at(t, length, reverse);
     Yield next(carried);
-    auto keep = [&](bool early) {
-      Value &ofState = next[early ? 2 : 3];
-      ofState = d.insert(next[1], ofState, 2, now);
-      if (isPerKey()) {
-        for (auto [i, pair] : llvm::enumerate(pairs))
-          if (pair.early == early)
-            next[4 + i] = d.insert(contract(pair, next[0], now, numHeads),
-                                   next[4 + i], 2, now);
-      } else if (early ? isEarly : isLate) {
-        Value &factors = next[4 + (early ? 0 : isEarly)];
-        factors = d.insert(next[0], factors, 2, now);
+    auto keep = [&](When when) {
+      if (!isPerKey()) {
+        if (int64_t i = factorsAt[when]; i >= 0)
+          next[i] = d.insert(next[RowOfSteps], next[i], 2, now);
+        return;
       }
+      for (auto [i, pair] : llvm::enumerate(pairs))
+        if (pair.when == when)
+          next[Matrices + i] = d.insert(contract(pair, next[RowOfSteps], now),
+                                        next[Matrices + i], 2, now);
     };
-    next[0] = reset(next[0], now);
-    next[1] = reset(next[1], now);
-    keep(/*early=*/true);
+    auto keepState = [&](unsigned i) {
+      next[i] = d.insert(next[OfState], next[i], 2, now);
+    };
+    next[RowOfSteps] = reset(next[RowOfSteps], now);
+    next[OfState] = reset(next[OfState], now);
+    keep(Early);
+    keepState(EarlyOfState);
     Value factor = factorOf(now);
-    next[0] = markStep(forget(next[0], factor), now);
-    next[1] = forget(next[1], factor);
-    keep(/*early=*/false);
+    next[RowOfSteps] = forget(next[RowOfSteps], factor);
+    next[OfState] = forget(next[OfState], factor);
+    keep(After);
+    keepState(LateOfState);
+    next[RowOfSteps] = markStep(next[RowOfSteps], now);
+    keep(Late);
     return next;
   });
-  toEnd = made[0];
-  whole = made[1];
-  earlyOfState = made[2];
-  lateOfState = made[3];
-  SmallVector<Value> matrices(ArrayRef(made).drop_front(4));
-  if (isPerKey())
-    return matrices;
-  SmallVector<Value> weighed;
-  for (const Pair &pair : pairs)
-    weighed.push_back(
-        product(pair, matrices[pair.early ? 0 : isEarly], numHeads));
-  return weighed;
+  toEnd = made[RowOfSteps];
+  whole = made[OfState];
+  earlyOfState = made[EarlyOfState];
+  lateOfState = made[LateOfState];
+  SmallVector<Value> matrices;
+  for (auto [i, pair] : llvm::enumerate(pairs))
+    matrices.push_back(isPerKey() ? made[Matrices + i]
+                                  : product(pair, made[factorsAt[pair.when]]));
+  return matrices;
 }
 
 //===----------------------------------------------------------------------===//

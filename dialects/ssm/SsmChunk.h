@@ -5,6 +5,7 @@
 //
 //     late(t, s)  = exp(g[s+1]) ... exp(g[t])        s <= t, 1 for s = t
 //     early(t, s) = exp(g[s+1]) ... exp(g[t-1])      s < t: before t forgets
+//     after(t, s) = late(t, s)                       s < t: before t writes
 //
 // zero where a sequence begins in s+1 .. t, and zero for later s. So what all
 // steps read of what all steps write is one matrix, and what they read of the
@@ -31,13 +32,15 @@ public:
   Chunk(OpBuilder &b, Location loc, Value decay, Value resets, Value values,
         Value state, bool reverse);
 
-  /// The matrix of B x R x C x C of what step t of `reader` (B x C x . x N)
-  /// reads of what step s of `writer` (B x C x . x N) writes, head by head.
+  enum When { Early, After, Late };
+  /// The matrix of B x R x C x C, for R = numHeads, of what step t of `reader`
+  /// (B x C x . x N) reads of what step s of `writer` (B x C x . x N) writes.
   struct Pair {
     Value reader, writer;
-    bool early;
+    When when;
+    int64_t numHeads;
   };
-  SmallVector<Value> weigh(ArrayRef<Pair> pairs, int64_t numHeads);
+  SmallVector<Value> weigh(ArrayRef<Pair> pairs);
 
   /// What reading the state before the piece gives, B x C x R x P.
   Value readState(Value reader, bool early, int64_t numHeads);
@@ -60,8 +63,8 @@ private:
   Value factorOf(Value now);
   Value forget(Value factors, Value factor);
   Value markStep(Value factors, Value now);
-  Value contract(const Pair &pair, Value factors, Value now, int64_t numHeads);
-  Value product(const Pair &pair, Value factors, int64_t numHeads);
+  Value contract(const Pair &pair, Value factors, Value now);
+  Value product(const Pair &pair, Value factors);
 
   OpBuilder &b;
   Location loc;

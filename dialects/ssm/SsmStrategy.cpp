@@ -140,7 +140,8 @@ mlir::ssm::lowerByStrategy(OpBuilder &b, Operation *op, StrategyAttr strategy) {
     chunk =
         strategy.getChunk() ? strategy.getChunk() : getDefaultChunk(op, kind);
   return llvm::TypeSwitch<Operation *, SmallVector<Value>>(op)
-      .Case([&](SemiseparableOp op) { return lowerInChunks(b, op, chunk); })
+      .Case<SemiseparableOp, DeltaRuleOp>(
+          [&](auto op) { return lowerInChunks(b, op, chunk); })
       .Case([&](ScanOp op) {
         return chunk ? lowerByAssociativity(b, op, chunk)
                      : lowerByMatrix(b, op);

@@ -42,6 +42,8 @@ FailureOr<llvm::SmallVector<Value>> lowerByStrategy(OpBuilder &b, Operation *op,
 // What lowerByStrategy uses; `chunk` is 0 where all of time is one piece.
 llvm::SmallVector<Value> lowerInChunks(OpBuilder &b, SemiseparableOp op,
                                        int64_t chunk);
+llvm::SmallVector<Value> lowerInChunks(OpBuilder &b, DeltaRuleOp op,
+                                       int64_t chunk);
 llvm::SmallVector<Value> lowerByAssociativity(OpBuilder &b, ScanOp op,
                                               int64_t chunk);
 /// The first result by the matrix, the others, where they are used, by the op.

@@ -101,6 +101,11 @@ MIXERS = {
         "ssm.semiseparable", {"B": 1, "L": 512, "H": 24, "N": 128, "P": 64, "J": 1, "G": 1},
         lambda d: heads(d, ["q"], ["k"], "g"),
         lambda of: f"ins({of('q', 'k', 'v')}) decay({of('g')})", of_output, of_state, "v", INPUTS),
+    "delta_rule": Mixer(
+        "ssm.delta_rule", {"B": 1, "L": 512, "H": 12, "N": 128, "P": 128, "J": 12, "G": 12},
+        lambda d: heads(d, ["q"], ["k"], "beta", "g"),
+        lambda of: f"ins({of('q', 'k', 'v')}) beta({of('beta')}) decay({of('g')})",
+        of_output, of_state, "v", INPUTS),
     "quasiseparable": Mixer(
         "ssm.quasiseparable", {"B": 1, "L": 512, "H": 24, "N": 64, "P": 64, "J": 1, "G": 1},
         lambda d: heads(d, ["qf", "qb"], ["kf", "kb"], "d", "gf", "gb"),
