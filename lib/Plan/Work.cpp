@@ -143,6 +143,26 @@ struct Counter {
       work.cachedBytes += 2 * tokens * 4 * width * state;
   }
 
+  void count(ssm::AttentionOp op) {
+    double keys = e["Lk"], queries = e["B"] * e["Lq"] * e["J"];
+    if (strategy == Strategy::Dense) {
+      // What the op makes of as many columns as there are keys, times values.
+      work.macs += queries * keys * (e["N"] + keys + e["P"]);
+      work.exps += queries * keys;
+      work.cachedBytes += 4 * width * queries * keys;
+      return;
+    }
+    // A kernel passes over what no query sees; by index, where that is known.
+    if (isKernel && op.getRight() && !op.getQueryPositions())
+      keys = std::max(1.0, keys - (e["Lq"] - 1) / 2);
+    if (isKernel && op.getLeft())
+      keys = std::min<double>(keys, *op.getLeft() + 1);
+    work.macs += queries * keys * (e["N"] + e["P"]);
+    work.exps += queries * keys;
+    if (!isKernel)
+      work.cachedBytes += 4 * width * queries * keys;
+  }
+
   void count(ssm::SelectiveScanOp op) {
     double states = e["B"] * e["L"] * e["D"] * e["N"];
     double columns = 1;
@@ -215,7 +235,7 @@ Work ssmc::countWork(Operation *op, Strategy strategy, int64_t chunk,
   counter.work.bytes = bytesOf(cast<ssm::MixerOpInterface>(op), extents);
   llvm::TypeSwitch<Operation *>(op)
       .Case<ssm::SemiseparableOp, ssm::DeltaRuleOp, ssm::QuasiseparableOp,
-            ssm::SelectiveScanOp, ssm::ScanOp>(
+            ssm::SelectiveScanOp, ssm::ScanOp, ssm::AttentionOp>(
           [&](auto op) { counter.count(op); });
   return counter.work;
 }

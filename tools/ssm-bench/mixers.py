@@ -106,6 +106,12 @@ MIXERS = {
         lambda d: heads(d, ["q"], ["k"], "beta", "g"),
         lambda of: f"ins({of('q', 'k', 'v')}) beta({of('beta')}) decay({of('g')})",
         of_output, of_state, "v", INPUTS),
+    # Its second output is the logarithm of the sums.
+    "attention": Mixer(
+        "ssm.attention right(0)", {"B": 1, "L": 1024, "J": 12, "G": 12, "N": 64, "P": 64},
+        lambda d: [("q", (d["B"], d["L"], d["J"], d["N"])), ("k", (d["B"], d["L"], d["G"], d["N"])),
+                   ("v", (d["B"], d["L"], d["G"], d["P"]))],
+        lambda of: f"ins({of('q', 'k', 'v')})", pick("BLJP"), pick("BLJ"), "v", INPUTS),
     "quasiseparable": Mixer(
         "ssm.quasiseparable", {"B": 1, "L": 512, "H": 24, "N": 64, "P": 64, "J": 1, "G": 1},
         lambda d: heads(d, ["qf", "qb"], ["kf", "kb"], "d", "gf", "gb"),
