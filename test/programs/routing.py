@@ -2,14 +2,16 @@
 
 
 def route(p, x):
-    """x times how probable it is that a chunk begins."""
+    """x and as much of it again as it is probable that a chunk begins: of equal
+    tokens the probability is a difference of equal numbers, and x times that
+    nothing but rounding."""
     resets = [p.flags(p.B, p.L)] if p.chance(0.3) else []
     q = p.draw(p.like(x))
     chance, last, seen = p.mixer("ssm.route", [("ins", [q, x]), ("resets", resets)],
                                  [p.empty([p.B, p.L], p.storage), p.state([p.B, x.dims[-1]]), p.flags(p.B, often=0.5)])
     p.keep(last)
     p.keep(seen)
-    return p.map("arith.mulf", x, p.spread(chance, x.dims, [2]))
+    return p.map("arith.addf", x, p.map("arith.mulf", x, p.spread(chance, x.dims, [2])))
 
 
 def chunks(p, x):
