@@ -73,7 +73,9 @@ static void separate(OpOperand &place, OpBuilder &builder) {
   bufferization::BufferizationOptions options;
   bufferization::AnalysisState state(options);
   auto bufferizable = dyn_cast<bufferization::BufferizableOpInterface>(op);
-  if (!bufferizable || bufferizable.bufferizesToMemoryRead(place, state))
+  // A view reads nothing itself; what looks through it does.
+  if (isView(op) || !bufferizable ||
+      bufferizable.bufferizesToMemoryRead(place, state))
     own = linalg::CopyOp::create(builder, loc, value, own).getResult(0);
   place.set(own);
 }

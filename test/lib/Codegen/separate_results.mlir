@@ -43,3 +43,21 @@ func.func @alone(%x: tensor<4xf32>, %s: tensor<4xf32>) -> (tensor<4xf32>, tensor
   %r = linalg.exp ins(%x : tensor<4xf32>) outs(%s : tensor<4xf32>) -> tensor<4xf32>
   return %z, %r, %s : tensor<4xf32>, tensor<4xf32>, tensor<4xf32>
 }
+
+// A part that is written over is copied first, as what follows reads it.
+// CHECK-LABEL: func.func @part
+// CHECK:         %[[Y:.*]] = linalg.exp
+// CHECK:         %[[COPY:.*]] = linalg.copy ins(%[[Y]] :
+// CHECK:         %[[A:.*]] = tensor.extract_slice %[[COPY]][0]
+// CHECK:         %[[B:.*]] = tensor.extract_slice %[[Y]][4]
+// CHECK:         %[[C:.*]] = linalg.exp {{.*}} outs(%[[B]] :
+// CHECK:         linalg.mul ins(%[[A]], %[[C]] : {{.*}} outs(%[[A]] :
+func.func @part(%x: tensor<8xf32>) -> tensor<4xf32> {
+  %e = tensor.empty() : tensor<8xf32>
+  %y = linalg.exp ins(%x : tensor<8xf32>) outs(%e : tensor<8xf32>) -> tensor<8xf32>
+  %a = tensor.extract_slice %y[0] [4] [1] : tensor<8xf32> to tensor<4xf32>
+  %b = tensor.extract_slice %y[4] [4] [1] : tensor<8xf32> to tensor<4xf32>
+  %c = linalg.exp ins(%b : tensor<4xf32>) outs(%b : tensor<4xf32>) -> tensor<4xf32>
+  %z = linalg.mul ins(%a, %c : tensor<4xf32>, tensor<4xf32>) outs(%a : tensor<4xf32>) -> tensor<4xf32>
+  return %z : tensor<4xf32>
+}
