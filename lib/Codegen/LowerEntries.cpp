@@ -319,6 +319,13 @@ struct LowerEntries : ssmc::impl::SsmLowerEntriesBase<LowerEntries> {
     ModuleOp module = getOperation();
     Builder builder(&getContext());
     SmallVector<NamedAttribute> signatures;
+    // The runtime's are declared later.
+    for (auto func : module.getOps<func::FuncOp>())
+      if (func.isExternal()) {
+        onnx::emitModelError(func.getLoc())
+            << "function '" << func.getName() << "' has no body";
+        return signalPassFailure();
+      }
     // The functions that an entry adds to the module are none.
     for (auto func : llvm::to_vector(module.getOps<func::FuncOp>())) {
       if (func.isPrivate() || func.isExternal() || func->hasAttr(kEntryAttr))

@@ -24,6 +24,7 @@
 #include "lib/Raise/RaisePasses.h"
 #include "lib/Target/Package.h"
 
+#include "mlir/IR/DialectResourceBlobManager.h"
 #include "mlir/Parser/Parser.h"
 #include "mlir/Support/Timing.h"
 #include "llvm/Config/llvm-config.h"
@@ -95,15 +96,31 @@ struct Compiler::Impl {
 // Phases
 //===----------------------------------------------------------------------===//
 
+/// Printed IR leaves out the bytes of large constants.
+static LogicalResult checkConstants(ModuleOp module) {
+  auto walked = module.walk([](Operation *op) -> WalkResult {
+    for (NamedAttribute attr : op->getAttrs())
+      if (auto resource = dyn_cast<DenseResourceElementsAttr>(attr.getValue()))
+        if (!resource.getRawHandle().getBlob())
+          return onnx::emitModelError(op->getLoc())
+                 << "the constant '" << resource.getRawHandle().getKey()
+                 << "' has no bytes in this file: compile the model that it "
+                    "was printed from";
+    return WalkResult::advance();
+  });
+  return failure(walked.wasInterrupted());
+}
+
 LogicalResult Compiler::Impl::readInput() {
   return phases->call("import", ModuleOp(), [&]() -> LogicalResult {
     if (StringRef(options.input).ends_with(".mlir")) {
       module = parseSourceFile<ModuleOp>(options.input, &context);
-      if (module)
-        isGraph =
-            module->walk([](onnx::NodeOp) { return WalkResult::interrupt(); })
-                .wasInterrupted();
-      return success(bool(module));
+      if (!module || failed(checkConstants(*module)))
+        return failure();
+      isGraph =
+          module->walk([](onnx::NodeOp) { return WalkResult::interrupt(); })
+              .wasInterrupted();
+      return success();
     }
     ImportOptions import;
     import.externalDataDir = options.externalDataDir;

@@ -171,6 +171,7 @@ static LogicalResult inferSplit(InferContext &ctx) {
     if (extent && total != *extent)
       return ctx.error("splits an extent of " + Twine(*extent) +
                        " into parts of sum " + Twine(total));
+    ctx.requireEqual(in.dims[*axis], ctx.constantDim(total));
   } else if (extent) {
     for (int64_t length : evenParts(*extent, parts))
       extents.push_back(ctx.constantDim(length));
@@ -253,6 +254,8 @@ static LogicalResult lowerSplit(LowerContext &ctx) {
     offsets[*axis] =
         apply(b, ctx.loc(), s0 + s1, {offsets[*axis], sizes[*axis]});
   }
+  checkEqual(b, ctx.loc(), tensor::getMixedSize(b, ctx.loc(), in, *axis),
+             offsets[*axis], "the parts are not as long as the input");
   return success();
 }
 

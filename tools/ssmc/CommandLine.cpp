@@ -203,6 +203,10 @@ static bool readOutput(const Flags &flags, CompilerOptions &options) {
     return usage("-o " + options.output +
                  ": this is the name of a file beside the library; end it in "
                  ".so");
+  SmallString<128> header(options.output);
+  sys::path::replace_extension(header, ".h");
+  if (options.emit == Emit::Lib && isSame(options.input, header))
+    return usage("the header " + header + " would replace the input");
   if (!options.reportFile.empty() &&
       (isSame(options.reportFile, options.input) ||
        isSame(options.reportFile, options.output)))

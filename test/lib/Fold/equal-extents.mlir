@@ -15,6 +15,19 @@ module attributes {onnx.symbols = ["N", "M"]} {
 
 // -----
 
+// The parts of a Split say how long its input is.
+// CHECK: func.func @split
+// CHECK-SAME: tensor<17xf32>
+module attributes {onnx.symbols = ["N"]} {
+  func.func @split(%a: tensor<?xf32, #onnx.dims<["N"], affine_map<()[s0] -> (s0)>>>) -> (!onnx.unknown, !onnx.unknown) {
+    %parts = onnx.constant dense<[16, 1]> : tensor<2xi64>
+    %x, %y = onnx.node "Split"(%a, %parts) version 18 : (tensor<?xf32, #onnx.dims<["N"], affine_map<()[s0] -> (s0)>>>, tensor<2xi64>) -> (!onnx.unknown, !onnx.unknown)
+    return %x, %y : !onnx.unknown, !onnx.unknown
+  }
+}
+
+// -----
+
 // A length that is the sum of two others.
 // CHECK-DAG: #[[SUM:.*]] = affine_map<()[s0, s1] -> (s0 + s1)>
 // CHECK: func.func @total
