@@ -1,4 +1,6 @@
 """What the tests of the kernels with a matrix state share."""
+import sys
+
 import numpy as np
 from kernel_harness import check
 
@@ -40,6 +42,24 @@ def random_decay(rng, rank, heads, n, batch, length, strength):
     shape = [{0: batch, 1: length}[i] if s == "?" else s
              for i, s in enumerate(decay_shape(rank, heads, n))]
     return (-strength * rng.random(shape) ** 4).astype(np.float32)
+
+
+def check_both(where, found, want, tolerance):
+    """Output and state, and that nothing was written beside a strided output."""
+    (y, state), (want_y, want_state) = found, want
+    check("y of " + where, y, want_y, tolerance)
+    check("state of " + where, state, want_state, tolerance)
+    if not np.isnan(y.base[..., :2]).all() or not np.isnan(y.base[..., -3:]).all():
+        sys.exit("wrote beyond the columns: " + where)
+
+
+def check_dropped(run, expected, arrays, tolerance):
+    """After a reset, a state of infinities is as one of zeros. The last of the
+    arrays is the state."""
+    arrays[-1][:] = np.inf
+    y, state = run(arrays)
+    assert np.isfinite(y).all() and np.isfinite(state).all(), "infinities survive a reset"
+    check_both("a reset", (y, state), expected(arrays[:-1] + [np.zeros_like(arrays[-1])]), tolerance)
 
 
 def check_pieces(run, arrays, length, cuts, tolerance):
