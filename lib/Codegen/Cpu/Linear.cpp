@@ -10,6 +10,10 @@
 // share the loop over K. Sums are in the same order in every case, hence a row
 // has the same bits however many rows there are.
 //
+// While the tiles of a panel are summed, each fetches its share of the next
+// panel into the second-level cache. A weight that comes from memory would
+// otherwise hold up the first tile of every panel, and no other.
+//
 // A finished tile goes through a scratch in the first-level cache to a loop
 // that applies f, so that f is emitted once and not once per tile size.
 //
@@ -44,6 +48,13 @@ constexpr int64_t taskBytes = 512 * 1024;
 constexpr int64_t sumLength = 256;
 // A weight larger than this is read from memory: once, not per task of rows.
 constexpr int64_t largeWeightBytes = 16 * 1024 * 1024;
+constexpr int64_t lineBytes = 64;
+
+/// What a tile fetches: `step` elements of `memory` from `from` on for each
+/// round of its loop over K.
+struct Prefetch {
+  Value memory, from, step;
+};
 
 class Kernel {
 public:
@@ -158,7 +169,9 @@ private:
       return b.createOrFold<arith::DivUIOp>(product, tasks);
     };
     Value first = startOf(task), last = startOf(b.add(task, 1));
+    Prefetch panelAhead = nextPanel(panel, b.sub(last, first));
     b.loop(first, last, 1, [&](Value tile) {
+      Prefetch ahead = shareOf(panelAhead, b.sub(tile, first));
       Value row =
           b.add(b.createOrFold<arith::MulIOp>(tile, size), b.min(tile, larger));
       Value extra = b.createOrFold<arith::SelectOp>(b.less(tile, larger),
@@ -167,8 +180,9 @@ private:
       SmallVector<int64_t> sizes = tileSizes();
       int64_t fallback = sizes.pop_back_val();
       dispatch(
-          count, sizes, [&](int64_t count) { emitTile(count, row, panel, 1); },
-          [&] { emitTile(fallback, row, panel, 1); });
+          count, sizes,
+          [&](int64_t count) { emitTile(count, row, panel, 1, ahead); },
+          [&] { emitTile(fallback, row, panel, 1, ahead); });
       emitEpilogue(count, row, panel, 1);
     });
   }
@@ -190,8 +204,56 @@ private:
     return sizes;
   }
 
+  int64_t unrolling(int64_t accumulators) {
+    return b.target.registers - accumulators > 3 ? 4 : 1;
+  }
+
+  int64_t elementsOfLine() {
+    auto type = cast<MemRefType>(op.getW().getType());
+    return lineBytes / (type.getElementTypeBitWidth() / 8);
+  }
+
+  // The panel behind `panel`, in shares for as many tiles: a round of their
+  // loops fetches two lines at most.
+  Prefetch nextPanel(Value panel, Value tiles) {
+    auto type = cast<MemRefType>(op.getW().getType());
+    if (!type.getLayout().isIdentity() || panels < 2)
+      return {};
+    Value memory = memref::CollapseShapeOp::create(
+        b, op.getW(), ArrayRef<ReassociationIndices>{{0, 1, 2}});
+    Value next = b.rem(b.add(panel, 1), panels);
+    Value round = b.idx(unrolling(maxRows * vectors) * width);
+    Value share = b.createOrFold<arith::CeilDivUIOp>(round, tiles);
+    return {memory, b.mul(next, depth * width),
+            b.min(share, b.idx(2 * elementsOfLine()))};
+  }
+
+  Prefetch shareOf(Prefetch panel, Value tile) {
+    if (!panel.memory)
+      return {};
+    Value share = b.mul(panel.step, depth / unrolling(maxRows * vectors));
+    Value skipped = b.createOrFold<arith::MulIOp>(tile, share);
+    return {panel.memory, b.add(panel.from, skipped), panel.step};
+  }
+
+  void fetch(const Prefetch &ahead, Value k, int64_t unroll) {
+    if (!ahead.memory)
+      return;
+    Value skipped = b.createOrFold<arith::MulIOp>(b.div(k, unroll), ahead.step);
+    // Shares are rounded up.
+    int64_t end = panels * depth * width - 2 * elementsOfLine();
+    Value at =
+        b.min(b.add(ahead.from, skipped), b.idx(std::max<int64_t>(end, 0)));
+    for (int64_t line : {0, 1})
+      memref::PrefetchOp::create(b, ahead.memory,
+                                 b.add(at, line * elementsOfLine()),
+                                 /*isWrite=*/false, /*localityHint=*/2,
+                                 /*isDataCache=*/true);
+  }
+
   // scratch[i][j] = sum_k x[row + i][k] * w[panel + j / R][k][j mod R]
-  void emitTile(int64_t count, Value row, Value panel, int64_t panels) {
+  void emitTile(int64_t count, Value row, Value panel, int64_t panels,
+                const Prefetch &ahead = {}) {
     VectorType type = b.vec(lanes);
     int64_t accumulators = count * panels * vectors;
     SmallVector<Value> zeros(accumulators, b.splat(type, 0.0));
@@ -220,12 +282,12 @@ private:
         b.store({type, {}}, total, scratch, at);
       }
     };
-    int64_t spare = b.target.registers - accumulators;
-    int64_t unroll = spare > 3 ? 4 : 1;
+    int64_t unroll = unrolling(accumulators);
     int64_t whole = depth / unroll * unroll;
     auto sum = [&](Value from, Value to) {
       return b.loop(from, to, unroll, zeros, [&](Value k, ValueRange carried) {
         SmallVector<Value> next(carried);
+        fetch(ahead, k, unroll);
         for (int64_t u = 0; u < unroll; ++u)
           step(b.add(k, u), next);
         return next;

@@ -13,6 +13,8 @@
 // CHECK: case 4 {
 // CHECK: case 5 {
 // CHECK: default {
+// Tiles fetch the next panel between them.
+// CHECK: memref.prefetch {{.*}} read, locality<2>, data : memref<2048xf32>
 // The epilogue is emitted once.
 // CHECK: arith.negf {{.*}} : vector<8xf32>
 // CHECK-NOT: ssm.linear
