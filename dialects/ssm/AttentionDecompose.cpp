@@ -91,16 +91,10 @@ Value Attention::getScores(Value i) {
   SmallVector<OpFoldResult> sizes = tensor::getMixedSizes(b, loc, q);
   sizes[2] = tensor::getMixedSize(b, loc, op.getK(), 1);
   Value zero = d.fillZero(tensor::EmptyOp::create(b, loc, sizes, type));
-  return d.map({{q, d.dims(4, {B, J, X})},
-                {op.getK(), ofKey(op.getK())},
-                {zero, d.dims(4, {B, J, K})}},
-               /*numOuts=*/1, /*numLoops=*/4, /*reductions=*/{X},
-               [&](OpBuilder &b, Location loc, Args args) -> Yield {
-                 Value product = arith::MulFOp::create(
-                     b, loc, convertFloat(b, loc, args[0], type),
-                     convertFloat(b, loc, args[1], type));
-                 return {arith::AddFOp::create(b, loc, args[2], product)};
-               })[0];
+  return d.addProducts({{q, d.dims(4, {B, J, X})},
+                        {op.getK(), ofKey(op.getK())},
+                        {zero, d.dims(4, {B, J, K})}},
+                       /*numLoops=*/4, /*reductions=*/{X});
 }
 
 /// Whether a query at `queryAt` sees a key at `keyAt`, by position alone.

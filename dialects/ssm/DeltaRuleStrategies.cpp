@@ -60,15 +60,10 @@ Value DeltaChunks::solve(Value matrix, Value known) {
   Value none = d.fillZero(d.emptyLike(known, type));
   return d.loop(length, {none}, [&](Value t, Args carried) -> Yield {
     Value now = d.at(t, length, op.getReverse());
-    Value row = d.map({{d.slice(matrix, 2, now), d.dims(4, {B, H, S})},
-                       {carried[0], d.dims(4, {B, S, H, P})},
-                       {d.slice(known, 1, now), d.dims(4, {B, H, P})}},
-                      /*numOuts=*/1, /*numLoops=*/4, /*reductions=*/{S},
-                      [](OpBuilder &b, Location loc, Args args) -> Yield {
-                        Value part =
-                            arith::MulFOp::create(b, loc, args[0], args[1]);
-                        return {arith::AddFOp::create(b, loc, args[2], part)};
-                      })[0];
+    Value row = d.addProducts({{d.slice(matrix, 2, now), d.dims(4, {B, H, S})},
+                               {carried[0], d.dims(4, {B, S, H, P})},
+                               {d.slice(known, 1, now), d.dims(4, {B, H, P})}},
+                              /*numLoops=*/4, /*reductions=*/{S});
     return {d.insert(row, carried[0], 1, now)};
   })[0];
 }
@@ -101,38 +96,34 @@ Value DeltaChunks::scaleRows(Value matrix, Value beta) {
 SmallVector<Value> DeltaChunks::build(int64_t chunk) {
   bool reverse = op.getReverse();
   auto step = [&](const Piece &piece, Args carried) -> Yield {
-    auto part = [&](Value tensor) {
-      return tensor ? d.part(tensor, 1, piece) : Value();
-    };
-    Value decay = op.getDecay();
-    if (decay && cast<ShapedType>(decay.getType()).getRank() > 2)
-      decay = part(decay);
-    Value q = part(op.getQ()), k = part(op.getK()), v = part(op.getV());
-    Chunk c(b, loc, decay, part(op.getResets()), v, carried[1], reverse);
+    Chunk c(b, loc, piece, op.getDecay(), op.getResets(), op.getV(), carried[1],
+            reverse);
+    Value q = c.part(op.getQ()), k = c.part(op.getK()), v = c.getValues();
     SmallVector<Chunk::Written> written;
     SmallVector<Value> mixed;
     if (op.getBeta()) {
-      Value beta = part(op.getBeta());
+      Value beta = c.part(op.getBeta());
       SmallVector<Value> weighed =
           c.weigh({{q, k, Chunk::Late, outputs}, {k, k, Chunk::After, heads}});
-      Value read = c.readState(k, /*early=*/false, heads);
+      Value read = c.readState(k, Chunk::Late, c.nothing(heads));
       written = {
           {k, solve(scaleRows(weighed[1], beta), errors(v, beta, read))}};
       mixed = {weighed[0]};
     } else {
-      Value a = part(op.getA()), e = part(op.getB());
+      Value a = c.part(op.getA()), e = c.part(op.getB());
       SmallVector<Value> weighed = c.weigh({{q, e, Chunk::Late, outputs},
                                             {q, k, Chunk::Late, outputs},
                                             {a, e, Chunk::Early, heads},
                                             {a, k, Chunk::Early, heads}});
-      Value known = c.mix(weighed[3], v, c.readState(a, /*early=*/true, heads));
+      Value known =
+          c.mix(weighed[3], v, c.readState(a, Chunk::Early, c.nothing(heads)));
       written = {{e, solve(weighed[2], known)}, {k, v}};
       mixed = {weighed[0], weighed[1]};
     }
-    Value y = c.readState(q, /*early=*/false, outputs);
+    Value y = c.readState(q, Chunk::Late, c.nothing(outputs));
     for (auto [matrix, pair] : llvm::zip_equal(mixed, written))
       y = c.mix(matrix, pair.second, y);
-    y = d.convert(y, part(carried[0]));
+    y = d.convert(y, c.part(carried[0]));
     return {d.insertPart(y, carried[0], 1, piece), c.finalState(written)};
   };
   return d.chunks(d.dim(op.getY(), 1), chunk, reverse,

@@ -11,10 +11,6 @@
 using namespace mlir;
 using namespace mlir::ssm;
 
-static Value add(OpBuilder &b, Location loc, Value x, Value y) {
-  return arith::AddFOp::create(b, loc, x, y);
-}
-
 FailureOr<SmallVector<Value>>
 QuasiseparableOp::decomposeOperation(OpBuilder &b) {
   if (!hasPureTensorSemantics())
@@ -42,22 +38,17 @@ QuasiseparableOp::decomposeOperation(OpBuilder &b) {
     return d.map({{read, all}, {into, all}}, /*numOuts=*/1, /*numLoops=*/3,
                  /*reductions=*/{},
                  [](OpBuilder &b, Location loc, ValueRange args) {
-                   return SmallVector<Value>{add(b, loc, args[0], args[1])};
+                   return SmallVector<Value>{
+                       arith::AddFOp::create(b, loc, args[0], args[1])};
                  })[0];
   };
   auto addDiagonal = [&](Value now, Value into) {
-    return d.map({{d.slice(getDiagonal(), 1, now),
-                   d.sharedHeads(3, {B, Y}, outputs / heads)},
-                  {d.slice(getV(), 1, now),
-                   d.sharedHeads(3, {B, Y, P}, outputs / heads)},
-                  {into, all}},
-                 /*numOuts=*/1, /*numLoops=*/3, /*reductions=*/{},
-                 [&](OpBuilder &b, Location loc, ValueRange args) {
-                   Value product = arith::MulFOp::create(
-                       b, loc, convertFloat(b, loc, args[0], type),
-                       convertFloat(b, loc, args[1], type));
-                   return SmallVector<Value>{add(b, loc, args[2], product)};
-                 })[0];
+    return d.addProducts({{d.slice(getDiagonal(), 1, now),
+                           d.sharedHeads(3, {B, Y}, outputs / heads)},
+                          {d.slice(getV(), 1, now),
+                           d.sharedHeads(3, {B, Y, P}, outputs / heads)},
+                          {into, all}},
+                         /*numLoops=*/3, /*reductions=*/{});
   };
   auto direction = [&](Value q, Value k, Value decay, bool backward,
                        Value sum) {

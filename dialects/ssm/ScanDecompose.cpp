@@ -80,14 +80,9 @@ SelectiveScanOp::decomposeOperation(OpBuilder &b) {
           return {arith::AddFOp::create(b, loc, kept, input)};
         })[0];
     Value zero = d.fillZero(yType == type ? y : d.emptyLike(y, type));
-    Value sum = d.map(
-        {{d.slice(getC(), 1, now), bn}, {state, bdn}, {zero, bd}},
-        /*numOuts=*/1, /*numLoops=*/3, /*reductions=*/{N},
-        [&](OpBuilder &b, Location loc, ValueRange args) -> SmallVector<Value> {
-          Value c = convertFloat(b, loc, args[0], type);
-          Value product = arith::MulFOp::create(b, loc, c, args[1]);
-          return {arith::AddFOp::create(b, loc, args[2], product)};
-        })[0];
+    Value sum =
+        d.addProducts({{d.slice(getC(), 1, now), bn}, {state, bdn}, {zero, bd}},
+                      /*numLoops=*/3, /*reductions=*/{N});
     // Skip, gate and the conversion to y's type.
     AffineMap all = d.dims(2, {B, D});
     SmallVector<std::pair<Value, AffineMap>> operands;

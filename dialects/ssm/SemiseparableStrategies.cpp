@@ -23,17 +23,15 @@ SmallVector<Value> mlir::ssm::lowerInChunks(OpBuilder &b, SemiseparableOp op,
   return d.chunks(
       d.dim(op.getY(), 1), chunk, reverse, {op.getY(), op.getState()},
       [&](const Piece &piece, ValueRange carried) -> SmallVector<Value> {
-        auto part = [&](Value tensor) { return d.part(tensor, 1, piece); };
-        Value decay = op.getDecay();
-        if (decay && cast<ShapedType>(decay.getType()).getRank() > 2)
-          decay = part(decay);
-        Value resets = op.getResets() ? part(op.getResets()) : Value();
-        Value q = part(op.getQ()), k = part(op.getK()), v = part(op.getV());
-        Chunk c(b, op.getLoc(), decay, resets, v, carried[1], reverse);
+        Chunk c(b, op.getLoc(), piece, op.getDecay(), op.getResets(), op.getV(),
+                carried[1], reverse);
+        Value q = c.part(op.getQ()), k = c.part(op.getK());
         int64_t outputs = cast<ShapedType>(op.getY().getType()).getDimSize(2);
         Value matrix = c.weigh({{q, k, Chunk::Late, outputs}})[0];
-        Value y = c.mix(matrix, v, c.readState(q, /*early=*/false, outputs));
-        y = d.convert(y, part(carried[0]));
-        return {d.insertPart(y, carried[0], 1, piece), c.finalState({{k, v}})};
+        Value y = c.mix(matrix, c.getValues(),
+                        c.readState(q, Chunk::Late, c.nothing(outputs)));
+        y = d.convert(y, c.part(carried[0]));
+        return {d.insertPart(y, carried[0], 1, piece),
+                c.finalState({{k, c.getValues()}})};
       });
 }

@@ -13,16 +13,25 @@ static int64_t numHeadsOf(Value tensor) {
   return cast<ShapedType>(tensor.getType()).getDimSize(2);
 }
 
-Chunk::Chunk(OpBuilder &b, Location loc, Value decay, Value resets,
-             Value values, Value state, bool reverse)
-    : b(b), loc(loc), d(b, loc), decay(decay), resets(resets), values(values),
-      state(state), reverse(reverse),
+Chunk::Chunk(OpBuilder &b, Location loc, const Piece &piece, Value decay,
+             Value resets, Value values, Value state, bool reverse, Drop drop)
+    : b(b), loc(loc), d(b, loc), piece(piece), decay(decay), resets(resets),
+      values(part(values)), state(state), reverse(reverse), drop(drop),
       type(cast<ShapedType>(state.getType()).getElementType()),
       batch(tensor::getMixedSize(b, loc, values, 0)),
-      steps(tensor::getMixedSize(b, loc, values, 1)),
+      steps(tensor::getMixedSize(b, loc, this->values, 1)),
       keys(tensor::getMixedSize(b, loc, state, 2)),
       columns(tensor::getMixedSize(b, loc, state, 3)),
-      heads(numHeadsOf(values)) {}
+      heads(numHeadsOf(values)) {
+  if (isPerStep())
+    this->decay = part(decay);
+  if (resets)
+    this->resets = part(resets);
+}
+
+bool Chunk::isPerStep() const {
+  return decay && cast<ShapedType>(decay.getType()).getRank() > 2;
+}
 
 bool Chunk::isPerKey() const {
   return decay && cast<ShapedType>(decay.getType()).getRank() % 2 == 0;
@@ -91,7 +100,7 @@ Value Chunk::factorOf(Value now) {
   if (!decay)
     return Value();
   Value g = decay;
-  if (cast<ShapedType>(decay.getType()).getRank() > 2)
+  if (isPerStep())
     g = d.slice(decay, 1, now);
   unsigned rank = cast<ShapedType>(g.getType()).getRank();
   AffineMap all = b.getMultiDimIdentityMap(rank);
@@ -109,16 +118,13 @@ Value Chunk::forget(Value factors, Value factor) {
     return factors;
   unsigned rank = cast<ShapedType>(factors.getType()).getRank();
   SmallVector<unsigned> dims = {1};
-  if (cast<ShapedType>(decay.getType()).getRank() > 2)
+  if (isPerStep())
     dims = {0, 1};
   if (isPerKey())
     dims.push_back(rank - 1);
-  return d.map(
+  return d.multiply(
       {{factor, d.dims(rank, dims)}, {factors, b.getMultiDimIdentityMap(rank)}},
-      /*numOuts=*/1, rank, /*reductions=*/{},
-      [](OpBuilder &b, Location loc, Args args) -> Yield {
-        return {arith::MulFOp::create(b, loc, args[0], args[1])};
-      })[0];
+      rank);
 }
 
 /// One in the column of step `now`.
@@ -133,19 +139,12 @@ Value Chunk::contract(const Pair &pair, Value factors, Value now) {
   int64_t numHeads = pair.numHeads;
   Value reader = d.slice(pair.reader, 1, now);
   int64_t readers = numHeadsOf(pair.reader), writers = numHeadsOf(pair.writer);
-  Value zero = d.fillZero(empty({batch, b.getIndexAttr(numHeads), steps}));
-  return d.map({{reader, ofHead(4, {B, R, N}, R, readers, numHeads)},
-                {pair.writer, ofHead(4, {B, S, R, N}, R, writers, numHeads)},
-                {factors, ofHead(4, {B, R, S, N}, R, heads, numHeads)},
-                {zero, d.dims(4, {B, R, S})}},
-               /*numOuts=*/1, /*numLoops=*/4, /*reductions=*/{N},
-               [&](OpBuilder &b, Location loc, Args args) -> Yield {
-                 Value key = arith::MulFOp::create(
-                     b, loc, convertFloat(b, loc, args[1], type), args[2]);
-                 Value part = arith::MulFOp::create(
-                     b, loc, convertFloat(b, loc, args[0], type), key);
-                 return {arith::AddFOp::create(b, loc, args[3], part)};
-               })[0];
+  return d.addProducts(
+      {{pair.writer, ofHead(4, {B, S, R, N}, R, writers, numHeads)},
+       {factors, ofHead(4, {B, R, S, N}, R, heads, numHeads)},
+       {reader, ofHead(4, {B, R, N}, R, readers, numHeads)},
+       {zeros({batch, b.getIndexAttr(numHeads), steps}), d.dims(4, {B, R, S})}},
+      /*numLoops=*/4, /*reductions=*/{N});
 }
 
 /// The same for all steps at once, with factors B x H x C x C: a product of
@@ -157,26 +156,17 @@ Value Chunk::product(const Pair &pair, Value factors) {
   int64_t pairs = std::max(readers, writers);
   if (pairs % readers != 0 || pairs % writers != 0)
     pairs = numHeads;
-  Value zero = d.fillZero(empty({batch, b.getIndexAttr(pairs), steps, steps}));
   Value products =
-      d.map({{pair.reader, ofHead(5, {B, T, R, N}, R, readers, pairs)},
-             {pair.writer, ofHead(5, {B, S, R, N}, R, writers, pairs)},
-             {zero, d.dims(5, {B, R, T, S})}},
-            /*numOuts=*/1, /*numLoops=*/5, /*reductions=*/{N},
-            [&](OpBuilder &b, Location loc, Args args) -> Yield {
-              Value part = arith::MulFOp::create(
-                  b, loc, convertFloat(b, loc, args[0], type),
-                  convertFloat(b, loc, args[1], type));
-              return {arith::AddFOp::create(b, loc, args[2], part)};
-            })[0];
+      d.addProducts({{pair.reader, ofHead(5, {B, T, R, N}, R, readers, pairs)},
+                     {pair.writer, ofHead(5, {B, S, R, N}, R, writers, pairs)},
+                     {zeros({batch, b.getIndexAttr(pairs), steps, steps}),
+                      d.dims(5, {B, R, T, S})}},
+                    /*numLoops=*/5, /*reductions=*/{N});
   Value matrix = empty({batch, b.getIndexAttr(numHeads), steps, steps});
-  return d.map({{products, ofHead(4, {B, R, T, S}, R, pairs, numHeads)},
-                {factors, ofHead(4, {B, R, T, S}, R, heads, numHeads)},
-                {matrix, d.dims(4, {B, R, T, S})}},
-               /*numOuts=*/1, /*numLoops=*/4, /*reductions=*/{},
-               [](OpBuilder &b, Location loc, Args args) -> Yield {
-                 return {arith::MulFOp::create(b, loc, args[0], args[1])};
-               })[0];
+  return d.multiply({{products, ofHead(4, {B, R, T, S}, R, pairs, numHeads)},
+                     {factors, ofHead(4, {B, R, T, S}, R, heads, numHeads)},
+                     {matrix, d.dims(4, {B, R, T, S})}},
+                    /*numLoops=*/4);
 }
 
 SmallVector<Value> Chunk::weigh(ArrayRef<Pair> pairs) {
@@ -186,7 +176,7 @@ SmallVector<Value> Chunk::weigh(ArrayRef<Pair> pairs) {
   // all keys have one factor, one of the factors for each moment that counts.
   enum { RowOfSteps, OfState, EarlyOfState, LateOfState, Matrices };
   Sizes row = factorSizes(/*columns=*/true);
-  Yield carried = {d.fillZero(empty(row)), ones(factorSizes(false)), empty(row),
+  Yield carried = {zeros(row), ones(factorSizes(false)), empty(row),
                    empty(row)};
   int64_t factorsAt[] = {-1, -1, -1};
   auto addMatrix = [&](int64_t numHeads) -> int64_t {
@@ -216,8 +206,13 @@ SmallVector<Value> Chunk::weigh(ArrayRef<Pair> pairs) {
     auto keepState = [&](unsigned i) {
       next[i] = d.insert(next[OfState], next[i], 2, now);
     };
-    next[RowOfSteps] = reset(next[RowOfSteps], now);
-    next[OfState] = reset(next[OfState], now);
+    auto dropWhere = [&](Drop moment) {
+      if (drop != moment)
+        return;
+      next[RowOfSteps] = reset(next[RowOfSteps], now);
+      next[OfState] = reset(next[OfState], now);
+    };
+    dropWhere(Drop::Before);
     keep(Early);
     keepState(EarlyOfState);
     Value factor = factorOf(now);
@@ -227,6 +222,7 @@ SmallVector<Value> Chunk::weigh(ArrayRef<Pair> pairs) {
     keepState(LateOfState);
     next[RowOfSteps] = markStep(next[RowOfSteps], now);
     keep(Late);
+    dropWhere(Drop::Behind);
     return next;
   });
   toEnd = made[RowOfSteps];
@@ -247,75 +243,53 @@ SmallVector<Value> Chunk::weigh(ArrayRef<Pair> pairs) {
 // The columns of values are the innermost loop, around which lie the sums: rows
 // are contiguous, and what they are multiplied by is a scalar.
 
-Value Chunk::readState(Value reader, bool early, int64_t numHeads) {
+Value Chunk::nothing(int64_t numHeads) {
+  return zeros({batch, steps, b.getIndexAttr(numHeads), columns});
+}
+
+Value Chunk::readState(Value reader, When when, Value sum) {
   enum { B, T, R, N, P };
+  int64_t numHeads = numHeadsOf(sum);
   // The reader, with what is left of the state at each step.
-  Value scaled =
-      d.map({{reader, ofHead(4, {B, T, R, N}, R, numHeadsOf(reader), numHeads)},
-             {early ? earlyOfState : lateOfState,
-              ofHead(4, factorDims({B, R, T}, N), R, heads, numHeads)},
-             {empty({batch, steps, b.getIndexAttr(numHeads), keys}),
-              d.dims(4, {B, T, R, N})}},
-            /*numOuts=*/1, /*numLoops=*/4, /*reductions=*/{},
-            [&](OpBuilder &b, Location loc, Args args) -> Yield {
-              Value x = convertFloat(b, loc, args[0], type);
-              return {arith::MulFOp::create(b, loc, x, args[1])};
-            })[0];
-  Value zero =
-      d.fillZero(empty({batch, steps, b.getIndexAttr(numHeads), columns}));
-  return d.map({{scaled, d.dims(5, {B, T, R, N})},
-                {state, ofHead(5, {B, R, N, P}, R, heads, numHeads)},
-                {zero, d.dims(5, {B, T, R, P})}},
-               /*numOuts=*/1, /*numLoops=*/5, /*reductions=*/{N},
-               [](OpBuilder &b, Location loc, Args args) -> Yield {
-                 Value part = arith::MulFOp::create(b, loc, args[0], args[1]);
-                 return {arith::AddFOp::create(b, loc, args[2], part)};
-               })[0];
+  Value scaled = d.multiply(
+      {{reader, ofHead(4, {B, T, R, N}, R, numHeadsOf(reader), numHeads)},
+       {when == Early ? earlyOfState : lateOfState,
+        ofHead(4, factorDims({B, R, T}, N), R, heads, numHeads)},
+       {empty({batch, steps, b.getIndexAttr(numHeads), keys}),
+        d.dims(4, {B, T, R, N})}},
+      /*numLoops=*/4);
+  return d.addProducts({{scaled, d.dims(5, {B, T, R, N})},
+                        {state, ofHead(5, {B, R, N, P}, R, heads, numHeads)},
+                        {sum, d.dims(5, {B, T, R, P})}},
+                       /*numLoops=*/5, /*reductions=*/{N});
 }
 
 Value Chunk::mix(Value matrix, Value values, Value sum) {
   enum { B, T, R, S, P };
-  int64_t numHeads = numHeadsOf(sum);
-  return d.map({{matrix, d.dims(5, {B, R, T, S})},
-                {values, ofHead(5, {B, S, R, P}, R, heads, numHeads)},
-                {sum, d.dims(5, {B, T, R, P})}},
-               /*numOuts=*/1, /*numLoops=*/5, /*reductions=*/{S},
-               [&](OpBuilder &b, Location loc, Args args) -> Yield {
-                 Value part = arith::MulFOp::create(
-                     b, loc, args[0], convertFloat(b, loc, args[1], type));
-                 return {arith::AddFOp::create(b, loc, args[2], part)};
-               })[0];
+  return d.addProducts(
+      {{matrix, d.dims(5, {B, R, T, S})},
+       {values, ofHead(5, {B, S, R, P}, R, heads, numHeadsOf(sum))},
+       {sum, d.dims(5, {B, T, R, P})}},
+      /*numLoops=*/5, /*reductions=*/{S});
 }
 
 Value Chunk::finalState(ArrayRef<Written> written) {
   enum { B, H, N, S, P };
-  Value last = d.map({{whole, d.dims(4, factorDims({B, H}, N))},
-                      {state, d.dims(4, {B, H, N, S})}},
-                     /*numOuts=*/1, /*numLoops=*/4, /*reductions=*/{},
-                     [](OpBuilder &b, Location loc, Args args) -> Yield {
-                       return {arith::MulFOp::create(b, loc, args[0], args[1])};
-                     })[0];
+  Value last = d.multiply({{whole, d.dims(4, factorDims({B, H}, N))},
+                           {state, d.dims(4, {B, H, N, S})}},
+                          /*numLoops=*/4);
   for (auto [writer, values] : written) {
     // The writer, with what is left of each step at the end.
-    Value scaled =
-        d.map({{writer, ofHead(4, {B, S, H, N}, H, numHeadsOf(writer), heads)},
-               {toEnd, d.dims(4, factorDims({B, H, S}, N))},
-               {empty({batch, steps, b.getIndexAttr(heads), keys}),
-                d.dims(4, {B, S, H, N})}},
-              /*numOuts=*/1, /*numLoops=*/4, /*reductions=*/{},
-              [&](OpBuilder &b, Location loc, Args args) -> Yield {
-                Value x = convertFloat(b, loc, args[0], type);
-                return {arith::MulFOp::create(b, loc, x, args[1])};
-              })[0];
-    last = d.map({{scaled, d.dims(5, {B, S, H, N})},
-                  {values, d.dims(5, {B, S, H, P})},
-                  {last, d.dims(5, {B, H, N, P})}},
-                 /*numOuts=*/1, /*numLoops=*/5, /*reductions=*/{S},
-                 [&](OpBuilder &b, Location loc, Args args) -> Yield {
-                   Value part = arith::MulFOp::create(
-                       b, loc, args[0], convertFloat(b, loc, args[1], type));
-                   return {arith::AddFOp::create(b, loc, args[2], part)};
-                 })[0];
+    Value scaled = d.multiply(
+        {{writer, ofHead(4, {B, S, H, N}, H, numHeadsOf(writer), heads)},
+         {toEnd, d.dims(4, factorDims({B, H, S}, N))},
+         {empty({batch, steps, b.getIndexAttr(heads), keys}),
+          d.dims(4, {B, S, H, N})}},
+        /*numLoops=*/4);
+    last = d.addProducts({{scaled, d.dims(5, {B, S, H, N})},
+                          {values, d.dims(5, {B, S, H, P})},
+                          {last, d.dims(5, {B, H, N, P})}},
+                         /*numLoops=*/5, /*reductions=*/{S});
   }
   return last;
 }

@@ -24,13 +24,23 @@
 
 namespace mlir::ssm {
 
-/// The operands of a mixer with a matrix state over a piece of time.
+/// A piece of time of a mixer with a matrix state.
 class Chunk {
 public:
-  /// `decay` and `resets` are of the piece, or null; `values` is B x C x H x P,
-  /// `state` B x H x N x P of the type of arithmetic.
-  Chunk(OpBuilder &b, Location loc, Value decay, Value resets, Value values,
-        Value state, bool reverse);
+  /// Where a sequence begins at a step, the state before the step is dropped or
+  /// the one behind it.
+  enum class Drop { Before, Behind };
+  /// `decay` and `resets`, which may be null, and `values`, B x L x H x P, are
+  /// of all of time; `state` is that before the piece, B x H x N x P of the
+  /// type of arithmetic.
+  Chunk(OpBuilder &b, Location loc, const Piece &piece, Value decay,
+        Value resets, Value values, Value state, bool reverse,
+        Drop drop = Drop::Before);
+  /// The piece of a tensor B x L x ...
+  Value part(Value tensor) { return d.part(tensor, 1, piece); }
+  Value getValues() const { return values; }
+  /// Zeros of B x C x R x P, for R = numHeads.
+  Value nothing(int64_t numHeads);
 
   enum When { Early, After, Late };
   /// The matrix of B x R x C x C, for R = numHeads, of what step t of `reader`
@@ -40,10 +50,12 @@ public:
     When when;
     int64_t numHeads;
   };
+  /// Comes first: what follows uses the factors that it makes.
   SmallVector<Value> weigh(ArrayRef<Pair> pairs);
 
-  /// What reading the state before the piece gives, B x C x R x P.
-  Value readState(Value reader, bool early, int64_t numHeads);
+  /// What reading the state before the piece gives, early or late, added to
+  /// `sum`, B x C x R x P.
+  Value readState(Value reader, When when, Value sum);
   /// sum over s of matrix(t, s) values(s), added to `sum`, B x C x R x P.
   Value mix(Value matrix, Value values, Value sum);
   /// The state behind the piece, to which `writers` write with `values`.
@@ -51,9 +63,10 @@ public:
   Value finalState(ArrayRef<Written> written);
 
 private:
-  bool isPerKey() const;
+  bool isPerKey() const, isPerStep() const;
   Value ones(SmallVector<OpFoldResult> sizes);
   Value empty(ArrayRef<OpFoldResult> sizes);
+  Value zeros(ArrayRef<OpFoldResult> sizes) { return d.fillZero(empty(sizes)); }
   AffineMap ofHead(unsigned numLoops, ArrayRef<unsigned> picked, unsigned head,
                    int64_t of, int64_t numHeads);
   SmallVector<OpFoldResult> factorSizes(bool columns);
@@ -69,8 +82,10 @@ private:
   OpBuilder &b;
   Location loc;
   Decomposition d;
+  Piece piece;
   Value decay, resets, values, state;
   bool reverse;
+  Drop drop;
   Type type;
   OpFoldResult batch, steps, keys, columns;
   int64_t heads;

@@ -76,7 +76,8 @@ Value Decomposition::insert(Value source, Value tensor, int64_t axis,
 
 SmallVector<Value> Decomposition::chunks(
     Value length, int64_t size, bool reversed, ValueRange inits,
-    function_ref<SmallVector<Value>(const Piece &, ValueRange)> step) {
+    function_ref<SmallVector<Value>(const Piece &, ValueRange)> step,
+    bool restFirst) {
   AffineExpr x, y;
   bindSymbols(b.getContext(), x, y);
   auto index = [&](AffineExpr expr, ArrayRef<OpFoldResult> values) {
@@ -89,9 +90,11 @@ SmallVector<Value> Decomposition::chunks(
     return getValueOrCreateConstantIndexOp(b, loc, value);
   };
   // A loop over the whole pieces, and one that has at most one iteration.
-  OpFoldResult rest = index(x % size, {all}), whole = index(x - y, {all, rest});
+  OpFoldResult rest = index(x % size, {all}), none = b.getIndexAttr(0);
   SmallVector<Value> carried(inits);
   auto walk = [&](OpFoldResult from, OpFoldResult to, OpFoldResult extent) {
+    if (isEqualConstantIntOrValue(from, to))
+      return;
     auto loop = scf::ForOp::create(
         b, loc, asValue(from), asValue(to), constant(size), carried,
         [&](OpBuilder &, Location, Value at, ValueRange inner) {
@@ -104,10 +107,14 @@ SmallVector<Value> Decomposition::chunks(
         });
     carried.assign(loop.getResults().begin(), loop.getResults().end());
   };
-  if (getConstantIntValue(whole) != 0)
-    walk(b.getIndexAttr(0), whole, b.getIndexAttr(size));
-  if (getConstantIntValue(rest) != 0)
-    walk(whole, all, rest);
+  if (restFirst) {
+    walk(none, rest, rest);
+    walk(rest, all, b.getIndexAttr(size));
+    return carried;
+  }
+  OpFoldResult whole = index(x - y, {all, rest});
+  walk(none, whole, b.getIndexAttr(size));
+  walk(whole, all, rest);
   return carried;
 }
 
@@ -170,8 +177,8 @@ Value Decomposition::convert(Value value, Value like) {
 }
 
 SmallVector<Value> Decomposition::map(
-    ArrayRef<std::pair<Value, AffineMap>> operands, unsigned numOuts,
-    unsigned numLoops, ArrayRef<unsigned> reductions,
+    ArrayRef<Operand> operands, unsigned numOuts, unsigned numLoops,
+    ArrayRef<unsigned> reductions,
     function_ref<SmallVector<Value>(OpBuilder &, Location, ValueRange)> body) {
   SmallVector<Value> values;
   SmallVector<AffineMap> maps;
@@ -191,6 +198,34 @@ SmallVector<Value> Decomposition::map(
         linalg::YieldOp::create(nested, loc, body(nested, loc, args));
       });
   return op.getResults();
+}
+
+static Type elementOf(const Decomposition::Operand &operand) {
+  return cast<ShapedType>(operand.first.getType()).getElementType();
+}
+
+Value Decomposition::multiply(ArrayRef<Operand> operands, unsigned numLoops) {
+  Type type = elementOf(operands.back());
+  return map(operands, /*numOuts=*/1, numLoops, /*reductions=*/{},
+             [&](OpBuilder &b, Location loc, ValueRange args) {
+               return SmallVector<Value>{arith::MulFOp::create(
+                   b, loc, convertFloat(b, loc, args[0], type),
+                   convertFloat(b, loc, args[1], type))};
+             })[0];
+}
+
+Value Decomposition::addProducts(ArrayRef<Operand> operands, unsigned numLoops,
+                                 ArrayRef<unsigned> reductions) {
+  Type type = elementOf(operands.back());
+  return map(operands, /*numOuts=*/1, numLoops, reductions,
+             [&](OpBuilder &b, Location loc, ValueRange args) {
+               Value product = convertFloat(b, loc, args[0], type);
+               for (Value arg : args.drop_front().drop_back())
+                 product = arith::MulFOp::create(
+                     b, loc, product, convertFloat(b, loc, arg, type));
+               return SmallVector<Value>{
+                   arith::AddFOp::create(b, loc, args.back(), product)};
+             })[0];
 }
 
 Value Decomposition::emptyLike(Value tensor, Type elementType) {

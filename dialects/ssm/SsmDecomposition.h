@@ -32,11 +32,13 @@ public:
   /// A tensor with that slice replaced.
   Value insert(Value source, Value tensor, int64_t axis, Value index);
 
-  /// Time in pieces of `size` steps, then what is left; with size 0, as one
-  /// piece. With `reversed` the first piece is the last in memory.
+  /// Time in pieces of `size` steps, then what is left, or that first; with
+  /// size 0, as one piece. With `reversed` the first piece is the last in
+  /// memory.
   SmallVector<Value>
   chunks(Value length, int64_t size, bool reversed, ValueRange inits,
-         function_ref<SmallVector<Value>(const Piece &, ValueRange)> step);
+         function_ref<SmallVector<Value>(const Piece &, ValueRange)> step,
+         bool restFirst = false);
   /// The piece of a tensor along one axis.
   Value part(Value tensor, int64_t axis, const Piece &piece);
   /// A tensor with that piece replaced.
@@ -46,10 +48,18 @@ public:
   /// linalg.generic over `iterators` (reduction where a dimension is in
   /// `reductions`). Each operand has the list of its dimensions; the last
   /// `numOuts` operands are the destinations.
+  using Operand = std::pair<Value, AffineMap>;
   SmallVector<Value>
-  map(ArrayRef<std::pair<Value, AffineMap>> operands, unsigned numOuts,
-      unsigned numLoops, ArrayRef<unsigned> reductions,
+  map(ArrayRef<Operand> operands, unsigned numOuts, unsigned numLoops,
+      ArrayRef<unsigned> reductions,
       function_ref<SmallVector<Value>(OpBuilder &, Location, ValueRange)> body);
+  /// The product of two operands, in the third or, without one, in place of the
+  /// second; computed in the element type of that.
+  Value multiply(ArrayRef<Operand> operands, unsigned numLoops);
+  /// The products of all operands but the last, summed up over `reductions` and
+  /// added to that; computed in its element type.
+  Value addProducts(ArrayRef<Operand> operands, unsigned numLoops,
+                    ArrayRef<unsigned> reductions);
   /// The map that picks these dimensions.
   AffineMap dims(unsigned numLoops, ArrayRef<unsigned> picked);
 

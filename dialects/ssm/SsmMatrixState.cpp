@@ -58,15 +58,8 @@ Value MatrixState::forget(Value decay, Value resets, Value now) {
 }
 
 Value MatrixState::write(Value k, Value v) {
-  return d.map(
-      {{k, key(k)}, {v, value()}, {state, all()}},
-      /*numOuts=*/1, /*numLoops=*/4, /*reductions=*/{},
-      [&](OpBuilder &b, Location loc, ValueRange args) -> SmallVector<Value> {
-        Value input =
-            arith::MulFOp::create(b, loc, convertFloat(b, loc, args[0], type),
-                                  convertFloat(b, loc, args[1], type));
-        return {arith::AddFOp::create(b, loc, args[2], input)};
-      })[0];
+  return d.addProducts({{k, key(k)}, {v, value()}, {state, all()}},
+                       /*numLoops=*/4, /*reductions=*/{});
 }
 
 Value MatrixState::readOut(Value state, Value q, Value y) {
@@ -74,15 +67,10 @@ Value MatrixState::readOut(Value state, Value q, Value y) {
   Type yType = cast<ShapedType>(y.getType()).getElementType();
   int64_t outputs = numHeads(y);
   Value zero = d.fillZero(yType == type ? y : d.emptyLike(y, type));
-  Value sum = d.map(
+  Value sum = d.addProducts(
       {{q, d.sharedHeads(4, {B, Y, N}, outputs / numHeads(q))},
        {state, d.sharedHeads(4, {B, Y, N, P}, outputs / numHeads(state))},
        {zero, d.dims(4, {B, Y, P})}},
-      /*numOuts=*/1, /*numLoops=*/4, /*reductions=*/{N},
-      [&](OpBuilder &b, Location loc, ValueRange args) -> SmallVector<Value> {
-        Value product = arith::MulFOp::create(
-            b, loc, convertFloat(b, loc, args[0], type), args[1]);
-        return {arith::AddFOp::create(b, loc, args[2], product)};
-      })[0];
+      /*numLoops=*/4, /*reductions=*/{N});
   return d.convert(sum, y);
 }

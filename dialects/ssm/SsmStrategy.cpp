@@ -123,6 +123,7 @@ int64_t mlir::ssm::getDefaultChunk(Operation *op, Strategy strategy) {
   Value decay = llvm::TypeSwitch<Operation *, Value>(op)
                     .Case<SemiseparableOp, DeltaRuleOp>(
                         [](auto op) { return op.getDecay(); })
+                    .Case([](QuasiseparableOp op) { return op.getGf(); })
                     .Default([](Operation *) { return Value(); });
   bool isPerKey = decay && cast<ShapedType>(decay.getType()).getRank() % 2 == 0;
   return isPerKey ? 16 : 64;
@@ -140,7 +141,7 @@ mlir::ssm::lowerByStrategy(OpBuilder &b, Operation *op, StrategyAttr strategy) {
     chunk =
         strategy.getChunk() ? strategy.getChunk() : getDefaultChunk(op, kind);
   return llvm::TypeSwitch<Operation *, SmallVector<Value>>(op)
-      .Case<SemiseparableOp, DeltaRuleOp>(
+      .Case<SemiseparableOp, DeltaRuleOp, QuasiseparableOp>(
           [&](auto op) { return lowerInChunks(b, op, chunk); })
       .Case([&](ScanOp op) {
         return chunk ? lowerByAssociativity(b, op, chunk)

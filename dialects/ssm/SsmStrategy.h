@@ -44,6 +44,8 @@ llvm::SmallVector<Value> lowerInChunks(OpBuilder &b, SemiseparableOp op,
                                        int64_t chunk);
 llvm::SmallVector<Value> lowerInChunks(OpBuilder &b, DeltaRuleOp op,
                                        int64_t chunk);
+llvm::SmallVector<Value> lowerInChunks(OpBuilder &b, QuasiseparableOp op,
+                                       int64_t chunk);
 llvm::SmallVector<Value> lowerByAssociativity(OpBuilder &b, ScanOp op,
                                               int64_t chunk);
 /// The first result by the matrix, the others, where they are used, by the op.

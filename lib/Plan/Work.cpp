@@ -129,18 +129,33 @@ struct Counter {
   void count(ssm::QuasiseparableOp op) {
     double tokens = e["B"] * e["L"];
     double outputs = heads("Y", op, 0), states = heads("H", op, 4);
-    double p = e["P"];
-    if (strategy == Strategy::Dense) {
-      // Its matrix is what the op makes of L columns.
-      p = e["L"];
-      work.macs += tokens * e["L"] * outputs * e["P"];
-      work.cachedBytes += tokens * e["L"] * outputs * 2 * width;
+    double n = e["N"], p = e["P"], state = states * n * p;
+    bool perKey = isPerKey(op.getGf());
+    double exps = tokens * states * (op.getGf() ? perKey ? n : 1 : 0);
+    if (strategy == Strategy::Recurrent) {
+      work.exps += 2 * exps;
+      work.macs += 2 * tokens * (2 * state + outputs * n * p);
+      if (!isKernel)
+        work.cachedBytes += 2 * tokens * 4 * width * state;
+      return;
     }
-    double state = states * e["N"] * p;
-    work.macs += 2 * tokens * (2 * state + outputs * e["N"] * p);
-    work.exps += 2 * tokens * states * (isPerKey(op.getGf()) ? e["N"] : 1);
-    if (!isKernel)
-      work.cachedBytes += 2 * tokens * 4 * width * state;
+    // Two matrices of chunk x chunk, their sum mixed with values; factors of
+    // the second direction are made once more where there are pieces, and so
+    // are states.
+    bool isOne = chunk >= e["L"];
+    double rows = isOne ? 2 : 3;
+    double products = std::max(heads("J", op, 0), heads("G", op, 1));
+    double weigh = perKey ? 3 * outputs * n : products * n + 2 * outputs;
+    work.exps += rows * exps;
+    work.macs +=
+        tokens * chunk * (2 * weigh + rows * states + outputs * (p + 1));
+    work.cachedBytes += tokens * width * 7 * chunk * outputs;
+    if (perKey)
+      work.cachedBytes += tokens * width * rows * 3 * chunk * states * n;
+    if (isOne)
+      return;
+    work.macs += 2 * tokens * (state + outputs * n * p);
+    work.cachedBytes += tokens / chunk * 4 * width * state;
   }
 
   void count(ssm::AttentionOp op) {

@@ -38,6 +38,27 @@ func.func @dense(%q: tensor<1x10x2x4xf32>, %v: tensor<1x10x2x8xf32>, %s: tensor<
 
 // -----
 
+// What comes from behind first, from the last pieces to the first, of which the
+// 8 steps that do not fill one are the last in memory; then both matrices, mixed
+// once.
+// CHECK-LABEL: func @both_directions
+//  CHECK-SAME: %[[Q:[a-z0-9]+]]: tensor<1x136x2x4xf32>, %[[V:[a-z0-9]+]]:
+//       CHECK: %[[LAST:.*]]:2 = scf.for %{{.*}} = %c0{{.*}} to %c8{{.*}} iter_args(
+//       CHECK: %[[READ:.*]]:2 = scf.for %{{.*}} = %c8{{.*}} to %c136{{.*}} step %c64{{.*}} iter_args(%{{.*}} = %[[LAST]]#0, %{{.*}} = %[[LAST]]#1)
+//       CHECK: scf.for %{{.*}} = %c0{{.*}} to %c128{{.*}} step %c64{{.*}} iter_args(%{{.*}} = %[[READ]]#0
+//       CHECK:   arith.addf
+//       CHECK: scf.for %{{.*}} = %c128{{.*}} to %c136
+//   CHECK-NOT: ssm.
+func.func @both_directions(%q: tensor<1x136x2x4xf32>, %v: tensor<1x136x2x8xf32>, %g: tensor<1x136x2xf32>) -> tensor<1x136x2x8xf32> {
+  %y = ssm.quasiseparable ins(%q, %q, %q, %q, %v : tensor<1x136x2x4xf32>, tensor<1x136x2x4xf32>, tensor<1x136x2x4xf32>,
+      tensor<1x136x2x4xf32>, tensor<1x136x2x8xf32>) diagonal(%g : tensor<1x136x2xf32>)
+      decay(%g, %g : tensor<1x136x2xf32>, tensor<1x136x2xf32>) outs(%v : tensor<1x136x2x8xf32>)
+      {ssm.strategy = #ssm.strategy<chunked>} -> tensor<1x136x2x8xf32>
+  return %y : tensor<1x136x2x8xf32>
+}
+
+// -----
+
 // Pieces are independent rows of one scan, and so are their ends.
 // CHECK-LABEL: func @associative_scan
 //  CHECK-SAME: %[[A:.*]]: tensor<3x?xf32>, %[[B:.*]]: tensor<3x?xf32>

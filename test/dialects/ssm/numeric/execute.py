@@ -122,7 +122,7 @@ class Compiled:
                      "-transform-interpreter", "-canonicalize", "-cse"]
         run("ssm-opt", *first, *PIPELINE, base + ".mlir", "-o", base + ".llvm.mlir")
         run("mlir-translate", "--mlir-to-llvmir", base + ".llvm.mlir", "-o", base + ".ll")
-        run("clang", "-O1", "-Wno-override-module", "-shared", "-fPIC", base + ".ll", "-lm",
+        run("clang", "-O0", "-Wno-override-module", "-shared", "-fPIC", base + ".ll", "-lm",
             "-L" + LLVM_LIBRARIES, "-Wl,-rpath," + LLVM_LIBRARIES, "-lmlir_c_runner_utils",
             "-o", base + ".so")
         self.library = ctypes.CDLL(base + ".so")
