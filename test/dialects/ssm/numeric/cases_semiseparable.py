@@ -15,10 +15,14 @@ def log_decays(decay, length):
 
 
 def forgetting(rng, dtype, rank, resets, batch, length, heads, n, count=1):
-    """`count` log decays of a rank, none for 0, and flags where sequences begin."""
+    """`count` log decays of a rank, none for 0, and flags where sequences begin. A
+    few decays forget all or nothing."""
     shape = {0: None, 1: [heads], 2: [heads, n], 3: [batch, length, heads],
              4: [batch, length, heads, n]}[rank]
     decays = [] if shape is None else [-np.abs(normal(rng, dtype, *shape)) ** 3 for _ in range(count)]
+    for g in decays:
+        g[rng.random(shape) < 0.05] = -np.inf
+        g[rng.random(shape) < 0.05] = 0
     return decays, [rng.random((batch, length)) < 0.3] if resets else []
 
 
