@@ -132,6 +132,28 @@ private:
 
 } // namespace
 
+/// A buffer is passed by a pointer to its first element: views of it within
+/// the kernel begin that much earlier than their types say.
+static void retypeViews(Operation *body) {
+  body->walk<WalkOrder::PreOrder>([](Operation *op) {
+    MemRefType type;
+    if (auto view = dyn_cast<memref::SubViewOp>(op))
+      type = memref::SubViewOp::inferRankReducedResultType(
+          view.getType().getShape(), view.getSourceType(),
+          view.getMixedOffsets(), view.getMixedSizes(), view.getMixedStrides());
+    else if (auto view = dyn_cast<memref::CollapseShapeOp>(op))
+      type = memref::CollapseShapeOp::computeCollapsedType(
+          view.getSrcType(), view.getReassociationIndices());
+    else if (auto view = dyn_cast<memref::ExpandShapeOp>(op))
+      type = memref::ExpandShapeOp::computeExpandedType(
+                 view.getSrcType(), view.getResultType().getShape(),
+                 view.getReassociationIndices())
+                 .value_or(MemRefType());
+    if (type)
+      op->getResult(0).setType(type);
+  });
+}
+
 func::FuncOp Outliner::createKernel(Operation *op, ArrayRef<Value> captures,
                                     ArrayRef<Operation *> constants) {
   OpBuilder builder(context);
@@ -169,6 +191,7 @@ func::FuncOp Outliner::createKernel(Operation *op, ArrayRef<Value> captures,
   for (Operation *constant : constants)
     builder.clone(*constant, mapping);
   Operation *body = builder.clone(*op, mapping);
+  retypeViews(body);
   func::ReturnOp::create(builder, loc, body->getResults());
   return kernel;
 }

@@ -20,6 +20,8 @@
 // CHECK:       func.func private @[[FOR]](%{{.*}}: !llvm.ptr, %{{[^:]*}}: i64, %{{[^:]*}}: !llvm.ptr, %{{[^:]*}}: !llvm.ptr)
 // CHECK:         arith.constant 2 : index
 // CHECK:         scf.for
+// A view within begins where the buffer does that is passed.
+// CHECK:         memref.subview %{{.*}}[2] [2] [1] : memref<4xf32, strided<[1]>> to memref<2xf32, strided<[1], offset: 2>>
 func.func @ssm_forward_run(%arg0: !llvm.ptr, %arg1: !llvm.ptr, %arg2: !llvm.ptr, %bytes: memref<?xi8>, %n: index, %arg5: !llvm.ptr) attributes {ssm.entry = "forward"} {
   %c0 = arith.constant 0 : index
   %c2 = arith.constant 2 : index
@@ -31,6 +33,8 @@ func.func @ssm_forward_run(%arg0: !llvm.ptr, %arg1: !llvm.ptr, %arg2: !llvm.ptr,
   %t = memref.subview %a[2, 0][1, 4][1, 1] : memref<?x4xf32> to memref<4xf32, strided<[1], offset: 8>>
   scf.for %i = %c0 to %n step %c2 {
     linalg.exp ins(%s : memref<4xf32, strided<[1], offset: 4>>) outs(%t : memref<4xf32, strided<[1], offset: 8>>)
+    %v = memref.subview %s[2][2][1] : memref<4xf32, strided<[1], offset: 4>> to memref<2xf32, strided<[1], offset: 6>>
+    linalg.exp ins(%v : memref<2xf32, strided<[1], offset: 6>>) outs(%v : memref<2xf32, strided<[1], offset: 6>>)
   }
   return
 }
