@@ -9,10 +9,12 @@ const OperatorTable &OperatorTable::get() {
     OperatorTable table;
     registerBinaryOperators(table);
     registerCastOperators(table);
+    registerCausalConvOperators(table);
     registerConvOperators(table);
     registerAttentionOperators(table);
     registerRotaryOperators(table);
     registerCumulativeOperators(table);
+    registerLinearAttentionOperators(table);
     registerLogicalOperators(table);
     registerNormalizationOperators(table);
     registerChannelNormOperators(table);
@@ -23,6 +25,7 @@ const OperatorTable &OperatorTable::get() {
     registerMatMulOperators(table);
     registerPadOperators(table);
     registerPermuteOperators(table);
+    registerRecurrentOperators(table);
     registerReduceOperators(table);
     registerRepeatOperators(table);
     registerReshapeOperators(table);

@@ -12,10 +12,12 @@
 namespace ssmc {
 void registerBinaryOperators(OperatorTable &);
 void registerCastOperators(OperatorTable &);
+void registerCausalConvOperators(OperatorTable &);
 void registerConvOperators(OperatorTable &);
 void registerAttentionOperators(OperatorTable &);
 void registerRotaryOperators(OperatorTable &);
 void registerCumulativeOperators(OperatorTable &);
+void registerLinearAttentionOperators(OperatorTable &);
 void registerLogicalOperators(OperatorTable &);
 void registerNormalizationOperators(OperatorTable &);
 void registerChannelNormOperators(OperatorTable &);
@@ -28,6 +30,7 @@ void registerMatMulOperators(OperatorTable &);
 void registerNormalizationOperators(OperatorTable &);
 void registerPadOperators(OperatorTable &);
 void registerPermuteOperators(OperatorTable &);
+void registerRecurrentOperators(OperatorTable &);
 void registerReduceOperators(OperatorTable &);
 void registerRepeatOperators(OperatorTable &);
 void registerReshapeOperators(OperatorTable &);

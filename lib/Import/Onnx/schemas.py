@@ -11,6 +11,12 @@ UNBOUNDED = 0x7FFFFFFF
 # Operators of com.microsoft, whose definitions are not in a package that builds
 # need: name, least and most inputs and outputs, attributes.
 MICROSOFT = [
+    ("CausalConvWithState", (2, 4), (1, 2),
+     {"activation": "STRING", "ndim": "INT", "dilation": "INT",
+      "channels_last": "INT", "state_window": "INT"}),
+    ("LinearAttention", (3, 6), (1, 2),
+     {"q_num_heads": "INT", "kv_num_heads": "INT", "update_rule": "STRING",
+      "scale": "FLOAT", "chunk_size": "INT", "state_window": "INT"}),
     ("SkipLayerNormalization", (3, 5), (1, 4), {"epsilon": "FLOAT"}),
     ("SkipSimplifiedLayerNormalization", (3, 4), (1, 4), {"epsilon": "FLOAT"}),
 ]
