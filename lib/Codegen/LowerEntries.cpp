@@ -121,6 +121,24 @@ LogicalResult EntryLowering::readSignature() {
                  succeeded(readValues("outputs", source.getResultTypes())));
 }
 
+/// A signature's entry for a value of this type, with a symbol for each extent
+/// that is unknown.
+static std::string suggestSignature(RankedTensorType type, int64_t dtype) {
+  MLIRContext *context = type.getContext();
+  SmallVector<AffineExpr> dims;
+  unsigned symbols = 0;
+  for (int64_t extent : type.getShape())
+    dims.push_back(ShapedType::isDynamic(extent)
+                       ? getAffineSymbolExpr(symbols++, context)
+                       : getAffineConstantExpr(extent, context));
+  std::string text;
+  llvm::raw_string_ostream os(text);
+  os << "{name = \"x\", dtype = " << dtype << " : i64, dims = affine_map<";
+  AffineMap::get(0, symbols, dims, context).print(os);
+  os << ">}";
+  return text;
+}
+
 /// The signature of a function whose types are static.
 LogicalResult EntryLowering::makeSignature() {
   MLIRContext *context = module.getContext();
@@ -129,10 +147,15 @@ LogicalResult EntryLowering::makeSignature() {
     auto tensor = dyn_cast<RankedTensorType>(type);
     int64_t dtype = tensor ? elementTypeToOnnx(tensor.getElementType()) : 0;
     if (!tensor || !tensor.hasStaticShape() || dtype == 0) {
-      onnx::emitModelError(source.getLoc())
-          << kind << " " << index << " of '" << source.getName()
-          << "' has type " << type << ": without " << kSignatureAttr
-          << " it must be a static tensor";
+      InFlightDiagnostic error = onnx::emitModelError(source.getLoc())
+                                 << kind << " " << index << " of '"
+                                 << source.getName() << "' has type " << type;
+      if (!tensor || dtype == 0)
+        error << ", which models cannot take or give";
+      else
+        error << ": without " << kSignatureAttr
+              << " it must be a static tensor; name its extents, such as "
+              << suggestSignature(tensor, dtype) << " (docs/tutorial.md)";
       return {};
     }
     SmallVector<AffineExpr> dims;

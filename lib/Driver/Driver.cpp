@@ -11,6 +11,7 @@
 
 #include "dialects/onnx/OnnxLocation.h"
 #include "dialects/onnx/OnnxOps.h"
+#include "dialects/ssm/SsmStrategy.h"
 #include "lib/Codegen/Codegen.h"
 #include "lib/Codegen/CpuTarget.h"
 #include "lib/Conversion/OnnxToLinalg/Passes.h"
@@ -22,6 +23,7 @@
 #include "lib/Pipelines/Register.h"
 #include "lib/Plan/PlanPasses.h"
 #include "lib/Raise/RaisePasses.h"
+#include "lib/Support/Writable.h"
 #include "lib/Target/Package.h"
 
 #include "mlir/IR/DialectResourceBlobManager.h"
@@ -67,6 +69,8 @@ struct Compiler::Impl {
   ExitCode writeCode();
   ExitCode package(StringRef code);
   LogicalResult checkOutput();
+  LogicalResult checkDims();
+  LogicalResult checkMixers();
   unsigned countPhases() const;
   LogicalResult writeReport();
   LogicalResult writeText();
@@ -112,22 +116,24 @@ static LogicalResult checkConstants(ModuleOp module) {
 }
 
 LogicalResult Compiler::Impl::readInput() {
-  return phases->call("import", ModuleOp(), [&]() -> LogicalResult {
-    if (StringRef(options.input).ends_with(".mlir")) {
-      module = parseSourceFile<ModuleOp>(options.input, &context);
-      if (!module || failed(checkConstants(*module)))
-        return failure();
-      isGraph =
-          module->walk([](onnx::NodeOp) { return WalkResult::interrupt(); })
-              .wasInterrupted();
-      return success();
-    }
-    ImportOptions import;
-    import.externalDataDir = options.externalDataDir;
-    module = importOnnx(options.input, &context, import);
-    isGraph = true;
-    return success(bool(module));
-  });
+  LogicalResult read =
+      phases->call("import", ModuleOp(), [&]() -> LogicalResult {
+        if (StringRef(options.input).ends_with(".mlir")) {
+          module = parseSourceFile<ModuleOp>(options.input, &context);
+          if (!module || failed(checkConstants(*module)))
+            return failure();
+          isGraph =
+              module->walk([](onnx::NodeOp) { return WalkResult::interrupt(); })
+                  .wasInterrupted();
+          return success();
+        }
+        ImportOptions import;
+        import.externalDataDir = options.externalDataDir;
+        module = importOnnx(options.input, &context, import);
+        isGraph = true;
+        return success(bool(module));
+      });
+  return failed(read) ? failure() : phases->dump("import", *module);
 }
 
 /// How each mixer is computed. The reference level chooses nothing.
@@ -163,9 +169,8 @@ LogicalResult Compiler::Impl::prepareGraph() {
     return success();
   return run("lengths", [&](OpPassManager &pm) {
     OnnxFreeLengthsOptions lengths;
-    for (const DimRequest &dim : options.dims)
-      lengths.dims.push_back(dim.input + ":" + std::to_string(dim.axis) + "=" +
-                             dim.value);
+    for (const LengthRequest &dim : options.dims)
+      lengths.dims.push_back(dim.text);
     pm.addPass(createOnnxFreeLengths(std::move(lengths)));
     pm.addPass(createOnnxFold());
     addPlan(pm);
@@ -316,37 +321,48 @@ LogicalResult Compiler::Impl::writeReport() {
 // The whole
 //===----------------------------------------------------------------------===//
 
-/// An output that cannot be written is found before the work, not after it.
 LogicalResult Compiler::Impl::checkOutput() {
-  auto fail = [&](StringRef path, const Twine &reason) {
-    return emitError(UnknownLoc::get(&context))
-           << "cannot write " << path.str() << ": " << reason.str();
+  auto fail = [&](const Twine &reason) {
+    return emitError(UnknownLoc::get(&context)) << reason;
   };
   for (std::string *output : {&options.output, &options.reportFile}) {
     if (output->empty() || *output == "-")
       continue;
-    // What lies there is replaced: where a link leads, not the link, and never
-    // a folder or a device.
-    SmallString<256> target;
-    bool isLink = llvm::sys::fs::is_symlink_file(*output);
-    if (isLink && !llvm::sys::fs::real_path(*output, target))
-      *output = target.str().str();
-    StringRef path = *output;
-    if ((isLink || llvm::sys::fs::exists(path)) &&
-        !llvm::sys::fs::is_regular_file(path))
-      return fail(path, "it is not a regular file");
-    StringRef folder = llvm::sys::path::parent_path(path);
-    if (folder.empty())
-      folder = ".";
-    if (!llvm::sys::fs::is_directory(folder))
-      return fail(path, "there is no folder '" + folder + "'");
-    if (llvm::sys::fs::access(folder, llvm::sys::fs::AccessMode::Write))
-      return fail(path, "the folder '" + folder + "' cannot be written to");
+    if (std::string fault = whyNotWritable(*output); !fault.empty())
+      return fail(fault);
   }
   if (!options.dumpDir.empty())
     if (std::error_code error =
             llvm::sys::fs::create_directories(options.dumpDir))
-      return fail(options.dumpDir, error.message());
+      return fail("cannot write " + options.dumpDir + ": " + error.message());
+  return success();
+}
+
+/// Inputs and axes that --dim names are looked up before the work.
+LogicalResult Compiler::Impl::checkDims() {
+  for (auto graph : module->getOps<func::FuncOp>())
+    if (graph.isPublic() && !graph.isExternal())
+      for (const LengthRequest &dim : options.dims)
+        if (std::string fault = whyNotPresent(dim, graph); !fault.empty())
+          return emitError(graph.getLoc())
+                 << "--dim " << dim.text << ": " << fault;
+  return success();
+}
+
+/// A strategy for a mixer that the model does not have would have no effect.
+LogicalResult Compiler::Impl::checkMixers() {
+  llvm::SetVector<StringRef> present;
+  module->walk([&](ssm::MixerOpInterface op) {
+    if (!ssm::getStrategies(op).empty())
+      present.insert(op->getName().stripDialect());
+  });
+  for (StringRef text : options.strategies)
+    if (!present.contains(text.split(':').first))
+      return emitError(module->getLoc())
+             << "--strategy=" << text << ": the model has no such mixer"
+             << (present.empty() ? ", and none that has strategies"
+                                 : "; it has: ")
+             << llvm::join(present, ", ");
   return success();
 }
 
@@ -368,7 +384,7 @@ unsigned Compiler::Impl::countPhases() const {
 
 ExitCode Compiler::Impl::compile() {
   if (failed(checkOutput()))
-    return kBadInput;
+    return kUsage;
   if (failed(readInput()))
     return kBadInput;
   if (!isGraph && (!options.dims.empty() || options.report ||
@@ -376,8 +392,10 @@ ExitCode Compiler::Impl::compile() {
     emitError(module->getLoc(),
               "this is not an ONNX graph any more: --dim, --report, "
               "--emit=onnx and --emit=ssm need one");
-    return kBadInput;
+    return kUsage;
   }
+  if (failed(checkDims()))
+    return kUsage;
   auto give = [&](LogicalResult result) {
     return succeeded(result) ? kDone : kBadInput;
   };
@@ -395,11 +413,15 @@ ExitCode Compiler::Impl::compile() {
       return give(writeText());
     if (failed(writeReport()))
       return kBadInput;
+    if (stopsAt(Emit::Ssm) && failed(checkMixers()))
+      return kUsage;
     if (stopsAt(Emit::Ssm))
       return give(writeText());
     if (failed(lowerGraph()))
       return blame();
   }
+  if (failed(checkMixers()))
+    return kUsage;
   if (options.emit <= Emit::Linalg)
     return give(writeText());
   if (failed(generateCode()))

@@ -7,6 +7,8 @@
 
 #pragma once
 
+#include "lib/Fold/LengthRequest.h"
+
 #include "llvm/Support/raw_ostream.h"
 
 #include <memory>
@@ -18,21 +20,14 @@ namespace ssmc {
 /// What to stop at and write.
 enum class Emit { Onnx, Ssm, Linalg, Tiled, Llvm, Asm, Obj, Lib };
 
-/// What an axis of an input is to become: a name or a number.
-struct DimRequest {
-  std::string input;
-  int64_t axis = 0;
-  std::string value;
-};
-
 struct CompilerOptions {
   std::string input;  // MODEL.onnx or FILE.mlir
   std::string output; // "-" is standard output, for text
   Emit emit = Emit::Lib;
   std::string cpu = "host";
-  std::vector<DimRequest> dims;
+  std::vector<LengthRequest> dims;
   std::vector<std::string> strategies; // MIXER:NAME, checked
-  std::string externalDataDir; // the model's folder where empty
+  std::string externalDataDir;         // the model's folder where empty
   unsigned optLevel = 2;
   std::string weights = "f32"; // of products: f32, bf16, f16
   bool raise = true;
@@ -73,9 +68,6 @@ private:
   struct Impl;
   std::unique_ptr<Impl> impl;
 };
-
-/// "INPUT:AXIS=NAME|NUMBER"; the last colon splits. False where it is not one.
-bool parseDimRequest(llvm::StringRef text, DimRequest &request);
 
 /// What is wrong with "MIXER:NAME" as a strategy; empty if nothing is.
 std::string checkStrategy(llvm::StringRef text);

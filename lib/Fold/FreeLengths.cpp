@@ -124,20 +124,15 @@ void LengthFreeing::expect(const AxisAnalysis &analysis, Value value) {
 
 LogicalResult LengthFreeing::resolve(const LengthRequest &request,
                                      const AxisAnalysis &analysis) {
-  BlockArgument argument;
-  for (BlockArgument candidate : graph.getArguments())
-    if (nameOf(candidate) == request.input)
-      argument = candidate;
-  const ValueShape *shape = argument ? before.shapeOf(argument) : nullptr;
-  if (!shape)
+  std::string fault = whyNotPresent(request, graph);
+  if (!fault.empty())
     return onnx::emitModelError(graph.getLoc())
-           << "--dim " << request.text << ": the model has no input '"
-           << request.input << "'";
-  if (request.axis >= static_cast<int64_t>(shape->dims.size()))
-    return onnx::emitModelError(graph.getLoc())
-           << "--dim " << request.text << ": the input has rank "
-           << shape->dims.size();
-  AffineExpr old = shape->dims[request.axis];
+           << "--dim " << request.text << ": " << fault;
+  BlockArgument argument =
+      *llvm::find_if(graph.getArguments(), [&](BlockArgument candidate) {
+        return nameOf(candidate) == request.input;
+      });
+  AffineExpr old = before.shapeOf(argument)->dims[request.axis];
   AffineExpr wanted = request.number ? b.getAffineConstantExpr(*request.number)
                                      : symbols.get(request.symbol);
   if (old == wanted || (request.meets && constantExtent(old) == request.meets))

@@ -2,10 +2,15 @@
 
 #include "lib/Fold/LengthRequest.h"
 
-#include "llvm/ADT/STLExtras.h"
+#include "dialects/onnx/OnnxOps.h"
+
 #include "llvm/ADT/StringExtras.h"
 
+using namespace mlir;
 using namespace ssmc;
+
+/// What every compiled model checks of its inputs.
+static constexpr int64_t kMaxExtent = std::numeric_limits<int32_t>::max();
 
 std::optional<LengthRequest> ssmc::parseLengthRequest(llvm::StringRef text) {
   auto [place, value] = text.rsplit('=');
@@ -18,7 +23,7 @@ std::optional<LengthRequest> ssmc::parseLengthRequest(llvm::StringRef text) {
     return std::nullopt;
   int64_t number;
   if (!value.getAsInteger(10, number)) {
-    if (number < 1)
+    if (number < 1 || number > kMaxExtent)
       return std::nullopt;
     request.number = number;
     return request;
@@ -29,4 +34,22 @@ std::optional<LengthRequest> ssmc::parseLengthRequest(llvm::StringRef text) {
     return std::nullopt;
   request.symbol = value.str();
   return request;
+}
+
+std::string ssmc::whyNotPresent(const LengthRequest &request,
+                                func::FuncOp graph) {
+  SmallVector<StringRef> names;
+  for (BlockArgument argument : graph.getArguments()) {
+    auto name = graph.getArgAttrOfType<StringAttr>(argument.getArgNumber(),
+                                                   onnx::kNameAttr);
+    names.push_back(name ? name.getValue() : "");
+    auto type = dyn_cast<RankedTensorType>(argument.getType());
+    if (names.back() != request.input)
+      continue;
+    if (!type || request.axis < type.getRank())
+      return {};
+    return "the input has rank " + std::to_string(type.getRank());
+  }
+  return "the model has no input '" + request.input + "': it has " +
+         llvm::join(names, ", ");
 }

@@ -2,7 +2,7 @@
 
 #pragma once
 
-#include "llvm/ADT/StringRef.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 
 #include <optional>
 #include <string>
@@ -20,7 +20,13 @@ struct LengthRequest {
   std::optional<int64_t> meets;
 };
 
-/// Nothing where `text` is not of that form.
+/// Nothing where `text` is not of that form, or the number no extent that a
+/// model can be called with.
 std::optional<LengthRequest> parseLengthRequest(llvm::StringRef text);
+
+/// Why a request names nothing that `graph` has; empty where it does. Arguments
+/// without a known rank have any axis.
+std::string whyNotPresent(const LengthRequest &request,
+                          mlir::func::FuncOp graph);
 
 } // namespace ssmc

@@ -40,7 +40,7 @@ struct SsmRaisePass : public ssmc::impl::SsmRaiseBase<SsmRaisePass> {
     ModuleOp module = getOperation();
     Builder builder(&getContext());
     report.clear();
-    refused.clear();
+    told.clear();
     count = 0;
     for (auto func : module.getOps<func::FuncOp>())
       if (!func.isPrivate() && !func.isExternal() &&
@@ -56,8 +56,9 @@ struct SsmRaisePass : public ssmc::impl::SsmRaiseBase<SsmRaisePass> {
   }
 
   SmallVector<Attribute> report;
-  /// What was to be replaced, and was not.
-  DenseSet<Operation *> refused;
+  /// What has an entry: what was to be replaced and was not, and what was
+  /// written instead.
+  DenseSet<Operation *> told;
   int64_t count = 0;
 };
 } // namespace
@@ -99,9 +100,9 @@ void SsmRaisePass::raise(func::FuncOp func) {
 
   Builder builder(&getContext());
   // A Scan of the model that was not replaced is compiled as the recurrence
-  // that it is; one that was refused has its entry.
+  // that it is.
   for (auto node : func.getBody().front().getOps<onnx::NodeOp>())
-    if (node.getOpType() == "Scan" && !refused.contains(node))
+    if (node.getOpType() == "Scan" && !told.contains(node))
       note({builder.getNamedAttr("site", builder.getStringAttr(nameOf(node))),
             builder.getNamedAttr("op", builder.getStringAttr("")),
             builder.getNamedAttr(
@@ -111,11 +112,15 @@ void SsmRaisePass::raise(func::FuncOp func) {
                 "reason", builder.getStringAttr(
                               "a Scan of the model, a recurrence already"))});
   for (const Leftover &leftover : recogniser.leftovers) {
-    if (!leftover.recurrent)
+    if (!leftover.recurrent && !leftover.isNear)
       continue;
     std::string site = nameOf(leftover.first);
     if (leftover.last != leftover.first)
       site += " to " + nameOf(leftover.last);
+    if (leftover.isNear)
+      emitWarning(leftover.first->getLoc())
+          << "the nodes '" << site << "' are nearly a mixer, and are kept: "
+          << leftover.reason;
     note({builder.getNamedAttr("site", builder.getStringAttr(site)),
           builder.getNamedAttr("op", builder.getStringAttr("")),
           builder.getNamedAttr("nodes_before",
@@ -142,7 +147,7 @@ void SsmRaisePass::replace(const Proposal &proposal) {
           "deviation",
           attrs.getF64FloatAttr(std::max(verdict.deviation, raise.deviation)))};
   if (!verdict.accepted) {
-    refused.insert(last);
+    told.insert(last);
     for (Operation *op : llvm::reverse(proposal.written))
       op->erase();
     std::string reason =
@@ -163,6 +168,7 @@ void SsmRaisePass::replace(const Proposal &proposal) {
     return note(entry);
   }
 
+  told.insert_range(proposal.written);
   for (auto [from, to] : llvm::zip_equal(proposal.roots, proposal.values))
     Value(from).replaceAllUsesWith(to);
   int64_t left = llvm::count_if(proposal.written, [](Operation *op) {

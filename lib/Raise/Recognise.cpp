@@ -16,6 +16,8 @@ namespace ssmc {
 namespace {
 /// Wrong roles deviate by 1e-8 and more, right ones by 1e-13 and less.
 constexpr double kTolerance = 1e-9;
+/// A candidate that deviates by less computes nearly the same.
+constexpr double kNear = 1e-2;
 /// How many sources of a group are peeled off in search of a region.
 constexpr unsigned kMostPeels = 64;
 } // namespace
@@ -93,6 +95,7 @@ void Recogniser::give(const Component &component, Leftover &leftover) const {
   leftover.reason = closest.text.empty()
                         ? "no entry of the catalogue has operands of its shapes"
                         : closest.text;
+  leftover.isNear = closest.deviation < kNear;
 }
 
 void Recogniser::note(const Miss &miss) {

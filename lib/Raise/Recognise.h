@@ -26,6 +26,9 @@ struct Leftover {
   size_t nodes = 0;
   bool recurrent = false; // looks like steps of a recurrence
   std::string reason;
+  /// So close to an entry of the catalogue that whoever made the model should
+  /// know what keeps it from being one.
+  bool isNear = false;
 };
 
 /// Tries the regions of a graph against the catalogue. Equal regions of equal

@@ -93,7 +93,7 @@ Error ArraySource::add(StringRef text) {
     arrays[name] = {named.array, 0};
     return Error::success();
   }
-  return runError(
+  return usageError(
       argument->file + " has no array '" + key + "': it has " +
       join(map_range(**all, [](const NamedArray &named) { return named.name; }),
            ", "));

@@ -50,17 +50,30 @@ int ssmc::exitCodeOf(StringRef tool, Expected<bool> right) {
 
 static const char *exhausted = "";
 
-[[noreturn]] static void endRun() {
-  for (const char *part : {exhausted, ": out of memory\n"})
+[[noreturn]] static void endRun(const char *what) {
+  for (const char *part : {exhausted, ": ", what, "\n"})
     if (write(STDERR_FILENO, part, strlen(part)) < 0)
       break;
   _exit(1);
 }
 
+[[noreturn]] static void endOutOfMemory() { endRun("out of memory"); }
+
+/// LLVM ends a program that cannot start a thread as one that is at fault.
+/// Anything else that it ends a program for is a crash, which follows.
+static void onFatalError(void *, const char *message, bool) {
+  if (StringRef(message).starts_with("pthread_create failed"))
+    endRun("a thread cannot be started: the memory, the address space (ulimit "
+           "-v) or the processes (ulimit -u) that are left do not suffice");
+  errs() << "LLVM ERROR: " << message << "\n";
+}
+
 void ssmc::endOnExhaustion(const char *tool) {
   exhausted = tool;
-  std::set_new_handler(endRun);
-  install_bad_alloc_error_handler([](void *, const char *, bool) { endRun(); });
+  std::set_new_handler(endOutOfMemory);
+  install_bad_alloc_error_handler(
+      [](void *, const char *, bool) { endOutOfMemory(); });
+  install_fatal_error_handler(onFatalError);
   // A write then fails, as on a full disk.
   std::signal(SIGXFSZ, SIG_IGN);
 }

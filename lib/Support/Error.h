@@ -16,8 +16,9 @@ bool isUsageError(const llvm::Error &error);
 /// error. An error is reported.
 int exitCodeOf(llvm::StringRef tool, llvm::Expected<bool> right);
 
-/// Memory that is not there, and files that may grow no more, are the
-/// machine's: a message and exit code 1, not a crash. Call it once, in main.
+/// Memory that is not there, threads that cannot be started, and files that may
+/// grow no more, are the machine's: a message and exit code 1, not a crash. Call
+/// it once, in main.
 void endOnExhaustion(const char *tool);
 
 } // namespace ssmc

@@ -17,7 +17,9 @@ PROGRAMS = ("ssmc", "ssm-run", "ssm-opt", "ssm-eval", "export", "model=", "lengt
 lines = open(page).read().splitlines()
 commands = [line[4:] for line in lines if line.startswith("    ")]
 text = "\n".join(commands).replace("\\\n", "")
-commands = [line for line in text.splitlines() if line.split()[0].startswith(PROGRAMS)]
+# A file that is written on the page is one command.
+commands = re.findall(r"^cat > .* << 'END'\n(?s:.*?)\nEND$|^.+$", text, re.MULTILINE)
+commands = [command for command in commands if command.split()[0].startswith((*PROGRAMS, "cat"))]
 named = [line for line in lines if re.search(r"^\s*(ssmc|ssm-run|ssm-opt|ssm-eval) ", line)]
 assert commands and len(commands) >= len(named), (commands, named)
 

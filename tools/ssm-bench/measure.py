@@ -66,8 +66,8 @@ class Program:
         call("ssmc", source, "-o", self.path, *flags)
 
     def info(self):
-        text = call("ssm-run", self.path, "--info")
-        return json.loads(text[text.index("\n{"):])
+        text = call("ssm-run", self.path, "--info", "--json")
+        return json.loads(text)["compilation"]
 
     def inputs(self, arrays):
         path = self.path + ".in.npz"

@@ -28,6 +28,7 @@
 #include "lib/Pipelines/Register.h"
 #include "lib/Support/Arrays.h"
 #include "lib/Support/Compare.h"
+#include "lib/Support/Writable.h"
 #include "tools/ssm-eval/Tensors.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -255,13 +256,14 @@ static Expected<bool> runOnce(ModuleOp module, Flags &flags,
     tolerance.rtol = flags.rtol;
   bool right = true, any = flags.expects.empty();
   for (auto [i, name] : enumerate(call.getOutputNames())) {
+    const NpyArray *array = expected.find(name);
+    any |= array != nullptr;
     Expected<NpyArray> result = call.get(i);
     if (!result) {
       right = complain("output '" + name + "'", result.takeError());
       continue;
     }
-    if (const NpyArray *array = expected.find(name)) {
-      any = true;
+    if (array) {
       Expected<bool> equal =
           compareArrays(name, *result, *array, tolerance, outs());
       if (!equal)
@@ -271,7 +273,8 @@ static Expected<bool> runOnce(ModuleOp module, Flags &flags,
     results.push_back({name, std::move(*result)});
   }
   if (!any)
-    return runError("--expect names no output of the model");
+    return usageError("--expect names no output of the model: it has " +
+                      join(call.getOutputNames(), ", "));
   return right;
 }
 
@@ -284,7 +287,7 @@ static Expected<bool> run(Flags &flags) {
   ScopedDiagnosticHandler handler(&context, [](Diagnostic &diagnostic) {
     onnx::printDiagnostic(diagnostic, errs());
   });
-  StringRef output, calls;
+  std::string output, calls;
   for (auto [flag, path] :
        {std::pair{&flags.output, &output}, std::pair{&flags.calls, &calls}}) {
     if (flag->getNumOccurrences() == 0)
@@ -292,8 +295,11 @@ static Expected<bool> run(Flags &flags) {
     Expected<StringRef> name = archiveName(*flag);
     if (!name)
       return name.takeError();
-    *path = *name;
+    *path = name->str();
   }
+  if (!output.empty())
+    if (std::string fault = whyNotWritable(output); !fault.empty())
+      return usageError(fault);
   OwningOpRef<ModuleOp> module =
       StringRef(flags.model).ends_with(".mlir")
           ? parseSourceFile<ModuleOp>(flags.model, &context)
@@ -315,6 +321,7 @@ static Expected<bool> run(Flags &flags) {
 }
 
 int main(int argc, char **argv) {
+  endOnExhaustion("ssm-eval");
   InitLLVM init(argc, argv);
   Flags flags;
   cl::HideUnrelatedOptions(flags.category);

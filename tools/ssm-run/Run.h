@@ -33,9 +33,11 @@ llvm::Expected<NpyArray> takeInput(const ArraySource &source,
                                    const llvm::StringMap<int64_t> &symbols);
 
 /// The signature and the origin of a model, and the memory that it takes where
-/// the symbols have these values, 1 where they are not given.
+/// the symbols have these values, 1 where they are not given. As JSON it has
+/// all that the compiler has recorded of its decisions.
 void printInfo(const ssmrt_model_desc &model,
-               const llvm::StringMap<int64_t> &symbols, llvm::raw_ostream &os);
+               const llvm::StringMap<int64_t> &symbols, bool json,
+               llvm::raw_ostream &os);
 
 /// Runs every call of an archive.
 llvm::Error runCalls(const ssmrt_model *model, llvm::StringRef path,

@@ -1,12 +1,14 @@
 //===- ssm-run.cpp - runs a compiled model --------------------------------===//
 //
-// Exit codes: 0 done, 1 the run failed or a result is beyond its tolerance,
-// 2 usage.
+// Exit codes: 0 done, 1 a file, the model or the run is at fault or a result is
+// beyond its tolerance, 2 the command line is (docs/tutorial.md).
 //
 //===----------------------------------------------------------------------===//
 
+#include "lib/Support/Writable.h"
 #include "tools/ssm-run/Run.h"
 
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringSet.h"
 #include "llvm/Support/CommandLine.h"
 
@@ -48,7 +50,8 @@ struct Flags {
                              cl::desc("Time N runs (default: 2 seconds)")};
   unsigned runs = 0; // the number in --bench=N
   cl::opt<bool> json{"json", cl::cat(category),
-                     cl::desc("Print timings as JSON")};
+                     cl::desc("Print timings, or what --info says and all "
+                              "that was decided, as JSON")};
   cl::opt<unsigned> threads{
       "threads", cl::value_desc("N"), cl::cat(category),
       cl::desc("Threads to use (default: one a processor)")};
@@ -70,8 +73,8 @@ Error checkFlags(Flags &flags) {
   if (!flags.bench.empty() &&
       (StringRef(flags.bench).getAsInteger(10, flags.runs) || flags.runs == 0))
     return usageError("--bench=" + flags.bench + " is not a number of runs");
-  if (flags.json && !benches)
-    return usageError("--json has no effect without --bench");
+  if (flags.json && !benches && !flags.info)
+    return usageError("--json has no effect without --bench or --info");
   for (const cl::opt<double> *tolerance : {&flags.atol, &flags.rtol}) {
     if (!tolerance->getNumOccurrences())
       continue;
@@ -89,6 +92,10 @@ Error checkFlags(Flags &flags) {
         !(path.starts_with("@") && path.ends_with(".npz")))
       return usageError("--" + file->ArgStr + " " + path + " is not @FILE.npz");
   }
+  if (std::string path = StringRef(flags.output).drop_front().str();
+      !path.empty())
+    if (std::string fault = whyNotWritable(path); !fault.empty())
+      return usageError(fault);
   if (flags.calls.getNumOccurrences() &&
       (benches || !flags.inputs.empty() || !flags.expects.empty() ||
        flags.entry.getNumOccurrences()))
@@ -289,7 +296,8 @@ Expected<bool> Session::compare() {
     right &= *equal;
   }
   if (!any && !flags.expects.empty())
-    return runError("--expect names no output of the model");
+    return usageError("--expect names no output of the model: it has " +
+                      join(namesOf(outputValues()), ", "));
   return right;
 }
 
@@ -312,7 +320,7 @@ Expected<bool> Session::run() {
     if (Error error = readDims(
             ArrayRef(description.entries, description.num_entries), symbols))
       return error;
-    printInfo(description, symbols, outs());
+    printInfo(description, symbols, flags.json, outs());
     return true;
   }
   if (!flags.calls.empty()) {

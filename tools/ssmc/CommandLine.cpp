@@ -44,8 +44,8 @@ struct Flags {
   cl::opt<Emit, false, EmitParser> emit{
       "emit", cl::desc("What to write (default: lib)"), cl::init(Emit::Lib),
       cl::values(
-          clEnumValN(Emit::Onnx, "onnx", "the simplified graph"),
-          clEnumValN(Emit::Ssm, "ssm", "the raised graph"),
+          clEnumValN(Emit::Onnx, "onnx", "the simplified graph, as MLIR"),
+          clEnumValN(Emit::Ssm, "ssm", "the raised graph, as MLIR"),
           clEnumValN(Emit::Linalg, "linalg", "tensors and mixers"),
           clEnumValN(Emit::Tiled, "tiled", "kernels as loops on buffers"),
           clEnumValN(Emit::Llvm, "llvm", "LLVM IR, optimised"),
@@ -152,12 +152,12 @@ static bool checkLimits(const Flags &flags) {
 
 static bool readDims(const Flags &flags, CompilerOptions &options) {
   for (StringRef text : flags.dims) {
-    DimRequest request;
-    if (!parseDimRequest(text, request))
+    std::optional<LengthRequest> request = parseLengthRequest(text);
+    if (!request)
       return usage("--dim " + text +
                    ": write INPUT:AXIS=NAME or INPUT:AXIS=NUMBER, as in "
-                   "input_ids:1=L; a number is at least 1");
-    options.dims.push_back(std::move(request));
+                   "input_ids:1=L; a number is 1 to 2^31 - 1");
+    options.dims.push_back(std::move(*request));
   }
   return true;
 }
@@ -167,8 +167,12 @@ static bool readDims(const Flags &flags, CompilerOptions &options) {
 static bool checkEffects(const Flags &flags) {
   bool isMlir = StringRef(flags.input).ends_with(".mlir");
   bool reports = flags.report.getNumOccurrences() > 0;
-  if (flags.emit == Emit::Onnx && (reports || !flags.dims.empty()))
-    return usage(Twine(reports ? "--report" : "--dim") +
+  const char *late = reports                     ? "--report"
+                     : !flags.dims.empty()       ? "--dim"
+                     : !flags.strategies.empty() ? "--strategy"
+                                                 : nullptr;
+  if (flags.emit == Emit::Onnx && late)
+    return usage(Twine(late) +
                  " has no effect with --emit=onnx, which stops before raising");
   if (reports && flags.noRaise)
     return usage("--report has nothing to say with --no-raise");
@@ -198,6 +202,9 @@ static bool readOutput(const Flags &flags, CompilerOptions &options) {
   if (isSame(options.input, options.output))
     return usage("the output would replace the input");
   StringRef extension = sys::path::extension(options.output);
+  if (isText && extension == ".onnx")
+    return usage("-o " + options.output +
+                 ": what is written is text, not an ONNX file; name it .mlir");
   if (options.emit == Emit::Lib &&
       (extension == ".h" || extension == ".weights"))
     return usage("-o " + options.output +

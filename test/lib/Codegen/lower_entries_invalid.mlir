@@ -1,7 +1,7 @@
 // Entries that have no run-time form are named.
 // RUN: ssm-opt %s --ssm-lower-entries -split-input-file -verify-diagnostics
 
-// expected-error @below {{input 0 of 'forward' has type 'tensor<?xf32>': without ssm.signature it must be a static tensor}}
+// expected-error @below {{input 0 of 'forward' has type 'tensor<?xf32>': without ssm.signature it must be a static tensor; name its extents, such as {name = "x", dtype = 1 : i64, dims = affine_map<()[s0] -> (s0)>} (docs/tutorial.md)}}
 func.func @forward(%x: tensor<?xf32>) {
   return
 }

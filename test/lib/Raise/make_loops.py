@@ -93,6 +93,17 @@ def average(w):
     return w.join(hs), []
 
 
+def nudged(w):
+    """A near miss: one step decays a thousandth less."""
+    h, hs = w.zeros(w.batch, w.width), []
+    decays = w.random.uniform(0.3, 0.95, w.width)
+    for t in range(w.time):
+        a = w.constant((decays * (1.001 if t == 5 else 1)).astype(np.float32))
+        h = w("Add", w("Mul", h, a), w.token("x", t))
+        hs.append(h)
+    return w.join(hs), []
+
+
 def sums(w):
     """h = h + x"""
     h, hs = w.zeros(w.batch, w.width), []

@@ -96,7 +96,7 @@ np.savez(path("tiny.npz"), **tiny, past=past)
 np.savez(path("no_y.npz"), y=np.zeros_like(y))
 run(1, "FAILED", "--input", "@tiny.npz", "--expect", "@no_y.npz")
 run(1, "'y' is of type float32, expected int64", "--input", "@in.npz", "--expect", "@int.npz")
-run(1, "--expect names no output", "--input", "@in.npz", "--expect", "@in.npz")
+run(2, "--expect names no output of the model: it has y", "--input", "@in.npz", "--expect", "@in.npz")
 run(1, "input 'mask': dimension 0 ('L + P') is 7, expected 8", "--input", "@long.npz")
 run(1, "input 'past' is of type float32, expected int64", "--input", "@in.npz", "--input", "past=@x.npy")
 run(1, "absent.npz: ", "--input", "@absent.npz")
@@ -106,8 +106,8 @@ run(1, "damaged.npz: ", "--input", "@damaged.npz")
 run(1, "cut.npy: ", "--input", "@in.npz", "--input", "x=@cut.npy")
 run(1, "object.npy: element type '|O' is not supported", "--input", "@in.npz", "--input", "x=@object.npy")
 run(1, "big_endian.npy: element type '>f4' is not supported", "--input", "@in.npz", "--input", "x=@big_endian.npy")
-run(1, "'/nonexistent/o.npz': No such file or directory", "--input", "@in.npz", "--output", "@/nonexistent/o.npz")
-run(1, "in.npz has no array 'z': it has x, mask, past, unused", "--input", "x=@in.npz:z")
+run(2, "cannot write /nonexistent/o.npz: there is no folder '/nonexistent'", "--input", "@in.npz", "--output", "@/nonexistent/o.npz")
+run(2, "in.npz has no array 'z': it has x, mask, past, unused", "--input", "x=@in.npz:z")
 
 random = ["--input=x=random:7", "--input=mask=random", "--input=past=random", "--dim=B=2", "--dim=L=5", "--dim=P=3"]
 run(2, "'mask' cannot be random: say how large 'L + P' is", *random)
@@ -132,7 +132,7 @@ run(2, "--dim L is not NAME=NUMBER", "--input", "@in.npz", "--dim=L")
 run(2, "--output out.npz is not @FILE.npz", "--input", "@in.npz", "--output=out.npz")
 run(2, "--output @dir is not @FILE.npz", "--input", "@in.npz", "--output=@dir")
 run(2, "--generate is not in this release", "--input", "@in.npz", "--generate=5")
-run(2, "--json has no effect without --bench", "--input", "@in.npz", "--json")
+run(2, "--json has no effect without --bench or --info", "--input", "@in.npz", "--json")
 run(2, "--atol has no effect without --expect", "--input", "@in.npz", "--atol=1")
 for bad in ("-1", "nan"):
     run(2, "--rtol is not a tolerance", "--input", "@in.npz", "--expect", "@keys.npz", "--rtol=" + bad)
@@ -167,6 +167,14 @@ with open("/dev/full", "w") as full:
 info = run(0, "", "--info", "--dim=B=2", "--dim=L=3")
 run(2, "--dim Q=1: no input has an extent 'Q' (see --info)", "--info", "--dim=Q=1")
 for line in ("entry forward", "input  x: float32 [B, L, 4]", "input  mask: float32 [L + P]",
-             "output y: float32 [B, L, 4]", '"opt_level": 0', "weights: 64 bytes"):
+             "output y: float32 [B, L, 4]", "weights: 64 bytes", "made from: scale.mlir, by ssmc 0.1.0", ", -O0\n",
+             "command: ssmc "):
     assert line in info, (line, info)
+# For programs the same, and all that the compiler has recorded.
+info = json.loads(run(0, "", "--info", "--json", "--dim=B=2", "--dim=L=3"))
+(entry,) = info["entries"]
+assert entry["name"] == "forward" and info["weights_bytes"] == 64, info
+assert entry["inputs"][0] == {"name": "x", "type": "float32", "dims": ["B", "L", "4"]}, entry
+assert entry["memory"]["at"] == {"B": 2, "L": 3, "P": 1} and entry["memory"]["outputs"] == 96, entry
+assert info["compilation"]["opt_level"] == 0 and info["compilation"]["source"] == "scale.mlir", info
 print("ok")

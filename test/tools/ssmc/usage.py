@@ -1,4 +1,4 @@
-"""Bad usage exits with 2, a bad model with 1, and each says what to do."""
+"""What the command line names wrongly exits with 2, a bad file with 1, and each says what to do."""
 import os
 import subprocess
 import sys
@@ -35,9 +35,9 @@ expect(2, "--strategy=scan:fft: scan has: recurrent, associative_scan, dense", s
 expect(2, "--strategy=nothing: the mixers are scan, selective_scan,", scale, "-o", out, "--strategy=nothing")
 expect(2, "--max-length has no use in this release", scale, "-o", out, "--max-length=100")
 expect(2, "-O3 is none of -O0 and -O2", scale, "-o", out, "-O3")
-expect(2, "as in input_ids:1=L; a number is at least 1", scale, "-o", out, "--dim=x:1=0")
+expect(2, "as in input_ids:1=L; a number is 1 to 2^31 - 1", scale, "-o", out, "--dim=x:1=0")
 for dim in ("", "x", "x:1", "x=L", ":1=L", "x:1=", "x:one=L", "x:1=-4", "x:1=a b", "x:1=1L", "x:-1=L", "x:1=0",
-            "x:1=99999999999999999999"):
+            "x:1=2147483648", "x:1=99999999999999999999"):
     expect(2, f"--dim {dim}: write INPUT:AXIS=NAME or INPUT:AXIS=NUMBER", scale, "-o", out, f"--dim={dim}")
 expect(2, "the output would replace the input", scale, "--emit=linalg", "-o", scale)
 expect(2, "a.h: this is the name of a file beside the library", scale, "-o", "a.h")
@@ -49,6 +49,8 @@ expect(2, "for the --dim option: requires a value", scale, "-o", out, "--dim")
 # What would have no effect is not taken in silence.
 expect(2, "--report has no effect with --emit=onnx", graph, "--emit=onnx", "--report")
 expect(2, "--dim has no effect with --emit=onnx", graph, "--emit=onnx", "--dim=input_ids:1=L")
+expect(2, "--strategy has no effect with --emit=onnx", graph, "--emit=onnx", "--strategy=scan:dense")
+expect(2, "m.onnx: what is written is text, not an ONNX file; name it .mlir", graph, "--emit=onnx", "-o", "m.onnx")
 expect(2, "--report has nothing to say with --no-raise", graph, "-o", out, "--no-raise", "--report")
 expect(2, "--external-data-dir has no effect on a .mlir file", scale, "-o", out, f"--external-data-dir={tmp}")
 expect(2, "--external-data-dir=/nonexistent: there is no such folder", graph, "-o", out,
@@ -56,13 +58,13 @@ expect(2, "--external-data-dir=/nonexistent: there is no such folder", graph, "-
 
 absent = os.path.join(tmp, "absent.onnx")
 expect(1, "absent.onnx: ", absent, "-o", out)
-expect(1, "cannot write /nonexistent/out.so: there is no folder '/nonexistent'\n", scale, "-o", "/nonexistent/out.so")
-expect(1, f"cannot write {tmp}: it is not a regular file", scale, "-o", tmp)
-expect(1, "cannot write /dev/null: it is not a regular file", scale, "-o", "/dev/null")
-expect(1, "cannot write /nonexistent/r.json: there is no folder", graph, "-o", out, "--report=/nonexistent/r.json")
-expect(1, f"cannot write {scale}/ir: Not a directory", scale, "-o", out, f"--dump-ir={scale}/ir")
+expect(2, "cannot write /nonexistent/out.so: there is no folder '/nonexistent'\n", scale, "-o", "/nonexistent/out.so")
+expect(2, f"cannot write {tmp}: it is not a regular file", scale, "-o", tmp)
+expect(2, "cannot write /dev/null: it is not a regular file", scale, "-o", "/dev/null")
+expect(2, "cannot write /nonexistent/r.json: there is no folder", graph, "-o", out, "--report=/nonexistent/r.json")
+expect(2, f"cannot write {scale}/ir: Not a directory", scale, "-o", out, f"--dump-ir={scale}/ir")
 expect(1, f"{tmp}: is not a regular file", tmp, "-o", out)
-expect(1, "not an ONNX graph any more", scale, "-o", out, "--report")
+expect(2, "not an ONNX graph any more", scale, "-o", out, "--report")
 # A dump that fails is no fault of the compiler.
 folder = os.path.join(tmp, "ir")
 os.makedirs(os.path.join(folder, "02-codegen.mlir"), exist_ok=True)
@@ -75,10 +77,16 @@ open(broken, "w").write("module {")
 expect(1, "broken.mlir:1:", broken, "-o", out)
 open(broken, "w").write("module {}")
 expect(1, "the module has no entries", broken, "-o", out)
-expect(1, "not an ONNX graph any more", scale, "-o", out, "--dim=x:1=L")
-expect(1, "not an ONNX graph any more", scale, "-o", out, "--emit=ssm")
-message = f"{graph}: --dim ids:1=L: the model has no input 'ids'\n"
-expect(1, message, graph, "-o", out, "--dim=ids:1=L")
+expect(2, "not an ONNX graph any more", scale, "-o", out, "--dim=x:1=L")
+expect(2, "not an ONNX graph any more", scale, "-o", out, "--emit=ssm")
+# Names that the model does not have.
+expect(2, "--dim input_ids:2=L: the input has rank 2\n", graph, "-o", out, "--dim=input_ids:2=L")
+expect(2, "--strategy=scan:dense: the model has no such mixer; it has: short_conv, selective_scan\n", graph, "-o", out,
+       "--strategy=scan:dense", "--strategy=selective_scan:dense")
+expect(2, "has no such mixer; it has: short_conv, selective_scan\n", graph, "--emit=ssm", "--strategy=scan:dense")
+expect(2, "has no such mixer, and none that has strategies\n", scale, "-o", out, "--strategy=scan:dense")
+message = f"{graph}: --dim ids:1=L: the model has no input 'ids': it has input_ids\n"
+expect(2, message, graph, "-o", out, "--dim=ids:1=L")
 assert subprocess.run(["ssmc", graph, "-o", out, "--dim=ids:1=L"], capture_output=True, text=True).stderr == message
 assert not [f for f in os.listdir(tmp) if ".tmp" in f], os.listdir(tmp)
 print("ok")
