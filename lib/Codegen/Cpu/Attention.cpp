@@ -55,25 +55,25 @@ public:
 
   void emit() {
     AttentionScores scores(b, op);
+    if (!hasAttentionOfOne(op))
+      return emitBlocks(scores);
+    b.branch(
+        b.isOne(scores.numQueries), [&] { emitAttentionOfOne(b, op, scores); },
+        [&] { emitBlocks(scores); });
+  }
+
+private:
+  void emitBlocks(AttentionScores &scores) {
     int64_t most = attentionBlockQueries(op);
     Value blocks = b.ceilDiv(scores.numQueries, most);
     Value groups = b.idx(extentOf(op.getK(), 2));
     b.parallel({b.dim(op.getQ(), 0), groups, blocks}, [&](ValueRange index) {
-      Value batch = index[0], group = index[1];
-      auto emitBlock = [&] {
-        // The last queries see most keys: theirs is the longest work.
-        Value block = b.sub(b.sub(blocks, b.idx(1)), index[2]);
-        emitAttentionBlock(b, op, scores, batch, group, b.mul(block, most));
-      };
-      if (!hasAttentionOfOne(op))
-        return emitBlock();
-      b.branch(
-          b.lessEqual(scores.numQueries, b.idx(1)),
-          [&] { emitAttentionOfOne(b, op, scores, batch, group); }, emitBlock);
+      // The last queries see most keys: theirs is the longest work.
+      Value block = b.sub(b.sub(blocks, b.idx(1)), index[2]);
+      emitAttentionBlock(b, op, scores, index[0], index[1], b.mul(block, most));
     });
   }
 
-private:
   KernelBuilder &b;
   ssm::AttentionOp op;
 };

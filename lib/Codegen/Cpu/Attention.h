@@ -32,10 +32,10 @@ void emitAttentionBlock(KernelBuilder &b, mlir::ssm::AttentionOp op,
                         AttentionScores &scores, mlir::Value batch,
                         mlir::Value group, mlir::Value firstQuery);
 
-/// The same where there is one query and few heads share a key head.
+/// The same for the only query of each batch row, of all heads, where few share
+/// a key head.
 bool hasAttentionOfOne(mlir::ssm::AttentionOp op);
 void emitAttentionOfOne(KernelBuilder &b, mlir::ssm::AttentionOp op,
-                        AttentionScores &scores, mlir::Value batch,
-                        mlir::Value group);
+                        AttentionScores &scores);
 
 } // namespace ssmc

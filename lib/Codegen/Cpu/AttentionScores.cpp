@@ -140,20 +140,31 @@ AttentionScores::Range AttentionScores::visible(Value firstQuery,
   return range;
 }
 
-void AttentionScores::forEachTile(const Range &range, int64_t size,
-                                  function_ref<void(Value, Value)> body) {
+Value AttentionScores::countTiles(const Range &range, int64_t size) {
+  Value begin = b.min(range.begin, range.end);
+  return b.add(b.ceilDiv(range.global, size),
+               b.ceilDiv(b.sub(range.end, begin), size));
+}
+
+std::pair<Value, Value> AttentionScores::tileAt(const Range &range,
+                                                int64_t size, Value i) {
   Value globals = b.ceilDiv(range.global, size);
   Value begin = b.min(range.begin, range.end);
-  Value rest = b.ceilDiv(b.sub(range.end, begin), size);
-  b.loop(b.idx(0), b.add(globals, rest), 1, [&](Value i) {
-    Value isGlobal = b.less(i, globals);
-    auto select = [&](Value x, Value y) {
-      return b.createOrFold<arith::SelectOp>(isGlobal, x, y);
-    };
-    Value first =
-        select(b.mul(i, size), b.add(begin, b.mul(b.sub(i, globals), size)));
-    Value end = select(range.global, range.end);
-    body(first, b.min(b.add(first, size), end));
+  Value isGlobal = b.less(i, globals);
+  auto select = [&](Value x, Value y) {
+    return b.createOrFold<arith::SelectOp>(isGlobal, x, y);
+  };
+  Value first =
+      select(b.mul(i, size), b.add(begin, b.mul(b.sub(i, globals), size)));
+  Value end = select(range.global, range.end);
+  return {first, b.min(b.add(first, size), end)};
+}
+
+void AttentionScores::forEachTile(const Range &range, int64_t size, Value from,
+                                  Value to, TileBody body) {
+  b.loop(from, to, 1, [&](Value i) {
+    auto [first, end] = tileAt(range, size, i);
+    body(first, end);
   });
 }
 

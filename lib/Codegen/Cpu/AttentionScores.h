@@ -43,9 +43,17 @@ public:
     Value global, begin, end;
   };
   Range visible(Value firstQuery, Value lastQuery, Value prefix);
-  /// Runs `body` on tiles of up to `size` keys, which cover a range.
-  void forEachTile(const Range &range, int64_t size,
-                   llvm::function_ref<void(Value first, Value end)> body);
+  /// Tiles of up to `size` keys that cover a range.
+  Value countTiles(const Range &range, int64_t size);
+  /// The first key of tile i, and the key behind its last.
+  std::pair<Value, Value> tileAt(const Range &range, int64_t size, Value i);
+  /// Runs `body` on tiles `from` to `to` of those; on all of them.
+  using TileBody = llvm::function_ref<void(Value first, Value end)>;
+  void forEachTile(const Range &range, int64_t size, Value from, Value to,
+                   TileBody body);
+  void forEachTile(const Range &range, int64_t size, TileBody body) {
+    forEachTile(range, size, b.idx(0), countTiles(range, size), body);
+  }
 
   /// Whether more than the place of a key decides who sees it.
   bool dependsOnData() {

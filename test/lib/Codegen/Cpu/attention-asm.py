@@ -5,7 +5,7 @@ import sys
 
 from kernel_harness import assembly, function_text, loops
 
-q, k, lse = "memref<?x?x12x64xf32>", "memref<?x?x4x64xf32>", "memref<?x?x12xf32>"
+q, k, lse = "memref<?x512x12x64xf32>", "memref<?x?x4x64xf32>", "memref<?x512x12xf32>"
 source = f"""
 func.func @f(%q: {q}, %k: {k}, %v: {k}, %y: {q}, %lse: {lse}) {{
   ssm.attention left(255) right(0) ins(%q, %k, %v : {q}, {k}, {k}) outs(%y, %lse : {q}, {lse})

@@ -59,14 +59,18 @@ func.func @bias(%q: memref<1x?x4x64xf32>, %bias: memref<1x4x?x?xf32>, %lse: memr
   return
 }
 
-// One query: keys and values are read in place, sixteen keys to a vector; with
-// the length known, there is no code for blocks.
+// One query: keys and values are read in place, for all heads by parts of the
+// keys, sixteen keys to a vector; then the parts are put together. With the
+// length known, there is no code for blocks.
 // CHECK-LABEL: func.func @one
-// CHECK: scf.parallel
+// CHECK: memref.alloc(%{{.*}}, %[[PARTS:.*]]) {{.*}} : memref<?x?x2x64xf32>
+// CHECK: scf.parallel {{.*}} to (%{{.*}}, %[[PARTS]])
 // CHECK-NOT: memref<64x64xf32>
+// CHECK-COUNT-4: memref.prefetch
 // CHECK-COUNT-16: vector.load %{{.*}} : memref<1x?x2x64xf32>, vector<16xf32>
 // CHECK-COUNT-30: vector.shuffle
 // CHECK-NOT: vector.shuffle
+// CHECK: scf.parallel
 // CHECK-NOT: ssm.attention
 func.func @one(%q: memref<1x1x2x64xf32>, %k: memref<1x?x2x64xf32>, %lse: memref<1x1x2xf32>) {
   ssm.attention right(0) ins(%q, %k, %k : memref<1x1x2x64xf32>, memref<1x?x2x64xf32>, memref<1x?x2x64xf32>)

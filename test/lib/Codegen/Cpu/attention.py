@@ -58,7 +58,8 @@ variants = [(2, 2, 64, 64, {"right": 0}, ""), (4, 1, 16, 32, {}, ""),
             (2, 2, 7, 20, {"right": 0}, "prefix"),
             (2, 1, 8, 8, {"left": 20, "right": 3}, "prefix segments"),
             (4, 2, 9, 16, {"right": 0}, "bias cache slopes sinks"),
-            (1, 1, 1, 1, {"left": 3}, ""), (20, 1, 4, 6, {"right": 2}, "")]
+            (1, 1, 1, 1, {"left": 3}, ""), (20, 1, 4, 6, {"right": 2}, ""),
+            (10, 2, 20, 33, {"right": 0}, "sinks"), (8, 1, 16, 5, {"left": 300, "right": 0, "global": 500}, "")]
 GROUPS = {"bias": 1, "slopes": 1, "sinks": 1, "segments": 2, "positions": 2, "prefix": 1}
 
 
@@ -132,7 +133,8 @@ def compare(where, found, want):
 
 for (i, variant), (batch, queries, keys) in itertools.product(
         enumerate(variants), [(1, 1, 1), (2, 1, 150), (1, 150, 150), (2, 17, 70), (1, 97, 33),
-                              (1, 3, 0), (1, 0, 3), (1, 260, 260), (1, 49, 300)]):
+                              (1, 3, 0), (1, 0, 3), (1, 260, 260), (1, 49, 300),
+                              (1, 1, 0), (2, 1, 1030)]):  # several parts of the keys
     given = inputs(variant, batch, queries, keys)
     where = f"{variant} batch {batch}, {queries} queries, {keys} keys"
     compare(where, run(i, given), oracle(**given, **variant[4]))
