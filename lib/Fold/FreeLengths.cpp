@@ -181,6 +181,7 @@ LogicalResult LengthFreeing::resolve(ArrayRef<LengthRequest> requests) {
     for (Value result : op->getResults())
       expect(analysis, result);
   });
+  expectBackward();
   // The types of the arguments as they are to be.
   for (BlockArgument argument : graph.getArguments()) {
     ValueShape shape = *before.shapeOf(argument);
@@ -261,6 +262,7 @@ LogicalResult LengthFreeing::run(ArrayRef<LengthRequest> requests,
   asked = text.str();
   if (failed(resolve(requests)))
     return failure();
+  noteKept();
   // Bodies of loops hold the traced size too.
   SmallVector<Operation *> ops;
   graph.walk<WalkOrder::PreOrder>([&](Operation *op) { ops.push_back(op); });

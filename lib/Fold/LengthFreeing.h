@@ -52,6 +52,13 @@ private:
   void assume(llvm::StringRef site, const llvm::Twine &what);
   llvm::StringRef nameOf(mlir::BlockArgument argument);
 
+  // LengthMeets.cpp: extents that only their readers tell.
+  void expectBackward();
+  /// Lists what is as long as the sequence or batch and is not known to be one.
+  void noteKept();
+  void noteKept(mlir::Operation *op, mlir::Value value, size_t d,
+                llvm::StringRef what);
+
   // LengthNodes.cpp: nodes that hold the traced size in an operand.
   mlir::LogicalResult rewrite(mlir::onnx::NodeOp node);
   mlir::LogicalResult rewriteTarget(mlir::onnx::NodeOp node, bool expands);
@@ -59,6 +66,7 @@ private:
   mlir::LogicalResult setExtents(mlir::onnx::NodeOp node, unsigned operand,
                                  llvm::ArrayRef<mlir::AffineExpr> extents,
                                  llvm::StringRef what);
+  mlir::LogicalResult rewriteRepeats(mlir::onnx::NodeOp node);
   mlir::LogicalResult rewriteSlice(mlir::onnx::NodeOp node);
   mlir::LogicalResult checkTrips(mlir::onnx::NodeOp node);
   mlir::LogicalResult checkIndices(mlir::onnx::NodeOp node);

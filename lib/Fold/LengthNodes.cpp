@@ -66,6 +66,28 @@ LogicalResult LengthFreeing::rewriteTarget(onnx::NodeOp node, bool expands) {
   return setExtents(node, 1, next, "target");
 }
 
+// The repeats of a Tile: of one element as many as there are to be. What
+// repeats more than one is caught by the comparison.
+LogicalResult LengthFreeing::rewriteRepeats(onnx::NodeOp node) {
+  Value in = node.getInputs()[0], result = node->getResult(0);
+  auto repeats =
+      node.hasInput(1) ? before.elementsOf(node.getInputs()[1]) : std::nullopt;
+  const ValueShape *shape = before.shapeOf(in);
+  if (!repeats || !shape || repeats->size() != shape->dims.size())
+    return success();
+  SmallVector<AffineExpr> next;
+  bool rewritten = false;
+  for (auto [d, repeat] : llvm::enumerate(*repeats)) {
+    next.push_back(substitute(repeat));
+    if (constantExtent(shape->dims[d]) != 1 || !changes(result, d) ||
+        constantExtent(repeat).value_or(1) == 1)
+      continue;
+    next.back() = (*expected(result))[d];
+    rewritten = true;
+  }
+  return rewritten ? setExtents(node, 1, next, "repeats") : success();
+}
+
 LogicalResult LengthFreeing::rewriteSlice(onnx::NodeOp node) {
   Value in = node.getInputs()[0], result = node->getResult(0);
   const ValueShape *shape = before.shapeOf(in), *out = before.shapeOf(result);
@@ -197,6 +219,8 @@ LogicalResult LengthFreeing::rewrite(onnx::NodeOp node) {
     return rewriteTarget(node, /*expands=*/false);
   if (type == "Expand")
     return rewriteTarget(node, /*expands=*/true);
+  if (type == "Tile")
+    return rewriteRepeats(node);
   if (type == "Slice")
     return rewriteSlice(node);
   if (type == "Gather")

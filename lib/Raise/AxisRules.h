@@ -95,6 +95,9 @@ private:
 using AxisRule = void (*)(AxisTransfer &);
 using AxisRuleTable = llvm::StringMap<AxisRule>;
 void registerElementwiseAxisRules(AxisRuleTable &table);
+/// The operands that meet element by element in the result of a node, aligned
+/// from the right; none where it does not work so.
+mlir::MutableArrayRef<mlir::OpOperand> getAlignedOperands(mlir::onnx::NodeOp);
 void registerShapeAxisRules(AxisRuleTable &table);
 void registerIndexAxisRules(AxisRuleTable &table);
 void registerReductionAxisRules(AxisRuleTable &table);

@@ -95,4 +95,17 @@ void registerElementwiseAxisRules(AxisRuleTable &table) {
   table["BatchNormalization"] = perChannel;
 }
 
+MutableArrayRef<OpOperand> getAlignedOperands(onnx::NodeOp node) {
+  static const AxisRuleTable table = [] {
+    AxisRuleTable rules;
+    registerElementwiseAxisRules(rules);
+    return rules;
+  }();
+  auto rule = table.find(node.getQualifiedName());
+  MutableArrayRef<OpOperand> operands = node->getOpOperands();
+  if (rule == table.end() || rule->second == perChannel)
+    return {};
+  return rule->second == first ? operands.take_front(1) : operands;
+}
+
 } // namespace ssmc

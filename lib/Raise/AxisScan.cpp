@@ -55,8 +55,12 @@ bool AxisAnalysis::visitScan(onnx::NodeOp node) {
       int64_t axis = AxisTransfer::axisOf(readAxes[i - states], labels.size());
       if (axis < 0)
         return false;
-      time = labels[axis];
-      noteSequence(time);
+      // All sequences are taken token by token together.
+      if (!isLabelled(time))
+        time = labels[axis];
+      else if (isLabelled(labels[axis]))
+        meet(time, labels[axis]);
+      noteSequence(labels[axis]);
       labels.erase(labels.begin() + axis);
     }
     arguments.push_back(std::move(labels));

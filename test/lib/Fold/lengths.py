@@ -3,9 +3,9 @@
     lengths.py TMP [ssmc options]
 
 A mark on the first token, a rotary embedding, an offset of half the position,
-ones of the traced size, the last four tokens as a state, and means and a
-deviation written as sums and numbers: compared with numpy at lengths from 1 to
-500, freed and fixed.
+ones of the traced size, the last four tokens as a state, the largest token
+repeated for every token, and means and a deviation written as sums and numbers:
+compared with numpy at lengths from 1 to 500, freed and fixed.
 """
 import pathlib
 import subprocess
@@ -31,7 +31,7 @@ def oracle(x):
     padded = np.concatenate([np.zeros((len(x), 4, WIDTH)), x], 1)
     return {"y": (y + positions[:, None] * 0.5 + 4).astype(np.float32),
             "state": padded[:, -4:].transpose(0, 2, 1).astype(np.float32),
-            "mean": x.mean(1), "before": x.mean(1)[:, 2:6], "square": x.mean(1) ** 2,
+            "below": x - np.tanh(x.max(1, keepdims=True)) ** 2, "mean": x.mean(1), "before": x.mean(1)[:, 2:6], "square": x.mean(1) ** 2,
             "all": x.mean((1, 2)), "deviation": np.sqrt((x * x).sum(1)) / np.sqrt(np.float32(x.shape[1]))}
 
 
@@ -58,6 +58,9 @@ def model():
     y = node("Add", y, constant((positions * 0.5 + 3).reshape(LENGTH, 1)))
     node("Add", y, constant(np.ones((2, LENGTH, 1), np.float32)), output="y")
     node("Pad", node("Transpose", "x", perm=[0, 2, 1]), ints(0, 0, 4 - LENGTH, 0, 0, 0), output="state")
+    top = node("Tanh", node("ReduceMax", "x", axes=[1]))
+    repeated = node("Mul", node("Expand", top, ints(2, LENGTH, WIDTH)), node("Tile", top, ints(1, LENGTH, 1)))
+    node("Sub", "x", repeated, output="below")
     total = node("ReduceSum", "x", ints(1), keepdims=0)
     node("Mul", total, constant(np.float32(1 / LENGTH)), output="mean")
     node("Div", node("Mul", total, total), constant(np.float32(LENGTH ** 2)), output="square")
@@ -69,6 +72,7 @@ def model():
     node("Div", node("Sqrt", squares), constant(np.float32(np.sqrt(LENGTH))), output="deviation")
     infos = [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in
              (("x", [2, LENGTH, WIDTH]), ("y", [2, LENGTH, WIDTH]), ("state", [2, WIDTH, 4]),
+              ("below", [2, LENGTH, WIDTH]),
               ("mean", [2, WIDTH]), ("before", [2, 4]), ("square", [2, WIDTH]), ("all", [2]),
               ("deviation", [2, WIDTH]))]
     graph = helper.make_graph(nodes, "g", infos[:1], infos[1:], constants)

@@ -27,7 +27,7 @@ EXPECTED = {
 NEAR = "' are nearly a mixer, and are kept: closest candidate ssm.scan deviates by "
 # Where batch and time are in x. Sizes that are equal tell nothing.
 COMPILED = {"lstm": (0, 1), "backward": (0, 1), "inside": (0, 1), "average": (0, 1), "scalar": (0, 1),
-            "given": (0, 1), "leading": (1, 0), "alone": (None, 0)}
+            "masked": (0, 1), "given": (0, 1), "leading": (1, 0), "alone": (None, 0)}
 SIZES = {"given": (12, 12, 12), "leading": (8, 8, 8), "alone": (2, 8, 8), "average": (8, 8, 8)}
 
 
