@@ -3,8 +3,10 @@
 // A constant operand that spans the batch or the sequence is brought to their
 // new extents axis by axis: where it repeats one value it shrinks to it (and is
 // expanded again where the operator does not broadcast); along the sequence it
-// may be a table of positions, and is computed. Anything else - a mask, learned
-// positions - forbids another extent, and its node is named.
+// may be a table of positions, and along two axes of the sequence one of their
+// distances, such as a causal mask, and is computed. Anything else - a mask of
+// another kind, learned positions - forbids another extent, and its node is
+// named.
 //
 //===----------------------------------------------------------------------===//
 
@@ -70,22 +72,36 @@ Value LengthFreeing::positions(onnx::NodeOp at) {
   return allPositions = node(at, "Range", {scalar(0), limit, scalar(1)});
 }
 
-// The table at all positions of the new length.
+/// A tensor with further axes of one element at `axis`.
+static Tensor insertAxes(const Tensor &tensor, int64_t axis, int64_t count) {
+  SmallVector<int64_t> shape(tensor.getShape());
+  shape.insert(shape.begin() + axis, count, 1);
+  Tensor result(tensor.getElementType(), shape);
+  for (int64_t i = 0; i < tensor.getNumElements(); ++i)
+    if (tensor.isFloat())
+      result.mutableFloats()[i] = tensor.floats()[i];
+    else
+      result.mutableInts()[i] = tensor.ints()[i];
+  return result;
+}
+
+// The table at the positions `index`, a tensor of rank `span`, whose axes take
+// the place of the table's `axis`.
 Value LengthFreeing::continueTable(onnx::NodeOp at, const PositionTable &table,
-                                   int64_t rank, int64_t axis) {
-  Value index = positions(at);
-  if (!index)
-    return {};
-  Value first = constant(at, table.first);
-  if (table.kind == PositionTable::Settled) {
+                                   Value index, int64_t axis, int64_t span) {
+  bool settled = table.kind == PositionTable::Settled;
+  Value first =
+      constant(at, insertAxes(table.first, axis, settled ? 0 : span - 1));
+  if (settled) {
     int64_t last = table.first.getShape()[axis] - 1;
     index = node(at, "Min", {index, integers(at, last)});
     return node(at, "Gather", {first, index},
                 b.getNamedAttr("axis", b.getI64IntegerAttr(axis)));
   }
   SmallVector<int64_t> others;
+  int64_t rank = table.first.getShape().size() + span - 1;
   for (int64_t d = 0; d < rank; ++d)
-    if (d != axis)
+    if (d < axis || d >= axis + span)
       others.push_back(d);
   if (!others.empty())
     index = node(at, "Unsqueeze", {index, integers(at, others)});
@@ -94,7 +110,7 @@ Value LengthFreeing::continueTable(onnx::NodeOp at, const PositionTable &table,
     index = node(
         at, "Cast", index,
         b.getNamedAttr("to", b.getI64IntegerAttr(elementTypeToOnnx(type))));
-  Value second = constant(at, table.second);
+  Value second = constant(at, insertAxes(table.second, axis, span - 1));
   if (table.kind == PositionTable::Linear)
     return node(at, "Add", {first, node(at, "Mul", {index, second})});
   Value angle = node(at, "Mul", {index, first});
@@ -107,6 +123,30 @@ Value LengthFreeing::continueTable(onnx::NodeOp at, const PositionTable &table,
   if (all(table.second.at(0)))
     return node(at, "Sin", angle);
   return node(at, "Cos", node(at, "Add", {angle, second}));
+}
+
+// The table at all pairs of positions of the new length.
+Value LengthFreeing::continueTable(onnx::NodeOp at, const RelativeTable &table,
+                                   int64_t axis) {
+  Value all = positions(at);
+  if (!all)
+    return {};
+  Value i = node(at, "Unsqueeze", {all, integers(at, 1)});
+  Value j = node(at, "Unsqueeze", {all, integers(at, 0)});
+  Value zero = integers(at, 0), one = integers(at, 1);
+  // Where a distance is not that of its table, any row serves.
+  Value before = node(at, "Max", {node(at, "Sub", {i, j}), zero});
+  Value after = node(at, "Sub", {node(at, "Sub", {j, i}), one});
+  after = node(at, "Max", {after, zero});
+  Value isAfter = node(at, "Less", {i, j});
+  SmallVector<int64_t> behind;
+  for (size_t d = axis + 2; d <= table.before.first.getShape().size(); ++d)
+    behind.push_back(d - axis);
+  if (!behind.empty())
+    isAfter = node(at, "Unsqueeze", {isAfter, integers(at, behind)});
+  return node(at, "Where",
+              {isAfter, continueTable(at, table.after, after, axis, 2),
+               continueTable(at, table.before, before, axis, 2)});
 }
 
 LogicalResult LengthFreeing::adaptConstant(onnx::NodeOp node,
@@ -156,20 +196,39 @@ LogicalResult LengthFreeing::adaptConstant(onnx::NodeOp node,
       continue;
     }
     // One table only: its value is not a constant any more.
-    std::optional<PositionTable> table;
-    if (!value && d == axes.back() && wanted == newLength &&
-        type.getDimSize(d) == length)
-      table = findPositionTable(*tensor, d);
-    if (table && isNormalisedTable(*table, length))
+    auto isPositions = [&](int64_t axis) {
+      return (*out)[lead + axis] == newLength &&
+             type.getDimSize(axis) == length;
+    };
+    if (value || !isPositions(d))
+      return refuse();
+    bool normalised = false;
+    if (d == axes.back()) {
+      if (auto table = findPositionTable(*tensor, d)) {
+        normalised = isNormalisedTable(*table, length);
+        if (Value index = positions(node))
+          value = continueTable(node, *table, index, d, 1);
+      }
+    } else if (d + 1 == axes.back() && isPositions(d + 1)) {
+      if (auto table = findRelativeTable(*tensor, d)) {
+        normalised = isNormalisedTable(table->before, length) ||
+                     isNormalisedTable(table->after, length);
+        value = continueTable(node, *table, d);
+      }
+    }
+    if (normalised)
       return forbid(node, "reads positions divided by the traced length of " +
                               Twine(length));
-    if (table)
-      value = continueTable(node, *table, type.getRank(), d);
     if (!value)
       return refuse();
+    bool relative = d != axes.back();
     extents[d] = wanted;
+    if (relative)
+      extents[d + 1] = newLength;
     assume(node, "the constant that it reads, of " + Twine(length) +
                      " positions, goes on in the same way after them");
+    if (relative)
+      break;
   }
   if (!value)
     value = constant(node, *tensor);

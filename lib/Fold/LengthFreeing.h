@@ -80,7 +80,9 @@ private:
                                     mlir::OpOperand &operand, mlir::Value like,
                                     bool broadcasts);
   mlir::Value continueTable(mlir::onnx::NodeOp node, const PositionTable &table,
-                            int64_t rank, int64_t axis);
+                            mlir::Value index, int64_t axis, int64_t span);
+  mlir::Value continueTable(mlir::onnx::NodeOp node, const RelativeTable &table,
+                            int64_t axis);
   mlir::Value positions(mlir::onnx::NodeOp at);
 
   // LengthNumbers.cpp: numbers that are the traced size.

@@ -1,7 +1,8 @@
-//===- PositionTable.cpp - constants that follow from the position --------===//
+//===- PositionTable.cpp - constants that follow from positions -----------===//
 
 #include "lib/Fold/PositionTable.h"
 
+#include "lib/Operators/Indexing.h"
 #include "llvm/ADT/STLExtras.h"
 
 #include <cmath>
@@ -48,7 +49,8 @@ public:
 };
 } // namespace
 
-static std::optional<PositionTable> findSettled(const Columns &columns) {
+static std::optional<PositionTable> findSettled(const Columns &columns,
+                                                bool isBand) {
   auto equal = [&](int64_t a, int64_t b) {
     for (int64_t column = 0; column < columns.count; ++column)
       if (columns.at(column, a) != columns.at(column, b))
@@ -58,8 +60,12 @@ static std::optional<PositionTable> findSettled(const Columns &columns) {
   int64_t rows = columns.length;
   while (rows > 1 && equal(rows - 2, columns.length - 1))
     --rows;
-  // What has settled must have been so for most of the length.
-  if (4 * (rows - 1) > columns.length)
+  // What has settled must have been so for most of the length, and where it had
+  // been something else throughout, the width of a band, for half of it.
+  bool isStep = isBand && rows > 1 && 2 * (rows - 1) <= columns.length;
+  for (int64_t row = 1; isStep && row < rows - 1; ++row)
+    isStep = equal(row, 0);
+  if (4 * (rows - 1) > columns.length && !isStep)
     return std::nullopt;
   Tensor first = columns.make(rows, [&](int64_t column, int64_t position) {
     return columns.at(column, position);
@@ -143,16 +149,65 @@ static std::optional<PositionTable> findWave(const Columns &columns) {
   return PositionTable{PositionTable::Wave, row(frequencies), row(phases)};
 }
 
-std::optional<PositionTable> ssmc::findPositionTable(const Tensor &table,
-                                                     int64_t axis) {
+static std::optional<PositionTable> findRule(const Tensor &table, int64_t axis,
+                                             bool isBand) {
   // Through fewer points every rule goes.
   constexpr int64_t kFewest = 4;
   Columns columns(table, axis);
   if (columns.length < kFewest)
     return std::nullopt;
-  if (auto settled = findSettled(columns))
+  if (auto settled = findSettled(columns, isBand))
     return settled;
   if (auto linear = findLinear(columns))
     return linear;
   return table.isFloat() ? findWave(columns) : std::nullopt;
+}
+
+std::optional<PositionTable> ssmc::findPositionTable(const Tensor &table,
+                                                     int64_t axis) {
+  return findRule(table, axis, /*isBand=*/false);
+}
+
+std::optional<RelativeTable> ssmc::findRelativeTable(const Tensor &table,
+                                                     int64_t axis) {
+  int64_t length = table.getShape()[axis];
+  SmallVector<int64_t> shape(table.getShape()),
+      strides = rowMajorStrides(shape);
+  // One diagonal is one row of a table of distances, as its first element has
+  // it.
+  auto gather = [&](bool after) {
+    SmallVector<int64_t> rows(shape);
+    rows.erase(rows.begin() + axis + 1);
+    rows[axis] = length - after;
+    Tensor result(table.getElementType(), rows);
+    int64_t to = 0;
+    forEachIndex(rows, [&](ArrayRef<int64_t> index) {
+      int64_t distance = index[axis] + after, from = 0;
+      for (size_t d = 0; d < shape.size(); ++d)
+        from += strides[d] * (int64_t(d) == axis ? (after ? 0 : distance)
+                              : int64_t(d) == axis + 1
+                                  ? (after ? distance : 0)
+                                  : index[int64_t(d) > axis ? d - 1 : d]);
+      if (result.isFloat())
+        result.mutableFloats()[to++] = table.floats()[from];
+      else
+        result.mutableInts()[to++] = table.ints()[from];
+    });
+    return result;
+  };
+  bool diagonal = true;
+  forEachIndex(shape, [&](ArrayRef<int64_t> index) {
+    int64_t at = 0, steps = std::min(index[axis], index[axis + 1]);
+    for (auto [i, stride] : llvm::zip(index, strides))
+      at += i * stride;
+    diagonal &= table.at(at) ==
+                table.at(at - steps * (strides[axis] + strides[axis + 1]));
+  });
+  if (!diagonal)
+    return std::nullopt;
+  auto before = findRule(gather(/*after=*/false), axis, /*isBand=*/true);
+  auto after = findRule(gather(/*after=*/true), axis, /*isBand=*/true);
+  if (!before || !after)
+    return std::nullopt;
+  return RelativeTable{std::move(*before), std::move(*after)};
 }

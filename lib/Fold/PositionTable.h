@@ -1,5 +1,4 @@
-//===- PositionTable.h - constants that follow from the position -*- C++
-//-*-===//
+//===- PositionTable.h - constants that follow from positions ---*- C++ -*-===//
 //
 // An exporter that knows the length stores what it has computed from positions:
 // the positions themselves, a mark on the first token, the cosines of a rotary
@@ -9,6 +8,10 @@
 //   settled   a few rows of their own, then one row for ever
 //   linear    first + position * step
 //   wave      cos(position * frequency + phase), a frequency for each column
+//
+// An attention mask is a table of two positions. Where it depends on how far
+// they are apart alone, as a causal or a banded one does, each direction is a
+// table of one: of the distance.
 //
 // That a table goes on by its rule beyond its end is an assumption, which the
 // report lists.
@@ -32,6 +35,18 @@ struct PositionTable {
 
 /// The rule of `table` along `axis`, if it has one.
 std::optional<PositionTable> findPositionTable(const Tensor &table,
+                                               int64_t axis);
+
+/// A table of positions i and j along two axes that follow each other.
+struct RelativeTable {
+  /// By i - j where j is not behind i, and by j - i - 1 where it is. Both lack
+  /// the axis of j.
+  PositionTable before, after;
+};
+
+/// The rules of `table` along `axis` and the one behind it, of equal extents,
+/// if it has such.
+std::optional<RelativeTable> findRelativeTable(const Tensor &table,
                                                int64_t axis);
 
 } // namespace ssmc

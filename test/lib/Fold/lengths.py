@@ -3,7 +3,7 @@
     lengths.py TMP [ssmc options]
 
 A mark on the first token, a rotary embedding, an offset of half the position,
-ones of the traced size, the last four tokens as a state, the largest token
+attention in a band, its logits falling with the distance, ones of the traced size, the last four tokens as a state, the largest token
 repeated for every token, and means and a deviation written as sums and numbers:
 compared with numpy at lengths from 1 to 500, freed and fixed.
 """
@@ -23,6 +23,19 @@ def angles(positions):
     return np.concatenate([positions[:, None] * FREQUENCY] * 2, 1).astype(np.float32)
 
 
+def distances(length):
+    """How far tokens are from those before them, which see nothing of them."""
+    distance = np.arange(length)[:, None] - np.arange(length)
+    return distance, np.where(distance < 0, np.float32(-1e9), -np.float32(0.25) * distance).astype(np.float32)
+
+
+def attend(x):
+    distance, bias = distances(x.shape[1])
+    logits = np.where((distance >= 0) & (distance < 7), x @ x.transpose(0, 2, 1), -1e9) + bias
+    weights = np.exp(logits - logits.max(2, keepdims=True))
+    return (weights / weights.sum(2, keepdims=True)) @ x
+
+
 def oracle(x):
     positions = np.arange(x.shape[1], dtype=np.float32)
     marked = x * (positions > 0)[:, None]
@@ -31,6 +44,7 @@ def oracle(x):
     padded = np.concatenate([np.zeros((len(x), 4, WIDTH)), x], 1)
     return {"y": (y + positions[:, None] * 0.5 + 4).astype(np.float32),
             "state": padded[:, -4:].transpose(0, 2, 1).astype(np.float32),
+            "attended": attend(x.astype(np.float64)).astype(np.float32),
             "below": x - np.tanh(x.max(1, keepdims=True)) ** 2, "mean": x.mean(1), "before": x.mean(1)[:, 2:6], "square": x.mean(1) ** 2,
             "all": x.mean((1, 2)), "deviation": np.sqrt((x * x).sum(1)) / np.sqrt(np.float32(x.shape[1]))}
 
@@ -58,6 +72,11 @@ def model():
     y = node("Add", y, constant((positions * 0.5 + 3).reshape(LENGTH, 1)))
     node("Add", y, constant(np.ones((2, LENGTH, 1), np.float32)), output="y")
     node("Pad", node("Transpose", "x", perm=[0, 2, 1]), ints(0, 0, 4 - LENGTH, 0, 0, 0), output="state")
+    distance, bias = distances(LENGTH)
+    band = constant(np.repeat(((distance >= 0) & (distance < 7))[None], 2, 0))
+    logits = node("Where", band, node("MatMul", "x", node("Transpose", "x", perm=[0, 2, 1])),
+                  constant(np.float32(-1e9)))
+    node("MatMul", node("Softmax", node("Add", logits, constant(bias[None])), axis=2), "x", output="attended")
     top = node("Tanh", node("ReduceMax", "x", axes=[1]))
     repeated = node("Mul", node("Expand", top, ints(2, LENGTH, WIDTH)), node("Tile", top, ints(1, LENGTH, 1)))
     node("Sub", "x", repeated, output="below")
@@ -72,7 +91,7 @@ def model():
     node("Div", node("Sqrt", squares), constant(np.float32(np.sqrt(LENGTH))), output="deviation")
     infos = [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in
              (("x", [2, LENGTH, WIDTH]), ("y", [2, LENGTH, WIDTH]), ("state", [2, WIDTH, 4]),
-              ("below", [2, LENGTH, WIDTH]),
+              ("below", [2, LENGTH, WIDTH]), ("attended", [2, LENGTH, WIDTH]),
               ("mean", [2, WIDTH]), ("before", [2, 4]), ("square", [2, WIDTH]), ("all", [2]),
               ("deviation", [2, WIDTH]))]
     graph = helper.make_graph(nodes, "g", infos[:1], infos[1:], constants)
