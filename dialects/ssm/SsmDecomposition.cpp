@@ -19,9 +19,10 @@ Value Decomposition::dim(Value tensor, int64_t axis) {
 
 SmallVector<Value>
 Decomposition::loop(Value length, ValueRange inits,
-                    function_ref<SmallVector<Value>(Value, ValueRange)> step) {
+                    function_ref<SmallVector<Value>(Value, ValueRange)> step,
+                    Value from) {
   auto loop = scf::ForOp::create(
-      b, loc, constant(0), length, constant(1), inits,
+      b, loc, from ? from : constant(0), length, constant(1), inits,
       [&](OpBuilder &, Location, Value t, ValueRange carried) {
         scf::YieldOp::create(b, loc, step(t, carried));
       });

@@ -19,11 +19,12 @@ public:
   Value constant(int64_t value);
   Value dim(Value tensor, int64_t axis);
 
-  /// `for t = 0 .. length-1`, carrying `inits`. `step` gets t and the carried
-  /// values and returns their new ones.
+  /// `for t = from .. length-1`, carrying `inits`; from 0 where `from` is null.
+  /// `step` gets t and the carried values and returns their new ones.
   SmallVector<Value>
   loop(Value length, ValueRange inits,
-       function_ref<SmallVector<Value>(Value, ValueRange)> step);
+       function_ref<SmallVector<Value>(Value, ValueRange)> step,
+       Value from = {});
   /// The index of step t along a sequence: t, or length-1-t.
   Value at(Value t, Value length, bool reversed);
 

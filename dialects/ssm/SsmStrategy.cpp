@@ -143,6 +143,9 @@ mlir::ssm::lowerByStrategy(OpBuilder &b, Operation *op, StrategyAttr strategy) {
   return llvm::TypeSwitch<Operation *, SmallVector<Value>>(op)
       .Case<SemiseparableOp, DeltaRuleOp, QuasiseparableOp>(
           [&](auto op) { return lowerInChunks(b, op, chunk); })
+      .Case([&](AssociativeScanOp op) {
+        return lowerByAssociativity(b, op, chunk);
+      })
       .Case([&](ScanOp op) {
         return chunk ? lowerByAssociativity(b, op, chunk)
                      : lowerByMatrix(b, op);

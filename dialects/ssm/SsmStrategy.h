@@ -48,6 +48,9 @@ llvm::SmallVector<Value> lowerInChunks(OpBuilder &b, QuasiseparableOp op,
                                        int64_t chunk);
 llvm::SmallVector<Value> lowerByAssociativity(OpBuilder &b, ScanOp op,
                                               int64_t chunk);
+llvm::SmallVector<Value> lowerByAssociativity(OpBuilder &b,
+                                              AssociativeScanOp op,
+                                              int64_t chunk);
 /// The first result by the matrix, the others, where they are used, by the op.
 llvm::SmallVector<Value> lowerByMatrix(OpBuilder &b, Operation *op);
 

@@ -185,6 +185,7 @@ void ssmc::buildTilingPipeline(OpPassManager &pm,
     cleanUp(pm);
   } else {
     pm.addPass(createConvertLinalgToLoopsPass());
+    pm.addNestedPass<func::FuncOp>(createForallToForLoopPass());
   }
 }
 

@@ -65,7 +65,8 @@ def fraction(rng, shape):
 INPUTS = {"a": fraction, "b": normal, "u": normal, "v": normal, "delta": fraction,
           "A": lambda rng, shape: -rng.uniform(0.1, 8, shape), "B": normal, "C": normal,
           "q": key, "k": key, "qf": key, "kf": key, "qb": key, "kb": key, "g": log_decay, "gf": log_decay,
-          "gb": log_decay, "beta": fraction, "d": normal}
+          "gb": log_decay, "beta": fraction, "d": normal, "s": normal,
+          "one": lambda rng, shape: np.ones(shape)}
 
 
 def heads(d, queries, keys, *more):
@@ -84,6 +85,51 @@ def of_state(d):
 
 def pick(names):
     return lambda d: tuple(d[name] for name in names)
+
+
+AAREN = """
+^bb0(%m0: {m}, %u0: {m}, %w0: {w}, %m1: {m}, %u1: {m}, %w1: {w}):
+  %max = arith.maximumf %m0, %m1 : {m}
+  %d0 = arith.subf %m0, %max : {m}
+  %f0 = math.exp %d0 : {m}
+  %d1 = arith.subf %m1, %max : {m}
+  %f1 = math.exp %d1 : {m}
+  %g0 = arith.mulf %f0, %u0 : {m}
+  %g1 = arith.mulf %f1, %u1 : {m}
+  %sum = arith.addf %g0, %g1 : {m}
+  %mix = linalg.generic {{indexing_maps = [#each, #head, #each, #head, #each],
+      iterator_types = ["parallel", "parallel", "parallel"]}}
+      ins(%w0, %f0, %w1, %f1 : {w}, {m}, {w}, {m}) outs(%w0 : {w}) {{
+  ^bb1(%a: {t}, %b: {t}, %c: {t}, %d: {t}, %o: {t}):
+    %x = arith.mulf %a, %b : {t}
+    %y = arith.mulf %c, %d : {t}
+    %z = arith.addf %x, %y : {t}
+    linalg.yield %z : {t}
+  }} -> {w}
+  ssm.yield %max, %sum, %mix : {m}, {m}, {w}
+}}"""
+
+
+class AssociativeScan(Mixer):
+    """Attention over what came before as a scan: the maximum of the scores, the
+    sum of their exponentials and that of the values with these as weights, which
+    is the output. A maximum of -1e30 is nobody's, with exponentials of 0."""
+
+    def function(self, dims, dtype):
+        b, length, h, p = (dims[x] for x in "BLHP")
+        score, value = tensor((b, length, h), dtype), tensor((b, length, h, p), dtype)
+        m, w = tensor((b, h), dtype), tensor((b, h, p), dtype)
+        kinds = f"{score}, {score}, {value}"
+        lines = ["#each = affine_map<(b, h, p) -> (b, h, p)>", "#head = affine_map<(b, h, p) -> (b, h)>",
+                 f"func.func @forward(%s: {score}, %one: {score}, %v: {value}) -> {value} {{",
+                 f"  %y0 = tensor.empty() : {score}", f"  %y1 = tensor.empty() : {score}",
+                 f"  %y2 = tensor.empty() : {value}",
+                 f"  %m = arith.constant dense<-1.0e30> : {m}", f"  %u = arith.constant dense<0.0> : {m}",
+                 f"  %w = arith.constant dense<0.0> : {w}",
+                 f"  %r:6 = {self.op} axes[1, 1, 1] ins(%s, %one, %v : {kinds}) outs(%y0, %y1, %y2 : {kinds})",
+                 f"      states(%m, %u, %w : {m}, {m}, {w}) {{{AAREN.format(m=m, w=w, t=dtype)}",
+                 f"    -> {kinds}, {m}, {m}, {w}", f"  return %r#2 : {value}", "}"]
+        return "\n".join(lines) + "\n"
 
 
 MIXERS = {
@@ -117,4 +163,9 @@ MIXERS = {
         lambda d: heads(d, ["qf", "qb"], ["kf", "kb"], "d", "gf", "gb"),
         lambda of: (f"ins({of('qf', 'kf', 'qb', 'kb', 'v')}) diagonal({of('d')}) "
                     f"decay({of('gf', 'gb')})"), of_output, None, "v", INPUTS),
+    "associative_scan": AssociativeScan(
+        "ssm.associative_scan", {"B": 1, "L": 1024, "H": 8, "P": 64},
+        lambda d: [("s", (d["B"], d["L"], d["H"])), ("one", (d["B"], d["L"], d["H"])),
+                   ("v", (d["B"], d["L"], d["H"], d["P"]))],
+        None, pick("BLHP"), None, "v", INPUTS),
 }

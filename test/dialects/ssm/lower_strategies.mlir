@@ -80,6 +80,39 @@ func.func @associative_scan(%a: tensor<3x?xf32>, %b: tensor<3x?xf32>, %s: tensor
 
 // -----
 
+// 3 pieces of 4 steps: the first two, of which only the first one has the state
+// before it; their ends; the last two behind these. Nobody wants the first of the
+// two outputs.
+// CHECK-LABEL: func @pieces_of_combiner
+//  CHECK-SAME: %[[X:[a-z0-9]+]]: tensor<10x8xf32>, %[[S:[a-z0-9]+]]: tensor<8xf32>
+//       CHECK: %[[ENDS:.*]] = tensor.empty() : tensor<4x8xf32>
+//       CHECK: %[[FIRST:.*]]:3 = scf.forall (%{{.*}}) in (2) shared_outs(%{{.*}} = %{{.*}}, %{{.*}} = %{{.*}}, %{{.*}} = %{{.*}}) -> (tensor<10x8xf32>, tensor<4x8xf32>, tensor<4x8xf32>)
+//       CHECK:   scf.if
+//       CHECK:     arith.maximumf
+//       CHECK:   else
+//  CHECK-NEXT:     scf.yield
+//       CHECK:   scf.for %{{.*}} = %c1
+//       CHECK:     arith.maximumf
+//       CHECK: %[[CHAIN:.*]]:2 = scf.for
+//       CHECK:   arith.maximumf
+//       CHECK: %[[LAST:.*]]:3 = scf.forall (%{{.*}}) = (1) to (3) step (1) shared_outs(%{{.*}} = %[[FIRST]]#0, %{{.*}} = %[[CHAIN]]#0, %{{.*}} = %[[CHAIN]]#1)
+//   CHECK-NOT:   scf.if
+//       CHECK:   arith.maximumf
+//       CHECK: %[[END:.*]] = tensor.extract_slice %[[LAST]]#2[%c3{{.*}}, 0] [1, 8] [1, 1]
+//       CHECK: return %[[LAST]]#0, %[[END]]
+func.func @pieces_of_combiner(%x: tensor<10x8xf32>, %s: tensor<8xf32>) -> (tensor<10x8xf32>, tensor<8xf32>) {
+  %r:4 = ssm.associative_scan axes[0, 0] ins(%x, %x : tensor<10x8xf32>, tensor<10x8xf32>)
+      outs(%x, %x : tensor<10x8xf32>, tensor<10x8xf32>) states(%s, %s : tensor<8xf32>, tensor<8xf32>) {
+  ^bb0(%a: tensor<8xf32>, %b: tensor<8xf32>, %c: tensor<8xf32>, %d: tensor<8xf32>):
+    %m = arith.maximumf %a, %c : tensor<8xf32>
+    %n = arith.addf %b, %d : tensor<8xf32>
+    ssm.yield %m, %n : tensor<8xf32>, tensor<8xf32>
+  } {ssm.strategy = #ssm.strategy<associative_scan, chunk = 4>} -> tensor<10x8xf32>, tensor<10x8xf32>, tensor<8xf32>, tensor<8xf32>
+  return %r#1, %r#3 : tensor<10x8xf32>, tensor<8xf32>
+}
+
+// -----
+
 // What the target has a kernel for stays, and so does what says nothing; a
 // strategy that is not the kernel's does not, nor do types that kernels do not
 // have, but for what is step by step anyway.

@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 DIMS = {"scan": ["B=2", "L=13", "D=3"], "attention": ["B=2", "L=9", "J=2", "G=1", "N=4", "P=3"],
+        "associative_scan": ["B=2", "L=35", "H=2", "P=3"],
         "selective_scan": ["B=2", "L=5", "D=3", "N=4"]}
 HEADS = ["B=2", "L=9", "H=2", "N=4", "P=3", "J=1", "G=1"]
 
