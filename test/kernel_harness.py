@@ -33,7 +33,8 @@ def run(command, text):
 def host_runs(cpu):
     """Whether this machine can execute code for `cpu`."""
     flags = open("/proc/cpuinfo").read()
-    return "avx512dq" in flags if cpu in ("skylake-avx512", "znver4") else "avx2" in flags
+    needed = {"skylake-avx512": "avx512dq", "znver4": "avx512_bf16"}
+    return needed.get(cpu, "avx2") in flags
 
 
 def assembly(mlir, passes, cpu):

@@ -2,10 +2,10 @@
 """Times ssm.linear beside bare loops, numpy's BLAS and, where torch can be
 imported, oneDNN with its own packed weight, one thread.
 
-    OPENBLAS_NUM_THREADS=1 benchmarks/cpu/linear.py [--cpu native] [--weights bf16]
+    OPENBLAS_NUM_THREADS=1 benchmarks/cpu/linear.py [--cpu native] [--weights bf16] [--products bf16]
 
 All run alternately; times are CPU times of the thread. The bare loops are of
-multiply-adds on registers and of loads of as many bytes as the weight has: what
+multiply-adds (fp32) on registers and of loads of as many bytes as the weight has: what
 they reach is the core's practical peak in the same minute. With one row the
 weight is read once, and its GB/s are set beside those of the loads.
 """
@@ -72,7 +72,7 @@ def read_loop():
     return lambda array: function(array.ctypes.data, array.nbytes // 64)
 
 
-def onednn(x, w):
+def onednn(x, w, products):
     """A call of oneDNN's product on its own layout of the weight, or None."""
     try:
         import torch
@@ -81,6 +81,8 @@ def onednn(x, w):
     torch.set_num_threads(1)
     torch.set_grad_enabled(False)
     x, w = torch.from_numpy(x), torch.from_numpy(np.ascontiguousarray(w.T))
+    if products == "bf16":
+        x, w = x.bfloat16(), w.bfloat16()
     packed = torch.ops.mkldnn._reorder_linear_weight(w, x.shape[0])
     return lambda: torch.ops.mkldnn._linear_pointwise(x, packed, None, "none", [], "")
 
@@ -92,13 +94,14 @@ def peak_loop(lanes):
     return (lambda: function(n)), 2.0 * 12 * lanes * n
 
 
-def kernel(k, n, width, weights):
+def kernel(k, n, width, weights, rows="f32"):
     panels = -(-n // width)
+    x = f"memref<?x{k}x{rows}>"
     w = f"memref<{panels}x{k}x{width}x{weights}>"
     return f"""
-func.func @linear(%x: memref<?x{k}xf32>, %w: {w}, %y: memref<?x{n}xf32>)
+func.func @linear(%x: {x}, %w: {w}, %y: memref<?x{n}xf32>)
     attributes {{llvm.emit_c_interface}} {{
-  ssm.linear ins(%x, %w : memref<?x{k}xf32>, {w}) outs(%y : memref<?x{n}xf32>) {{
+  ssm.linear ins(%x, %w : {x}, {w}) outs(%y : memref<?x{n}xf32>) {{
   ^bb0(%sum: f32):
     ssm.yield %sum : f32
   }}
@@ -122,11 +125,15 @@ def main():
     parser.add_argument("--cpu", default="native")
     parser.add_argument("--lanes", type=int, help="of the CPU; by default of this machine")
     parser.add_argument("--weights", choices=["f32", "bf16", "f16"], default="f32")
+    parser.add_argument("--products", choices=["f32", "bf16"], default="f32",
+                        help="type of the rows; with bf16 of the weights too")
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--shapes", default="512x768x3072,128x1536x768,100x1536x768,64x768x3072,"
                         "33x768x3072,17x768x3072,16x768x3072,13x768x3072,8x768x3072,7x768x3072,"
                         "4x768x3072,3x768x3072,2x768x3072,1x768x3072")
     args = parser.parse_args()
+    if args.products == "bf16":
+        args.weights = "bf16"
     os.environ["PATH"] = os.pathsep.join(
         [os.environ.get("SSMC_BIN", os.path.join(ROOT, "build", "bin")), "/usr/lib/llvm-22/bin",
          os.environ["PATH"]])
@@ -136,28 +143,29 @@ def main():
     peak, peak_flops = peak_loop(lanes)
     rng = np.random.default_rng(0)
     print(f"{cpu_name()}, {platform.system()} {platform.release()}, code for {args.cpu}, "
-          f"{args.rounds} alternating rounds, {args.weights} weights, 1 thread; GF/s as median [best]")
+          f"{args.rounds} alternating rounds, {args.weights} weights, {args.products} rows, 1 thread; GF/s as median [best]")
     read = read_loop()
     built = {}
     for shape in args.shapes.split(","):
         m, k, n = map(int, shape.split("x"))
         if (k, n) not in built:
-            library = build(kernel(k, n, width, args.weights), ["ssm-lower-linear"], cpu)
+            library = build(kernel(k, n, width, args.weights, args.products), ["ssm-lower-linear"], cpu)
             w = rng.standard_normal((k, n)).astype(np.float32)
             w = round_to(w, args.weights)
             packed = aligned(store(np.ascontiguousarray(
                 w.reshape(k, n // width, width).transpose(1, 0, 2)), args.weights))
             built[k, n] = library, w, packed
         library, w, packed = built[k, n]
-        x = aligned(rng.standard_normal((m, k)).astype(np.float32))
+        x = aligned(round_to(rng.standard_normal((m, k)).astype(np.float32), args.products))
         y, z = aligned(np.zeros((m, n), np.float32)), np.zeros((m, n), np.float32)
-        refs = [descriptor(a) for a in (x, packed, y)]
+        given = aligned(store(x, args.products))
+        refs = [descriptor(a) for a in (given, packed, y)]
         function, repeat = library.handle._mlir_ciface_linear, max(1, int(2e8 / (2 * m * k * n)))
         flops = 2.0 * m * k * n * repeat
         calls = {"ssmc": (lambda: [function(*refs) for _ in range(repeat)], flops),
                  "numpy": (lambda: [np.matmul(x, w, out=z) for _ in range(repeat)], flops),
                  "peak": (peak, peak_flops)}
-        if peer := onednn(x, w):
+        if peer := onednn(x, w, args.products):
             calls["oneDNN"] = lambda: [peer() for _ in range(repeat)], flops
         if m == 1:
             bytes_read = packed.nbytes // 512 * 512 * repeat

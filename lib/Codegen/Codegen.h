@@ -54,6 +54,9 @@ struct CodegenOptions {
   std::string cpu = "host";
   /// Type that weights of products are stored in: f32, bf16 or f16.
   std::string weights = "f32";
+  /// Type that a product's rows are rounded to where its weight is of that
+  /// type: f32 (not at all) or bf16.
+  std::string products = "f32";
 };
 
 /// The processor `cpu`; fails, with a message at `loc`, for a name that LLVM

@@ -71,6 +71,7 @@ FailureOr<CpuTarget> CpuTarget::get(StringRef cpu) {
   target.fma = has("fma");
   target.avx512 =
       has("avx512f") && has("avx512vl") && has("avx512dq") && has("avx512bw");
+  target.bf16Dot = target.avx512 && has("avx512bf16");
   if (target.avx512) {
     target.lanes = 16;
     target.registers = 32;

@@ -25,6 +25,7 @@ struct CpuTarget {
   unsigned registers = 16;
   bool fma = false;
   bool avx512 = false;
+  bool bf16Dot = false; // sums products of pairs of bf16 in f32
 
   /// The target for an LLVM CPU name ("znver3", "skylake-avx512", ...). "host"
   /// and "" stand for this machine. Fails on a name that LLVM does not know for

@@ -43,6 +43,7 @@ void addFusion(OpPassManager &pm, const CodegenOptions &options) {
   SsmFormLinearOptions linear;
   linear.cpu = options.cpu;
   linear.weights = options.weights;
+  linear.products = options.products;
   auto formLinear = [&] {
     pm.addNestedPass<func::FuncOp>(createSsmFormLinear(linear));
   };
@@ -140,6 +141,11 @@ struct CommandLineOptions : PassPipelineOptions<CommandLineOptions> {
       *this, "weights",
       llvm::cl::desc("type of packed weights: f32, bf16, f16"),
       llvm::cl::init("f32")};
+  Option<std::string> products{
+      *this, "products",
+      llvm::cl::desc("type that rows are rounded to where the weight has it: "
+                     "f32, bf16"),
+      llvm::cl::init("f32")};
 };
 
 } // namespace
@@ -213,6 +219,7 @@ void ssmc::registerCodegenPipelines() {
         options.optLevel = flags.optLevel;
         options.cpu = flags.cpu;
         options.weights = flags.weights;
+        options.products = flags.products;
         buildCodegenPipeline(pm, options);
       });
 }

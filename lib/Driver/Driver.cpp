@@ -184,7 +184,8 @@ LogicalResult Compiler::Impl::lowerGraph() {
 }
 
 LogicalResult Compiler::Impl::generateCode() {
-  CodegenOptions codegen{options.optLevel, options.cpu, options.weights};
+  CodegenOptions codegen{options.optLevel, options.cpu, options.weights,
+                         options.products};
   if (failed(run("codegen", [&](OpPassManager &pm) {
         // Of the mixers that came up since, and of those in a .mlir file.
         addPlan(pm);
@@ -241,7 +242,8 @@ LogicalResult Compiler::Impl::writeText() {
 ExitCode Compiler::Impl::writeCode() {
   SmallString<0> code;
   llvm::raw_svector_ostream os(code);
-  CodegenOptions codegen{options.optLevel, options.cpu, options.weights};
+  CodegenOptions codegen{options.optLevel, options.cpu, options.weights,
+                         options.products};
   CodeKind kind = stopsAt(Emit::Llvm)  ? CodeKind::LLVM
                   : stopsAt(Emit::Asm) ? CodeKind::Assembly
                                        : CodeKind::Object;

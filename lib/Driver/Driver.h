@@ -29,7 +29,8 @@ struct CompilerOptions {
   std::vector<std::string> strategies; // MIXER:NAME, checked
   std::string externalDataDir;         // the model's folder where empty
   unsigned optLevel = 2;
-  std::string weights = "f32"; // of products: f32, bf16, f16
+  std::string weights = "f32";  // of products: f32, bf16, f16
+  std::string products = "f32"; // what is multiplied by them: f32, bf16
   bool raise = true;
   /// Larger weights lie in a file beside the library.
   int64_t maxInlineWeights = int64_t(1) << 30;

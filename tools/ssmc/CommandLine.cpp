@@ -68,6 +68,11 @@ struct Flags {
       "weights", cl::value_desc("f32|bf16|f16"), cl::init("f32"),
       cl::desc("Type the weights of products are stored in"),
       cl::cat(category)};
+  cl::opt<std::string> products{
+      "products", cl::value_desc("f32|bf16"), cl::init("f32"),
+      cl::desc("Type that products with weights multiply in; bf16 rounds "
+               "weights and activations, and sums in f32"),
+      cl::cat(category)};
   cl::opt<std::string> precision{
       "precision", cl::value_desc("f32"), cl::init("f32"),
       cl::desc("Type of activations"), cl::cat(category)};
@@ -136,6 +141,15 @@ static bool checkLimits(const Flags &flags) {
     return usage(
         "--weights=" + flags.weights +
         " needs -O2: the reference code of -O0 reads them as they are");
+  if (!is_contained({"f32", "bf16"}, StringRef(flags.products)))
+    return usage("--products=" + flags.products + " is none of f32, bf16");
+  if (flags.products == "bf16" && flags.level == "0")
+    return usage("--products=bf16 needs -O2: the reference code of -O0 "
+                 "multiplies numbers as they are");
+  if (flags.products == "bf16" && flags.weights.getNumOccurrences() &&
+      flags.weights != "bf16")
+    return usage("--products=bf16 multiplies weights in bf16, not --weights=" +
+                 flags.weights);
   if (flags.entry != "forward")
     return usage("--entry=" + flags.entry +
                  " is not in this release: forward is");
@@ -238,7 +252,8 @@ bool ssmc::parseCommandLine(int argc, char **argv, CompilerOptions &options) {
   options.input = flags.input;
   options.emit = flags.emit;
   options.cpu = flags.cpu;
-  options.weights = flags.weights;
+  options.products = flags.products;
+  options.weights = flags.products == "bf16" ? flags.products : flags.weights;
   options.externalDataDir = flags.externalDataDir;
   options.strategies.assign(flags.strategies.begin(), flags.strategies.end());
   options.optLevel = flags.level == "0" ? 0 : 2;

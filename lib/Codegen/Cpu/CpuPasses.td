@@ -76,8 +76,10 @@ def SsmLowerLinear : CpuPass<"ssm-lower-linear"> {
     One `scf.parallel` over panels of the weight and blocks of rows. The rows
     are cut into the fewest tiles, of equal size or one less, each size with
     its own code; with one to three rows several panels share the loop over K.
-    The epilogue is applied while a tile lies in the first-level cache. Ops on
-    other element types than f32, or with an epilogue that is not elementwise,
+    The epilogue is applied while a tile lies in the first-level cache. Rows and
+    weights may be f16 or bf16; where both are bf16 and the target has the
+    instruction, pairs of products are added to a sum at once. Ops on other
+    element types than f32 otherwise, or with an epilogue that is not elementwise,
     are left alone.
   }];
 }
@@ -142,12 +144,19 @@ def SsmFormLinear : CpuPass<"ssm-form-linear"> {
 
     With `weights` bf16 or f16 the packed constant is of that type, rounded when
     it is written (`arith.truncf` below the pack); a weight with elements beyond
-    the range of the type stays f32.
+    the range of the type stays f32. With `products` bf16 the rows that meet a
+    weight of bf16 are rounded too, and stay bf16 where the target multiplies
+    pairs of them. Rows and weights that the model itself has in f16 or bf16 are
+    taken as they are; rows are extended first, but for bf16 where both are and
+    the target has the instruction.
   }];
   let options = [Option<"cpu", "cpu", "std::string", "\"host\"",
                         "LLVM name of the CPU, or 'host'">,
                  Option<"weights", "weights", "std::string", "\"f32\"",
-                        "type of packed weights: f32, bf16, f16">];
+                        "type of packed weights: f32, bf16, f16">,
+                 Option<"products", "products", "std::string", "\"f32\"",
+                        "type that rows are rounded to where the weight has it: "
+                        "f32 (not at all), bf16">];
   let dependentDialects = [
     "::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect",
     "::mlir::ssm::SsmDialect", "::mlir::tensor::TensorDialect"

@@ -46,6 +46,13 @@ bool isF32Tensor(Value v) {
   return type && type.getElementType().isF32();
 }
 
+/// Of f32, or of a type that f32 holds.
+bool isNarrowTensor(Value v) {
+  auto type = dyn_cast<RankedTensorType>(v.getType());
+  return type &&
+         isa<Float32Type, Float16Type, BFloat16Type>(type.getElementType());
+}
+
 bool isZero(Value v) {
   if (auto fill = v.getDefiningOp<linalg::FillOp>())
     v = fill.getInputs()[0];
@@ -176,6 +183,47 @@ ssm::LinearOp makeLinear(ImplicitLocOpBuilder &b, Value x, Value w,
   return ssm::LinearOp::create(b, TypeRange(type), x, w, extras, out);
 }
 
+// Each element converted from one type to the next.
+Value convertRows(ImplicitLocOpBuilder &b, Value x, ArrayRef<FloatType> types) {
+  auto type = cast<RankedTensorType>(x.getType());
+  Value out = tensor::EmptyOp::create(
+      b, tensor::getMixedSizes(b, b.getLoc(), x), types.back());
+  AffineMap map = b.getMultiDimIdentityMap(type.getRank());
+  SmallVector<utils::IteratorType> loops(type.getRank(),
+                                         utils::IteratorType::parallel);
+  return linalg::GenericOp::create(
+             b, out.getType(), x, out, SmallVector<AffineMap>(2, map), loops,
+             [&](OpBuilder &b, Location loc, ValueRange elements) {
+               Value element = elements[0];
+               for (FloatType next : types) {
+                 auto from = cast<FloatType>(element.getType());
+                 if (next.getWidth() > from.getWidth())
+                   element = arith::ExtFOp::create(b, loc, next, element);
+                 else
+                   element = arith::TruncFOp::create(b, loc, next, element);
+               }
+               linalg::YieldOp::create(b, loc, element);
+             })
+      .getResult(0);
+}
+
+// Rows as the kernel multiplies them: of bf16 where the weight is too and the
+// processor has an instruction for it, else of f32. `rounded`: to bf16 first.
+Value prepareRows(ImplicitLocOpBuilder &b, Value x, FloatType weight,
+                  bool rounded, const CpuTarget &target) {
+  auto type =
+      cast<FloatType>(cast<RankedTensorType>(x.getType()).getElementType());
+  FloatType wide = b.getF32Type(), half = b.getBF16Type();
+  bool dot = target.bf16Dot && weight == half;
+  if (type == wide && rounded && weight == half)
+    return convertRows(b, x,
+                       dot ? ArrayRef<FloatType>{half}
+                           : ArrayRef<FloatType>{half, wide});
+  if (type == wide || (dot && type == half))
+    return x;
+  return convertRows(b, x, wide);
+}
+
 // The elementwise sum of two tensors of one type.
 Value addTo(ImplicitLocOpBuilder &b, Value x, Value y) {
   auto type = cast<RankedTensorType>(x.getType());
@@ -200,10 +248,11 @@ Value addTo(ImplicitLocOpBuilder &b, Value x, Value y) {
 // Contraction -> ssm.linear
 //===----------------------------------------------------------------------===//
 
-void formLinear(linalg::LinalgOp op, const CpuTarget &target,
-                FloatType stored) {
+void formLinear(linalg::LinalgOp op, const CpuTarget &target, FloatType stored,
+                bool rounded) {
   if (!linalg::isaContractionOpInterface(op) || !op.hasPureTensorSemantics() ||
-      !llvm::all_of(op->getOperands(), isF32Tensor))
+      !llvm::all_of(op.getDpsInputs(), isNarrowTensor) ||
+      !isF32Tensor(op.getDpsInits()[0]))
     return;
   FailureOr<linalg::ContractionDimensions> dims =
       linalg::inferContractionDims(op);
@@ -233,8 +282,8 @@ void formLinear(linalg::LinalgOp op, const CpuTarget &target,
     int64_t width = columns <= target.lanes ? target.lanes : 2 * target.lanes;
     int64_t panels = llvm::divideCeil(columns, width);
     Value constant = weight->constant;
-    FloatType type = b.getF32Type();
-    if (stored != type && fits(constant, stored)) {
+    auto type = cast<FloatType>(source.getElementType());
+    if (type.isF32() && stored != type && fits(constant, stored)) {
       type = stored;
       constant = arith::TruncFOp::create(b, source.clone(type), constant);
     }
@@ -250,7 +299,8 @@ void formLinear(linalg::LinalgOp op, const CpuTarget &target,
             columnsFirst ? ArrayRef<int64_t>{0, 1} : ArrayRef<int64_t>{1, 0})
             ->getResult(0);
     Value original = op.getDpsInputs()[1 - side];
-    auto linear = makeLinear(b, collapseRows(b, original), packed, {}, columns);
+    Value rows = prepareRows(b, original, type, rounded, target);
+    auto linear = makeLinear(b, collapseRows(b, rows), packed, {}, columns);
     {
       OpBuilder::InsertionGuard guard(b);
       Block *body = b.createBlock(&linear.getEpilogue());
@@ -452,10 +502,16 @@ struct FormLinear : ssmc::impl::SsmFormLinearBase<FormLinear> {
           << weights << " is none of f32, bf16, f16";
       return signalPassFailure();
     }
-    SmallVector<linalg::LinalgOp> products;
-    getOperation().walk([&](linalg::LinalgOp op) { products.push_back(op); });
-    for (linalg::LinalgOp op : products)
-      formLinear(op, *target, stored);
+    if (products != "f32" && products != "bf16") {
+      getOperation().emitError("products=")
+          << products << " is none of f32, bf16";
+      return signalPassFailure();
+    }
+    SmallVector<linalg::LinalgOp> contractions;
+    getOperation().walk(
+        [&](linalg::LinalgOp op) { contractions.push_back(op); });
+    for (linalg::LinalgOp op : contractions)
+      formLinear(op, *target, stored, products == "bf16");
     SmallVector<ssm::LinearOp> linears;
     bool changed = true;
     while (changed) {

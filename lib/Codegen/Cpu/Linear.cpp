@@ -10,6 +10,10 @@
 // share the loop over K. Sums are in the same order in every case, hence a row
 // has the same bits however many rows there are.
 //
+// Where x and w are bf16 and the processor multiplies pairs of them, a summand
+// is x[k] w[k] + x[k + 1] w[k + 1]: rows k and k + 1 of a panel are interleaved
+// in registers, for all rows of a tile.
+//
 // While the tiles of a panel are summed, each fetches its share of the next
 // panel into the second-level cache. A weight that comes from memory would
 // otherwise hold up the first tile of every panel, and no other.
@@ -43,8 +47,8 @@ constexpr int64_t accumulatorsInFlight = 8;
 constexpr int64_t fewRows = 3;
 // The rows of x that a parallel iteration owns stay in the second-level cache.
 constexpr int64_t taskBytes = 512 * 1024;
-// Products summed in one register before they are added to the total: rounding
-// errors grow with the length of a sum. A multiple of the unrolling.
+// Summands of one register before they are added to the total: rounding errors
+// grow with the length of a sum. A multiple of the unrolling.
 constexpr int64_t sumLength = 256;
 // A weight larger than this is read from memory: once, not per task of rows.
 constexpr int64_t largeWeightBytes = 16 * 1024 * 1024;
@@ -55,6 +59,10 @@ constexpr int64_t lineBytes = 64;
 struct Prefetch {
   Value memory, from, step;
 };
+
+bool isBF16(Value memref) {
+  return cast<MemRefType>(memref.getType()).getElementType().isBF16();
+}
 
 class Kernel {
 public:
@@ -71,6 +79,9 @@ public:
     tilesPerTask = std::max<int64_t>(
         1, taskBytes / (4 * std::max<int64_t>(1, depth)) / maxRows);
     columns = cast<MemRefType>(op.getOut().getType()).getDimSize(1);
+    pairs = b.target.bf16Dot && lanes == 16 && vectors == 2 &&
+            isBF16(op.getX()) && isBF16(op.getW()) &&
+            isUnitStrideFloat(op.getX());
   }
 
   void emit() {
@@ -107,6 +118,7 @@ private:
   KernelBuilder &b;
   ssm::LinearOp op;
   int64_t panels, depth, width, lanes, vectors, maxRows, tilesPerTask, columns;
+  bool pairs; // of products of bf16, by one instruction
   Value rows, scratch;
 
   int64_t sharing(int64_t rows) {
@@ -251,6 +263,44 @@ private:
                                  /*isDataCache=*/true);
   }
 
+  // Rows k and k + 1 of a panel, an element of the first beside that of the
+  // second.
+  SmallVector<Value> loadPairs(Value panel, Value k) {
+    auto half = VectorType::get({2 * lanes}, b.getBF16Type());
+    Value first = vector::LoadOp::create(b, half, op.getW(),
+                                         ValueRange{panel, k, b.idx(0)});
+    Value second = vector::LoadOp::create(
+        b, half, op.getW(), ValueRange{panel, b.add(k, 1), b.idx(0)});
+    SmallVector<Value> result;
+    for (int64_t v = 0; v < vectors; ++v) {
+      SmallVector<int64_t> from;
+      for (int64_t i = v * lanes; i < (v + 1) * lanes; ++i)
+        llvm::append_values(from, i, i + 2 * lanes);
+      result.push_back(vector::ShuffleOp::create(b, first, second, from));
+    }
+    return result;
+  }
+
+  // x[row][k] and x[row][k + 1] in every lane.
+  Value broadcastPair(Value row, Value k) {
+    auto pair = VectorType::get({2}, b.getBF16Type());
+    auto word = VectorType::get({1}, b.getI32Type());
+    auto words = VectorType::get({lanes}, b.getI32Type());
+    auto all = VectorType::get({2 * lanes}, b.getBF16Type());
+    Value x = vector::LoadOp::create(b, pair, op.getX(), ValueRange{row, k});
+    x = vector::BitCastOp::create(b, word, x);
+    x = vector::BroadcastOp::create(b, words, x);
+    return vector::BitCastOp::create(b, all, x);
+  }
+
+  Value dotPairs(Value sum, Value x, Value w) {
+    return LLVM::CallIntrinsicOp::create(
+               b, sum.getType(),
+               b.getStringAttr("llvm.x86.avx512bf16.dpbf16ps.512"),
+               ValueRange{sum, x, w})
+        .getResult(0);
+  }
+
   // scratch[i][j] = sum_k x[row + i][k] * w[panel + j / R][k][j mod R]
   void emitTile(int64_t count, Value row, Value panel, int64_t panels,
                 const Prefetch &ahead = {}) {
@@ -272,6 +322,25 @@ private:
         }
       }
     };
+    auto stepPair = [&](Value k, SmallVectorImpl<Value> &sums) {
+      SmallVector<Value> weights;
+      for (int64_t p = 0; p < panels; ++p)
+        llvm::append_range(weights, loadPairs(b.add(panel, p), k));
+      for (int64_t i = 0; i < count; ++i) {
+        Value x = broadcastPair(b.add(row, i), k);
+        for (auto [j, weight] : llvm::enumerate(weights)) {
+          Value &sum = sums[i * weights.size() + j];
+          sum = dotPairs(sum, x, weight);
+        }
+      }
+    };
+    auto steps = [&](Value k, int64_t count, SmallVectorImpl<Value> &sums) {
+      int64_t done = 0;
+      for (; pairs && done + 2 <= count; done += 2)
+        stepPair(b.add(k, done), sums);
+      for (; done < count; ++done)
+        step(b.add(k, done), sums);
+    };
     auto put = [&](ValueRange sums, bool accumulate) {
       for (auto [i, sum] : llvm::enumerate(sums)) {
         Value at[] = {b.idx(i / (panels * vectors)),
@@ -284,27 +353,26 @@ private:
     };
     int64_t unroll = unrolling(accumulators);
     int64_t whole = depth / unroll * unroll;
+    int64_t piece = sumLength * (pairs ? 2 : 1);
     auto sum = [&](Value from, Value to) {
       return b.loop(from, to, unroll, zeros, [&](Value k, ValueRange carried) {
         SmallVector<Value> next(carried);
         fetch(ahead, k, unroll);
-        for (int64_t u = 0; u < unroll; ++u)
-          step(b.add(k, u), next);
+        steps(k, unroll, next);
         return next;
       });
     };
-    if (whole <= sumLength) {
+    if (whole <= piece) {
       put(sum(b.idx(0), b.idx(whole)), /*accumulate=*/false);
     } else {
       put(zeros, /*accumulate=*/false);
-      b.loop(b.idx(0), b.idx(whole), sumLength, [&](Value first) {
-        Value last = b.min(b.add(first, sumLength), b.idx(whole));
+      b.loop(b.idx(0), b.idx(whole), piece, [&](Value first) {
+        Value last = b.min(b.add(first, piece), b.idx(whole));
         put(sum(first, last), /*accumulate=*/true);
       });
     }
     SmallVector<Value> rest = zeros;
-    for (int64_t k = whole; k < depth; ++k)
-      step(b.idx(k), rest);
+    steps(b.idx(whole), depth - whole, rest);
     if (whole < depth)
       put(rest, /*accumulate=*/true);
   }

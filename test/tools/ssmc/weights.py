@@ -1,6 +1,6 @@
 """--weights=bf16 and f16: weights of products are rounded to the nearest, ties to
 even, and take half the room; what f16 cannot hold stays f32; a model deviates
-little."""
+little. --products=bf16: rows are rounded too, and sums are not."""
 import os
 import re
 import subprocess
@@ -21,11 +21,11 @@ def run(*command):
     return done.stdout
 
 
-def compile(source, weights):
+def compile(source, *flags):
     """The bytes of weights in the library."""
-    run("ssmc", source, "-o", library, f"--weights={weights}")
+    run("ssmc", source, "-o", library, *flags)
     return int(re.search(r"weights_bytes = (\d+)",
-                         run("ssmc", source, "--emit=tiled", "-o", "-", f"--weights={weights}"))[1])
+                         run("ssmc", source, "--emit=tiled", "-o", "-", *flags))[1])
 
 
 def evaluate(**inputs):
@@ -56,14 +56,25 @@ W = rng.standard_normal((K, N)).astype(np.float32)
 W[:8] = (W[:8].view(np.uint32) & 0xFFFF0000 | 0x8000).view(np.float32)
 W[8:16] = (W[8:16].view(np.uint32) & 0xFFFFE000 | 0x1000).view(np.float32)
 one = np.eye(K, dtype=np.float32)
-full = compile(product(W), "f32")
+full = compile(product(W))
 for name, half in (("bf16", ml_dtypes.bfloat16), ("f16", np.float16)):
-    size = compile(product(W), name)
+    size = compile(product(W), f"--weights={name}")
     assert full == 2 * size, (name, full, size)
     np.testing.assert_array_equal(evaluate(x=one)["y"], W.astype(half).astype(np.float32), name)
 
+# Both factors rounded, the sum in f32, with the instruction for it and without.
+x = rng.standard_normal((K, K)).astype(np.float32)
+x[:8] = (x[:8].view(np.uint32) & 0xFFFF0000 | 0x8000).view(np.float32)
+exact = x.astype(np.float64) @ W
+rounded = x.astype(ml_dtypes.bfloat16).astype(np.float64) @ W.astype(ml_dtypes.bfloat16).astype(np.float64)
+for cpu in ("host", "x86-64-v3"):
+    assert compile(product(W), "--products=bf16", f"--cpu={cpu}") < 0.6 * full  # panels differ in width
+    got = evaluate(x=x)["y"]
+    np.testing.assert_allclose(got, rounded, atol=1e-6 * np.abs(rounded).max(), rtol=0, err_msg=cpu)
+    assert 1e-4 < np.abs(got - exact).max() / np.abs(exact).max() < 2e-2
+
 W[3, 5] = 65520.0
-assert compile(product(W), "f16") == full
+assert compile(product(W), "--weights=f16") == full
 np.testing.assert_array_equal(evaluate(x=one)["y"], W)
 
 # A model, within 2e-2 of the largest output.
@@ -73,10 +84,11 @@ inputs = {name.removeprefix("in:"): a for name, a in arrays.items()
           if name.startswith("in:") or name == "input_ids"}
 sizes = {}
 outputs = {}
-for name in ("f32", "bf16", "f16"):
-    sizes[name] = compile(model, name)
+variants = {"f32": [], "bf16": ["--weights=bf16"], "f16": ["--weights=f16"], "products": ["--products=bf16"]}
+for name, flags in variants.items():
+    sizes[name] = compile(model, *flags)
     outputs[name] = evaluate(**inputs)
-for name in ("bf16", "f16"):
+for name in ("bf16", "f16", "products"):
     assert sizes[name] < 0.75 * sizes["f32"], sizes
     for key, exact in outputs["f32"].items():
         if exact.dtype != np.float32:

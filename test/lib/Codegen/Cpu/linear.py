@@ -1,6 +1,7 @@
 """ssm-lower-linear against numpy in double precision, for every small number of rows."""
 import sys
 
+import ml_dtypes
 import numpy as np
 from kernel_harness import build, check, host_runs, strided
 
@@ -10,10 +11,11 @@ if not host_runs(cpu):
 rng = np.random.default_rng(3)
 
 
-def function(name, k, n, width, m="?", epilogue=False):
+def function(name, k, n, width, m="?", epilogue=False, type="f32"):
     panels = -(-n // width)
     row = f"memref<{m}x{n}xf32, strided<[?, 1], offset: ?>>"
-    x = f"memref<{m}x{k}xf32, strided<[?, ?], offset: ?>>"
+    # Pairs of bf16 are loaded at once.
+    x = f"memref<{m}x{k}x{type}, strided<[?, {'?' if type == 'f32' else 1}], offset: ?>>"
     body = """^bb0(%sum: f32, %e: f32, %r: f32):
     %zero = arith.constant 0.0 : f32
     %0 = arith.addf %sum, %e : f32
@@ -24,9 +26,9 @@ def function(name, k, n, width, m="?", epilogue=False):
     args = f"%bias: memref<{n}xf32>, %residual: {row}, " if epilogue else ""
     extras = f"extras(%bias, %residual : memref<{n}xf32>, {row})" if epilogue else ""
     return f"""
-func.func @{name}(%x: {x}, %w: memref<{panels}x{k}x{width}xf32>, {args}%y: {row})
+func.func @{name}(%x: {x}, %w: memref<{panels}x{k}x{width}x{type}>, {args}%y: {row})
     attributes {{llvm.emit_c_interface}} {{
-  ssm.linear ins(%x, %w : {x}, memref<{panels}x{k}x{width}xf32>) {extras} outs(%y : {row}) {{
+  ssm.linear ins(%x, %w : {x}, memref<{panels}x{k}x{width}x{type}>) {extras} outs(%y : {row}) {{
   {body}
   }}
   return
@@ -41,12 +43,15 @@ def pack(w, width):
 
 
 panel = 32 if cpu != "znver3" else 16
+half = dict(width=panel, type="bf16")
 variants = [dict(k=19, n=3 * panel, width=panel),
             dict(k=8, n=4 * panel + 5, width=panel, epilogue=True),
             dict(k=1, n=11, width=panel, epilogue=True),
             dict(k=5, n=24, width=8),
             dict(k=523, n=24, width=panel, epilogue=True),
             dict(k=6, n=40, width=panel, m=30, epilogue=True),
+            dict(half, k=19, n=3 * panel), dict(half, k=1030, n=2 * panel + 5, epilogue=True),
+            dict(half, k=6, n=40, m=30), dict(half, k=1, n=11), dict(half, k=9, n=24, width=8),
             dict(k=2048, n=panel, width=panel, m=16)]
 lib = build("\n".join(function(f"f{i}", **v) for i, v in enumerate(variants)),
             ["ssm-lower-linear"], cpu)
@@ -55,10 +60,13 @@ for i, v in enumerate(variants):
     f = lambda *s: rng.standard_normal(s).astype(np.float32)
     k, n = v["k"], v["n"]
     w, bias, top = f(k, n), f(n), f(1, k)
-    packed = pack(w, v["width"])
+    stored = lambda a: a.astype(ml_dtypes.bfloat16) if v.get("type") == "bf16" else a
+    w = stored(w).astype(np.float32)
+    packed = stored(pack(w, v["width"]))
     for m in [v["m"]] if "m" in v else [*range(0, 30), 97, 300]:
         x, residual, y = strided(f(m, k)), strided(f(m, n)), strided(np.zeros((m, n), np.float32))
         x[:1] = top
+        x = strided(stored(np.ascontiguousarray(x)))
         residual[:1] = 0
         want = x.astype(np.float64) @ w.astype(np.float64)
         if v.get("epilogue"):
