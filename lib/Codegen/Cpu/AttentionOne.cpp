@@ -22,6 +22,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "lib/Codegen/Cpu/Attention.h"
+#include "lib/Codegen/Cpu/Transpose.h"
 
 #include "mlir/Dialect/Math/IR/Math.h"
 
@@ -34,7 +35,6 @@ namespace {
 constexpr int64_t maxSharing = 8;
 // Keys of a tile: the second pass finds values of a tile near.
 constexpr int64_t tileKeys = 64;
-constexpr int64_t cacheLineFloats = 16;
 // Floats of the keys and values of a part, about, and its tiles at least:
 // enough that putting parts together costs little, few enough to keep several
 // threads busy.
@@ -286,10 +286,12 @@ private:
       Value from = b.add(first, b.mul(step, few));
       for (int64_t i = 0; i < few; ++i)
         rows.push_back(b.min(b.add(from, i), b.sub(end, b.idx(1))));
+      // The rows of one head lie too far apart for the processor to ask for
+      // them by itself: here of the values, with them of the next keys.
       b.loop(b.idx(0), b.idx(few), 1, [&](Value i) {
         Value row = b.min(b.add(from, i), b.sub(end, b.idx(1)));
         for (int64_t p = 0; p < width; p += cacheLineFloats)
-          prefetch(op.getV(), row, group, b.idx(p));
+          b.prefetch(op.getV(), {batch, row, group, b.idx(p)});
       });
       auto add = [&](Value n, Lanes some, ValueRange sums) {
         SmallVector<Value> next(sums), q;
@@ -325,15 +327,6 @@ private:
     return found;
   }
 
-  /// Asks for a line of the values of a tile while its keys are multiplied, and
-  /// of the next keys while values are: the rows of one head lie too far apart
-  /// for the processor to do so by itself.
-  void prefetch(Value memref, Value key, Value group, Value n) {
-    memref::PrefetchOp::create(b, memref, ValueRange{batch, key, group, n},
-                               /*isWrite=*/false, /*localityHint=*/2,
-                               /*isDataCache=*/true);
-  }
-
   /// Keys whose products with all heads of a group are summed at once.
   int64_t keysAtOnce() {
     int64_t few = lanes;
@@ -342,25 +335,13 @@ private:
     return few;
   }
 
-  /// Of vectors i and i + 1, lanes without and with bit `s` get the sums of
-  /// pairs of lanes s apart; then of what that gives, with 2 s, until there is
-  /// one vector. From s = 1 to all lanes, lane i has the sum of vector i.
+  /// Lanes of neighbouring vectors summed as far as there are pairs.
   Value sumPairs(ArrayRef<Value> vectors, int64_t s) {
     SmallVector<Value> sums(vectors);
     for (; sums.size() > 1; s *= 2) {
-      SmallVector<int64_t> low, high;
-      for (int64_t lane = 0; lane < lanes; ++lane) {
-        low.push_back(lane & s ? lanes + lane - s : lane);
-        high.push_back(lane & s ? lanes + lane : lane + s);
-      }
-      SmallVector<Value> next;
-      for (size_t i = 0; i < sums.size(); i += 2) {
-        auto shuffle = [&](ArrayRef<int64_t> mask) -> Value {
-          return vector::ShuffleOp::create(b, sums[i], sums[i + 1], mask);
-        };
-        next.push_back(b.fadd(shuffle(low), shuffle(high)));
-      }
-      sums = next;
+      for (size_t i = 0; i < sums.size() / 2; ++i)
+        sums[i] = addPairs(b, sums[2 * i], sums[2 * i + 1], s);
+      sums.truncate(sums.size() / 2);
     }
     return sums[0];
   }
@@ -411,7 +392,8 @@ private:
       SmallVector<Value> next(carried), x;
       Value ahead = b.min(b.add(b.add(first, j), tileKeys), lastKey);
       for (int64_t v = 0; v < panel; ++v)
-        prefetch(op.getK(), ahead, group, b.min(column(v), b.idx(depth - 1)));
+        b.prefetch(op.getK(),
+                   {batch, ahead, group, b.min(column(v), b.idx(depth - 1))});
       for (int64_t v = 0; v < panel; ++v)
         x.push_back(b.load(access[v], op.getV(),
                            {batch, b.add(first, j), group, column(v)}));

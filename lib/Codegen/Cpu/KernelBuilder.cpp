@@ -167,6 +167,11 @@ void KernelBuilder::store(Lanes lanes, Value value, Value memref,
     vector::StoreOp::create(*this, value, memref, indices);
 }
 
+void KernelBuilder::prefetch(Value memref, ValueRange indices) {
+  memref::PrefetchOp::create(*this, memref, indices, /*isWrite=*/false,
+                             /*localityHint=*/2, /*isDataCache=*/true);
+}
+
 Value KernelBuilder::loadScalar(Value memref, ValueRange indices) {
   Value loaded = memref::LoadOp::create(*this, memref, indices);
   if (!halfElement(memref))

@@ -113,6 +113,8 @@ public:
   Value scratch(llvm::ArrayRef<int64_t> shape, mlir::Type type = {});
   Value load(Lanes lanes, Value memref, mlir::ValueRange indices);
   void store(Lanes lanes, Value value, Value memref, mlir::ValueRange indices);
+  /// Asks for the cache line of an element, up to the second-level cache.
+  void prefetch(Value memref, mlir::ValueRange indices);
   Value loadScalar(Value memref, mlir::ValueRange indices);
   void storeScalar(Value value, Value memref, mlir::ValueRange indices);
   Value broadcast(mlir::Type type, Value scalar) {
@@ -139,6 +141,7 @@ public:
 };
 
 constexpr double log2e = 1.4426950408889634;
+constexpr int64_t cacheLineFloats = 16;
 
 /// The extent of a dimension of a memref, which may be dynamic.
 inline int64_t extentOf(mlir::Value memref, int64_t dim) {

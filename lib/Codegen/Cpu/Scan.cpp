@@ -26,7 +26,6 @@ using namespace ssmc;
 
 namespace {
 
-constexpr int64_t cacheLineFloats = 16;
 // Columns of a block, at most. Blocks that are parts of rows lie in pages of
 // which they use a part, which costs more than what threads gain by more blocks
 // of one row.

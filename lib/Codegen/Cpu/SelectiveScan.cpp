@@ -14,7 +14,9 @@
 // than letting registers spill, and two vectors of channels are processed per
 // step so that their dependency chains overlap.
 //
-// A single token has code of its own, in which the lanes are states.
+// A single token has code of its own, in which the lanes are states: the factors
+// dt and dt * u of a vector of channels are computed together, and what the
+// channels read out is summed in a tree that leaves a channel in each lane.
 //
 //===----------------------------------------------------------------------===//
 
@@ -41,6 +43,10 @@ constexpr int64_t reservedRegisters = 12;
 constexpr int64_t maxUnroll = 32;
 // States whose operations are interleaved.
 constexpr int64_t statesInFlight = 2;
+
+// Channels for whose states a step of one token asks before it comes to them:
+// exponentials would leave the memory idle.
+constexpr int64_t channelsAhead = 128;
 
 class Kernel {
 public:
@@ -93,48 +99,92 @@ private:
   }
 
   void emitOnlyToken(Value batch, Value first, int64_t block) {
-    Value zero = b.idx(0), none = b.splat(b.vec(), 0.0);
+    Value zero = b.idx(0);
     Value end = b.min(b.add(first, block), channels);
-    Value sums = b.scratch({block});
-    SmallVector<Value> B, C;
-    SmallVector<Lanes> access;
+    TokenOfBatch token{batch, {}, {}, {}, {}};
+    if (op.getResets())
+      token.reset = b.loadScalar(op.getResets(), {batch, zero});
     for (int64_t n = 0; n < states; n += lanes) {
-      access.push_back(b.lanesOf(b.idx(states), b.idx(n), lanes));
-      B.push_back(b.load(access.back(), op.getB(), {batch, zero, b.idx(n)}));
-      C.push_back(b.load(access.back(), op.getC(), {batch, zero, b.idx(n)}));
+      Lanes some = b.lanesOf(b.idx(states), b.idx(n), lanes);
+      token.access.push_back(some);
+      token.B.push_back(b.load(some, op.getB(), {batch, zero, b.idx(n)}));
+      token.C.push_back(b.load(some, op.getC(), {batch, zero, b.idx(n)}));
     }
-    b.loop(first, end, 1, [&](Value channel) {
-      Value at[] = {batch, zero, channel};
-      Value dt = b.broadcast(b.vec(), b.loadScalar(op.getDelta(), at));
-      Value u = b.broadcast(b.vec(), b.loadScalar(op.getU(), at));
-      Value input = b.fmul(dt, u), acc = none;
-      Value exponent = b.fmul(dt, b.splat(b.vec(), log2e));
-      for (auto [i, lanes] : llvm::enumerate(access)) {
-        Value n = b.idx(i * b.target.lanes);
-        Value a =
-            b.exp2(b.fmul(exponent, b.load(lanes, op.getA(), {channel, n})));
-        Value h = b.load(lanes, op.getState(), {batch, channel, n});
-        h = b.unlessReset(op.getResets(), {batch, zero}, h)[0];
-        h = b.fma(a, h, b.fmul(input, B[i]));
-        b.store(lanes, h, op.getState(), {batch, channel, n});
-        acc = b.fma(C[i], h, acc);
-      }
-      // In any order.
-      Value sum = vector::ReductionOp::create(
-          b, vector::CombiningKind::ADD, acc, arith::FastMathFlags::reassoc);
-      memref::StoreOp::create(b, sum, sums, b.sub(channel, first));
-    });
+    Value factors = b.scratch({2, lanes}), sums = b.scratch({lanes});
     b.loop(first, end, lanes, [&](Value channel) {
-      Value at[] = {batch, zero, channel};
       Lanes some = b.lanesOf(channels, channel, lanes);
-      Value acc = b.load({b.vec(), {}}, sums, b.sub(channel, first));
+      Value at[] = {batch, zero, channel};
+      Value dt = b.load(some, op.getDelta(), at);
+      Value u = b.load(some, op.getU(), at);
+      b.store({b.vec(), {}}, b.fmul(dt, b.splat(b.vec(), log2e)), factors,
+              {zero, zero});
+      b.store({b.vec(), {}}, b.fmul(dt, u), factors, {b.idx(1), zero});
+      auto sumAt = [&](Value i) {
+        return readOut(token, b.add(channel, i), factors, i);
+      };
+      b.branch(
+          b.lessEqual(b.add(channel, lanes), channels),
+          [&] { b.store({b.vec(), {}}, sumRows(0, lanes, sumAt), sums, zero); },
+          [&] {
+            b.loop(zero, b.sub(channels, channel), 1, [&](Value i) {
+              b.storeScalar(vector::ReductionOp::create(
+                                b, vector::CombiningKind::ADD, sumAt(i),
+                                arith::FastMathFlags::reassoc), // in any order
+                            sums, i);
+            });
+          });
+      Value acc = b.load({b.vec(), {}}, sums, zero);
       if (op.getD())
-        acc = b.fma(b.load(some, op.getD(), {channel}),
-                    b.load(some, op.getU(), at), acc);
+        acc = b.fma(b.load(some, op.getD(), {channel}), u, acc);
       if (op.getZ())
         acc = b.fmul(acc, b.silu(b.load(some, op.getZ(), at)));
       b.store(some, acc, op.getY(), at);
     });
+  }
+
+  /// What all channels of a batch row share, in vectors of states.
+  struct TokenOfBatch {
+    Value batch, reset;
+    SmallVector<Lanes> access;
+    SmallVector<Value> B, C;
+  };
+
+  /// A step of one channel, whose factors are in column i; the products of
+  /// C and h, in lanes.
+  Value readOut(const TokenOfBatch &token, Value channel, Value factors,
+                Value i) {
+    Value acc;
+    auto factor = [&](int64_t row) {
+      return b.broadcast(b.vec(), b.loadScalar(factors, {b.idx(row), i}));
+    };
+    Value exponent = factor(0), input = factor(1);
+    Value ahead =
+        b.min(b.add(channel, channelsAhead), b.sub(channels, b.idx(1)));
+    for (int64_t n = 0; n < states; n += cacheLineFloats)
+      b.prefetch(op.getState(), {token.batch, ahead, b.idx(n)});
+    for (auto [v, some] : llvm::enumerate(token.access)) {
+      Value n = b.idx(v * lanes);
+      Value a = b.exp2(b.fmul(exponent, b.load(some, op.getA(), {channel, n})));
+      Value at[] = {token.batch, channel, n};
+      Value h = b.load(some, op.getState(), at);
+      if (token.reset)
+        h = b.select(token.reset, b.splat(b.vec(), 0.0), h);
+      h = b.fma(a, h, b.fmul(input, token.B[v]));
+      b.store(some, h, op.getState(), at);
+      acc = acc ? b.fma(token.C[v], h, acc) : b.fmul(token.C[v], h);
+    }
+    return acc;
+  }
+
+  /// Lane i has the sum of the lanes of row i, each computed where it is needed
+  /// first.
+  Value sumRows(int64_t first, int64_t count,
+                function_ref<Value(Value i)> row) {
+    if (count == 1)
+      return row(b.idx(first));
+    Value low = sumRows(first, count / 2, row);
+    Value high = sumRows(first + count / 2, count / 2, row);
+    return addPairs(b, low, high, count / 2);
   }
 
   KernelBuilder &b;

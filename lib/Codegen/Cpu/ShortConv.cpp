@@ -25,7 +25,6 @@ using namespace ssmc;
 
 namespace {
 
-constexpr int64_t cacheLineFloats = 16;
 // Vectors of window that registers hold beside the taps.
 constexpr int64_t maxWindow = 16;
 

@@ -30,6 +30,17 @@ void ssmc::transposeTile(KernelBuilder &b, MutableArrayRef<Value> rows) {
   }
 }
 
+Value ssmc::addPairs(KernelBuilder &b, Value x, Value y, int64_t s) {
+  int64_t lanes = cast<VectorType>(x.getType()).getNumElements();
+  SmallVector<int64_t> low, high;
+  for (int64_t lane = 0; lane < lanes; ++lane) {
+    low.push_back(lane & s ? lanes + lane - s : lane);
+    high.push_back(lane & s ? lanes + lane : lane + s);
+  }
+  return b.fadd(vector::ShuffleOp::create(b, x, y, low),
+                vector::ShuffleOp::create(b, x, y, high));
+}
+
 static SmallVector<Value> rowIndex(KernelBuilder &b, const RowBlock &rows,
                                    Value lane, Value state) {
   SmallVector<Value> index = rows.prefix;

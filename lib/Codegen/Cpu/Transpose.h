@@ -25,6 +25,10 @@ struct RowBlock {
 
 /// As many vectors as they have lanes, a power of two, transposed.
 void transposeTile(KernelBuilder &b, llvm::MutableArrayRef<mlir::Value> rows);
+/// Lanes without and with bit `s` of the result are the sums of lanes s apart
+/// of x and of y. Applied to pairs of rows with s = 1, to pairs of what that
+/// gives with s = 2 and so on, it leaves the sum of row i in lane i.
+mlir::Value addPairs(KernelBuilder &b, mlir::Value x, mlir::Value y, int64_t s);
 /// scratch[n][i] = scale * rows[i][n]; lanes beyond `count` become 0.
 void loadTransposed(KernelBuilder &b, const RowBlock &rows, mlir::Value scratch,
                     double scale);
