@@ -271,6 +271,10 @@ LogicalResult LengthFreeing::run(ArrayRef<LengthRequest> requests,
       return failure();
   noteNumbers(ops);
   symbols.store();
+  // What the model declares of its outputs holds for its own extents.
+  for (unsigned i = 0; i < graph.getNumResults(); ++i)
+    graph.removeResultAttr(
+        i, StringAttr::get(graph.getContext(), onnx::kDeclaredAttr));
   ShapeInference after(graph->getParentOfType<ModuleOp>());
   if (failed(after.run(graph, /*merge=*/false)))
     return onnx::emitModelError(graph.getLoc())

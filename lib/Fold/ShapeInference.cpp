@@ -49,6 +49,15 @@ public:
   }
 
   AffineExpr freshSymbol(StringRef hint) override {
+    ShapeInference::Origin origin{node, hint, asked[hint]++};
+    if (AffineExpr known = driver.stated.lookup(origin))
+      return known;
+    AffineExpr symbol = takeSymbol(hint);
+    driver.origins[cast<AffineSymbolExpr>(symbol).getPosition()] = origin;
+    return symbol;
+  }
+
+  AffineExpr takeSymbol(StringRef hint) {
     // The same symbol as at the last time, where this node was visited before.
     for (auto *it = reusable.begin(); it != reusable.end(); ++it)
       if (driver.symbols.name(*it).starts_with(hint)) {
@@ -113,6 +122,7 @@ private:
 
   ShapeInference &driver;
   SmallVector<unsigned> reusable;
+  llvm::StringMap<unsigned> asked;
 };
 } // namespace ssmc
 
@@ -382,6 +392,39 @@ bool ShapeInference::replaceEqual(Block &body) {
   return false;
 }
 
+// Takes extents of the results that only data decides to be the numbers that
+// the model declares. False where there is nothing to learn any more.
+bool ShapeInference::adoptDeclared(func::FuncOp function) {
+  Block &body = function.getBody().front();
+  bool adopted = false;
+  for (auto [i, value] : llvm::enumerate(body.getTerminator()->getOperands())) {
+    auto declared =
+        function.getResultAttrOfType<TypeAttr>(i, onnx::kDeclaredAttr);
+    auto type = declared ? dyn_cast<RankedTensorType>(declared.getValue())
+                         : RankedTensorType();
+    const ValueShape *shape = shapeOf(value);
+    if (!type || !shape || type.getRank() != int64_t(shape->dims.size()))
+      continue;
+    for (auto [dim, extent] : llvm::zip(shape->dims, type.getShape())) {
+      DenseSet<unsigned> used;
+      collectSymbols(dim, used);
+      if (ShapedType::isDynamic(extent) || used.size() != 1)
+        continue;
+      auto origin = origins.find(*used.begin());
+      if (origin == origins.end() || stated.contains(origin->second))
+        continue;
+      AffineExpr known =
+          solve(simplifyExtent(dim - extent),
+                getAffineSymbolExpr(*used.begin(), dim.getContext()));
+      if (!known || constantExtent(known).value_or(-1) < 0)
+        continue;
+      stated[origin->second] = known;
+      adopted = true;
+    }
+  }
+  return adopted;
+}
+
 LogicalResult ShapeInference::run(func::FuncOp function, bool merge) {
   if (function.isExternal())
     return success();
@@ -400,7 +443,7 @@ LogicalResult ShapeInference::run(func::FuncOp function, bool merge) {
     }
     if (failed(visitBlock(body)))
       return failure();
-  } while (merge && replaceEqual(body));
+  } while (merge && (replaceEqual(body) || adoptDeclared(function)));
   function.setFunctionType(
       FunctionType::get(function.getContext(), body.getArgumentTypes(),
                         body.getTerminator()->getOperandTypes()));

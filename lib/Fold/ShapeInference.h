@@ -25,7 +25,9 @@ public:
   /// Infers the shapes of `function` and sets the types of its values and its
   /// results. Types that are there already are checked by nobody: arguments
   /// say what the graph is used for, everything else follows. With `merge`,
-  /// symbols of the arguments that must be equal become one.
+  /// symbols of the arguments that must be equal become one, and extents that
+  /// only data decides are taken to be those that the model declares for its
+  /// outputs, which lowering checks.
   mlir::LogicalResult run(mlir::func::FuncOp function, bool merge = true);
 
   /// Two extents that must be equal for the node to be valid.
@@ -62,11 +64,17 @@ private:
   void define(const ValueShape &shape);
   void wrapElements(mlir::Value value);
   bool replaceEqual(mlir::Block &body);
+  bool adoptDeclared(mlir::func::FuncOp function);
 
   ModuleSymbols symbols;
   llvm::DenseMap<mlir::Value, ValueShape> shapes;
   llvm::DenseMap<mlir::Value, llvm::SmallVector<mlir::AffineExpr>> elements;
   llvm::DenseMap<mlir::Operation *, llvm::DenseSet<int64_t>> notes;
+  /// Where a symbol that only data decides comes from: the k-th one of this
+  /// hint that a node asked for; and what it is where the model says so.
+  using Origin = std::tuple<mlir::Operation *, llvm::StringRef, unsigned>;
+  llvm::DenseMap<unsigned, Origin> origins;
+  llvm::DenseMap<Origin, mlir::AffineExpr> stated;
   /// Symbols of arguments and of nodes visited so far.
   llvm::DenseSet<unsigned> defined;
   llvm::MapVector<mlir::Operation *, llvm::SmallVector<Equality>> equalities;

@@ -1,5 +1,6 @@
 //===- Concat.cpp - Concat and Split --------------------------------------===//
 
+#include "lib/Operators/DataAxes.h"
 #include "lib/Operators/Extents.h"
 #include "lib/Operators/IndexLowering.h"
 #include "lib/Operators/Indexing.h"
@@ -151,10 +152,22 @@ static LogicalResult inferSplit(InferContext &ctx) {
   auto axis = normalizeAxis(ctx.node.getInt("axis", 0), in.dims.size());
   if (!axis)
     return ctx.error("has an axis beyond the rank of its input");
+  int64_t parts = ctx.node->getNumResults();
+  if (ctx.node.hasInput(1) && !ctx.knownElements(1)) {
+    const ValueShape &list = ctx.input(1);
+    if (list.dims.size() != 1 || constantExtent(list.dims[0]) != parts ||
+        !isa<IntegerType>(list.elementType))
+      return ctx.error("needs a length for each output");
+    for (int64_t i = 0; i < parts; ++i) {
+      SmallVector<AffineExpr> dims(in.dims);
+      dims[*axis] = ctx.freshSymbol("split");
+      ctx.setResult(i, in.elementType, dims);
+    }
+    return success();
+  }
   auto lengths = intsOfAttrOrInput(ctx, "split", 1);
   if (failed(lengths))
     return failure();
-  int64_t parts = ctx.node->getNumResults();
   auto extent = constantExtent(in.dims[*axis]);
   SmallVector<AffineExpr> extents;
   if (*lengths) {
@@ -249,6 +262,13 @@ static LogicalResult lowerSplit(LowerContext &ctx) {
   SmallVector<OpFoldResult> strides(rank, b.getIndexAttr(1));
   for (unsigned i = 0, e = ctx.node->getNumResults(); i < e; ++i) {
     SmallVector<OpFoldResult> sizes = resultSizes(ctx, i);
+    if (llvm::is_contained(sizes, OpFoldResult()))
+      return ctx.error("has parts whose lengths only data decides");
+    if (ctx.node.hasInput(1) && !ctx.constant(1))
+      checkExtent(
+          ctx,
+          toIndex(b, ctx.loc(), extractScalar(b, ctx.loc(), ctx.input(1), i)),
+          i, *axis);
     Value part = takeSlice(b, ctx.loc(), in, offsets, sizes, strides);
     ctx.setResult(i, castTo(b, ctx.loc(), part, ctx.resultType(i)));
     offsets[*axis] =

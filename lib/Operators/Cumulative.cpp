@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "dialects/ssm/SsmOps.h"
+#include "lib/Operators/DataAxes.h"
 #include "lib/Operators/Families.h"
 #include "lib/Operators/Formula.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
@@ -73,24 +74,15 @@ static LogicalResult evaluateCumulative(EvalContext &ctx) {
   return success();
 }
 
-static LogicalResult lowerCumulative(LowerContext &ctx) {
+static Value lowerAlong(LowerContext &ctx, int64_t axis) {
   Emitter b(ctx);
   Value x = ctx.input(0);
-  ElementsAttr attr = ctx.constant(1);
-  FailureOr<Tensor> tensor = failure();
-  if (attr)
-    tensor = Tensor::fromAttr(attr);
-  auto axis = succeeded(tensor) && !tensor->isFloat()
-                  ? readAxis(tensor->ints(), b.rank(x))
-                  : std::nullopt;
-  if (!axis)
-    return ctx.error("the axis must be a constant");
   bool reverse = ctx.node.getInt("reverse", 0) != 0;
   bool isSum = ctx.node.getOpType() == "CumSum";
   Type type = b.elementType(x);
   SmallVector<OpFoldResult> sizes = sizesOf(b, x);
   // A slice of an empty axis does not verify, and has nothing to move.
-  if (ctx.node.getInt("exclusive", 0) != 0 && !isZeroInteger(sizes[*axis])) {
+  if (ctx.node.getInt("exclusive", 0) != 0 && !isZeroInteger(sizes[axis])) {
     // The sum before an element is the sum up to the element before it: all
     // but the last one, or where there is none, all of the axis, moved by one.
     AffineExpr extent = getAffineSymbolExpr(0, b.builder.getContext());
@@ -98,16 +90,16 @@ static LogicalResult lowerCumulative(LowerContext &ctx) {
     OpFoldResult moved = affine::makeComposedFoldedAffineMin(
         b.builder, b.loc,
         AffineMap::get(0, 1, {extent, oneExpr}, b.builder.getContext()),
-        sizes[*axis]);
+        sizes[axis]);
     SmallVector<OpFoldResult> none(sizes.size(), b.constant(0)), one = none;
-    one[*axis] = moved;
-    Value shorter = b.slice(x, *axis, reverse ? moved : b.constant(0),
-                            b.subtract(sizes[*axis], moved));
+    one[axis] = moved;
+    Value shorter = b.slice(x, axis, reverse ? moved : b.constant(0),
+                            b.subtract(sizes[axis], moved));
     x = b.pad(shorter, reverse ? none : one, reverse ? one : none,
               isSum ? 0 : 1);
   }
   SmallVector<OpFoldResult> stateSizes(sizes);
-  stateSizes.erase(stateSizes.begin() + *axis);
+  stateSizes.erase(stateSizes.begin() + axis);
   auto filled = [&](ArrayRef<OpFoldResult> sizes, Type type, int64_t value) {
     TypedAttr attr = isa<FloatType>(type)
                          ? TypedAttr(b.builder.getFloatAttr(type, value))
@@ -123,8 +115,33 @@ static LogicalResult lowerCumulative(LowerContext &ctx) {
   auto scan = ssm::ScanOp::create(b.builder, b.loc,
                                   TypeRange{h.getType(), state.getType()},
                                   isSum ? constant : x, isSum ? x : constant, h,
-                                  state, uint64_t(*axis), reverse);
-  setResult(ctx, 0, scan->getResult(0));
+                                  state, uint64_t(axis), reverse);
+  return scan->getResult(0);
+}
+
+static LogicalResult lowerCumulative(LowerContext &ctx) {
+  int64_t rank = cast<RankedTensorType>(ctx.input(0).getType()).getRank();
+  if (ElementsAttr attr = ctx.constant(1)) {
+    FailureOr<Tensor> tensor = Tensor::fromAttr(attr);
+    auto axis = succeeded(tensor) && !tensor->isFloat()
+                    ? readAxis(tensor->ints(), rank)
+                    : std::nullopt;
+    if (!axis)
+      return ctx.error("the axis is beyond the rank");
+    setResult(ctx, 0, lowerAlong(ctx, *axis));
+    return success();
+  }
+  // Which axis it is, only data says: one of a few scans runs.
+  constexpr int64_t most = 8;
+  auto given = dyn_cast<RankedTensorType>(ctx.input(1).getType());
+  if (rank == 0 || rank > most || !given || !given.hasStaticShape() ||
+      given.getNumElements() != 1)
+    return ctx.error("the axis must be one number for at most " + Twine(most) +
+                     " dimensions");
+  SmallVector<Value> flags = axisFlags(ctx, 1, rank);
+  setResult(ctx, 0,
+            choose(ctx, flags, "the axis is beyond the rank",
+                   [&](unsigned d) { return lowerAlong(ctx, d); }));
   return success();
 }
 

@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "dialects/onnx/OnnxElementType.h"
+#include "lib/Operators/DataAxes.h"
 #include "lib/Operators/Extents.h"
 #include "lib/Operators/IndexLowering.h"
 #include "lib/Operators/Indexing.h"
@@ -97,9 +98,16 @@ static LogicalResult lowerConstantOfShape(LowerContext &ctx) {
     return ctx.error("needs a value of one element");
   Value scalar = signlessConstant(ctx.builder, ctx.loc(), *value);
   Value empty = ctx.emptyResult(0);
+  RankedTensorType type = ctx.resultType(0);
+  if (empty && !ctx.knownElements(0))
+    for (int64_t d = 0; d < type.getRank(); ++d)
+      checkExtent(
+          ctx,
+          toIndex(ctx.builder, ctx.loc(),
+                  extractScalar(ctx.builder, ctx.loc(), ctx.input(0), d)),
+          0, d);
   if (!empty) {
     // The extents are data.
-    RankedTensorType type = ctx.resultType(0);
     SmallVector<OpFoldResult> sizes;
     Value zero = indexConstant(ctx.builder, ctx.loc(), 0);
     for (int64_t d = 0; d < type.getRank(); ++d) {
@@ -222,7 +230,10 @@ static LogicalResult lowerRange(LowerContext &ctx) {
   Value start = extractScalar(b, loc, ctx.input(0));
   Value delta = extractScalar(b, loc, ctx.input(2));
   OpFoldResult size = ctx.resultDim(0, 0);
-  if (!size) {
+  bool isKnown = llvm::all_of(ArrayRef<unsigned>{0, 1, 2}, [&](unsigned i) {
+    return ctx.constant(i) || ctx.knownElements(i);
+  });
+  if (!size || !isKnown) {
     // The length is data.
     Value limit = extractScalar(b, loc, ctx.input(1));
     Value count, zero = indexConstant(b, loc, 0);
@@ -244,7 +255,11 @@ static LogicalResult lowerRange(LowerContext &ctx) {
       count = arith::CeilDivSIOp::create(b, loc, span, safe);
       count = arith::SelectOp::create(b, loc, none, zero, count);
     }
-    size = arith::MaxSIOp::create(b, loc, count, zero).getResult();
+    Value found = arith::MaxSIOp::create(b, loc, count, zero);
+    if (size)
+      checkExtent(ctx, found, 0, 0);
+    else
+      size = found;
   }
   Value empty = tensor::EmptyOp::create(b, loc, {size}, element);
   Value range = buildElements(
@@ -327,6 +342,12 @@ static LogicalResult lowerOneHot(LowerContext &ctx) {
   Value off = extractScalar(b, ctx.loc(), ctx.input(2), 0);
   Value on = extractScalar(b, ctx.loc(), ctx.input(2), 1);
   Value depth = indexValue(b, ctx.loc(), ctx.resultDim(0, *axis));
+  if (!ctx.knownElements(1) && !ctx.constant(1)) {
+    Value given = extractScalar(b, ctx.loc(), ctx.input(1));
+    if (isa<FloatType>(given.getType()))
+      given = arith::FPToSIOp::create(b, ctx.loc(), b.getI64Type(), given);
+    checkExtent(ctx, toIndex(b, ctx.loc(), given), 0, *axis);
+  }
   SmallVector<AffineExpr> exprs;
   for (int64_t d = 0; d <= inType.getRank(); ++d)
     if (d != *axis)

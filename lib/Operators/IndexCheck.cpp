@@ -111,6 +111,11 @@ void ssmc::checkEqual(OpBuilder &b, Location loc, OpFoldResult found,
   cf::AssertOp::create(b, loc, same, describeNode(loc) + what.str());
 }
 
+void ssmc::checkHolds(OpBuilder &b, Location loc, Value condition,
+                      StringRef what) {
+  cf::AssertOp::create(b, loc, condition, describeNode(loc) + what.str());
+}
+
 void ssmc::checkIndexExtents(LowerContext &ctx, Value indices, Value data,
                              int64_t axis) {
   OpBuilder &b = ctx.builder;

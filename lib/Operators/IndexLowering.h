@@ -54,6 +54,10 @@ void checkEqual(mlir::OpBuilder &b, mlir::Location loc,
                 mlir::OpFoldResult found, mlir::OpFoldResult expected,
                 llvm::StringRef what);
 
+/// Asserts a condition at run time.
+void checkHolds(mlir::OpBuilder &b, mlir::Location loc, mlir::Value condition,
+                llvm::StringRef what);
+
 /// Asserts that indices have no larger extents than their data but along
 /// `axis`.
 void checkIndexExtents(LowerContext &ctx, mlir::Value indices, mlir::Value data,

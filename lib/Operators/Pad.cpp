@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "dialects/onnx/OnnxShape.h"
+#include "lib/Operators/DataAxes.h"
 #include "lib/Operators/Extents.h"
 #include "lib/Operators/IndexLowering.h"
 #include "lib/Operators/Indexing.h"
@@ -48,10 +49,16 @@ static LogicalResult inferPad(InferContext &ctx) {
     pads = ctx.knownElements(1);
   else
     return ctx.error("needs pads");
+  SmallVector<AffineExpr> dims;
+  if (ctx.node.hasInput(3) && !ctx.knownElements(3)) {
+    for (int64_t d = 0; d < rank; ++d)
+      dims.push_back(ctx.freshSymbol("pad"));
+    ctx.setResult(0, in.elementType, dims);
+    return success();
+  }
   auto axes = intsOfAttrOrInput(ctx, "axes", 3);
   if (failed(axes))
     return failure();
-  SmallVector<AffineExpr> dims;
   if (!pads) {
     for (int64_t d = 0; d < rank; ++d) {
       bool padded = !*axes || llvm::is_contained(**axes, d) ||
@@ -179,6 +186,32 @@ static Value repeatedIndex(OpBuilder &b, Location loc, StringRef mode, Value i,
   return arith::MaxSIOp::create(b, loc, i, zero);
 }
 
+// `spread` where the axes are only known at run time.
+static FailureOr<SmallVector<std::pair<OpFoldResult, OpFoldResult>>>
+spreadByData(LowerContext &ctx, ArrayRef<OpFoldResult> pads, int64_t count,
+             int64_t rank) {
+  OpBuilder &b = ctx.builder;
+  Location loc = ctx.loc();
+  SmallVector<std::pair<OpFoldResult, OpFoldResult>> result;
+  Value zero = indexConstant(b, loc, 0);
+  auto numbers = axisNumbers(ctx, 3, rank);
+  for (int64_t d = 0; d < rank; ++d) {
+    auto sum = [&](int64_t from) {
+      Value total = zero;
+      for (int64_t i = 0; i < count; ++i) {
+        Value here =
+            arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, numbers[i],
+                                  indexConstant(b, loc, d));
+        total = arith::SelectOp::create(
+            b, loc, here, indexValue(b, loc, pads[from + i]), total);
+      }
+      return total;
+    };
+    result.push_back({sum(0), sum(count)});
+  }
+  return result;
+}
+
 static LogicalResult lowerPad(LowerContext &ctx) {
   OpBuilder &b = ctx.builder;
   Location loc = ctx.loc();
@@ -194,13 +227,17 @@ static LogicalResult lowerPad(LowerContext &ctx) {
   else if (ctx.node.hasInput(1))
     known = ctx.knownElements(1);
   std::optional<SmallVector<int64_t>> axes = ctx.node.getInts("axes");
+  bool dataAxes = false;
   if (ctx.node.hasInput(3)) {
     auto given = ctx.knownElements(3);
-    if (!given)
-      return ctx.error("needs constant axes");
+    dataAxes = !given;
     axes.emplace();
-    for (AffineExpr axis : *given)
-      axes->push_back(constantExtent(axis).value_or(rank));
+    if (given)
+      for (AffineExpr axis : *given)
+        axes->push_back(constantExtent(axis).value_or(rank));
+    else
+      axes->resize(std::max<int64_t>(
+          0, cast<RankedTensorType>(ctx.input(3).getType()).getDimSize(0)));
   }
   // Amounts as values; where they are data, the result's extents are too.
   SmallVector<OpFoldResult> list;
@@ -214,8 +251,10 @@ static LogicalResult lowerPad(LowerContext &ctx) {
       return ctx.error("needs pads");
     list.push_back(amount);
   }
-  auto amounts =
-      spread<OpFoldResult>(list, axes, rank, OpFoldResult(b.getIndexAttr(0)));
+  auto amounts = dataAxes
+                     ? spreadByData(ctx, list, axes->size(), rank)
+                     : spread<OpFoldResult>(list, axes, rank,
+                                            OpFoldResult(b.getIndexAttr(0)));
   if (failed(amounts))
     return ctx.error("has pads or axes that do not fit its input");
   SmallVector<OpFoldResult> extents = tensor::getMixedSizes(b, loc, in), sizes;
@@ -224,6 +263,12 @@ static LogicalResult lowerPad(LowerContext &ctx) {
   Value zero = indexConstant(b, loc, 0);
   for (int64_t d = 0; d < rank; ++d) {
     OpFoldResult size = ctx.resultDim(0, d);
+    if (size && (!known || dataAxes))
+      checkExtent(
+          ctx,
+          apply(b, loc, s0 + s1 + s2,
+                {extents[d], (*amounts)[d].first, (*amounts)[d].second}),
+          0, d);
     if (!size) {
       Value sum = indexValue(
           b, loc,

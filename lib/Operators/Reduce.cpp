@@ -6,8 +6,10 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "lib/Operators/DataAxes.h"
 #include "lib/Operators/Families.h"
 #include "lib/Operators/Formula.h"
+#include "lib/Operators/IndexLowering.h"
 #include "lib/Operators/ShapeArithmetic.h"
 
 using namespace mlir;
@@ -67,6 +69,32 @@ static std::optional<Axes> resolveAxes(onnx::NodeOp node,
   return axes;
 }
 
+/// Reductions of so many dimensions have as many choices as there are sets.
+static constexpr int64_t kMostDataDims = 8;
+
+/// The shape of a reduction by axes that only data knows: an extent is that of
+/// the input or 1, or where extents are left out one of the input.
+static LogicalResult inferByData(InferContext &ctx, bool keep) {
+  const ValueShape &x = ctx.input(0);
+  ArrayRef<AffineExpr> list = ctx.input(1).dims;
+  auto count = list.size() == 1 ? asConstant(list[0]) : std::nullopt;
+  int64_t rank = x.dims.size();
+  if (list.size() != 1 || (!count && !keep) || rank > kMostDataDims ||
+      (count && (*count < 0 || *count > rank)))
+    return ctx.error("axes that are no constants must be a vector of at most " +
+                     Twine(std::min(rank, kMostDataDims)) + " elements");
+  SmallVector<AffineExpr> dims;
+  if (keep) {
+    for (AffineExpr dim : x.dims)
+      dims.push_back(asConstant(dim) == 1 ? dim : ctx.freshSymbol("reduced"));
+  } else {
+    for (int64_t d = *count; d < rank; ++d)
+      dims.push_back(ctx.freshSymbol("reduced"));
+  }
+  ctx.setResult(0, x.elementType, dims);
+  return success();
+}
+
 /// The axes as they are in the node, from the attribute or input 1 (whose
 /// integers `constants` holds where known).
 static FailureOr<std::optional<Axes>>
@@ -89,10 +117,17 @@ static LogicalResult inferReduce(InferContext &ctx) {
                      describeType(x.elementType));
   int64_t rank = x.dims.size();
   bool keep = ctx.node.getInt("keepdims", 1) != 0;
-  auto given = givenAxes(ctx.node, ctx.node.hasInput(1) ? ctx.constantInts(1)
-                                                        : std::nullopt);
-  if (failed(given))
-    return ctx.error("the axes must be a constant");
+  std::optional<SmallVector<int64_t>> constants;
+  if (ctx.node.hasInput(1)) {
+    constants = ctx.constantInts(1);
+    if (!isa<IntegerType>(ctx.input(1).elementType))
+      return ctx.error("the axes must be integers");
+    if (llvm::equal(ctx.input(1).dims, ArrayRef{ctx.constantDim(0)}))
+      constants.emplace();
+    if (!constants)
+      return inferByData(ctx, keep);
+  }
+  auto given = givenAxes(ctx.node, constants);
   auto axes = resolveAxes(ctx.node, *given, rank);
   if (!axes)
     return ctx.error("an axis is beyond the rank " + Twine(rank));
@@ -261,16 +296,78 @@ static LogicalResult evaluateReduce(EvalContext &ctx) {
   return success();
 }
 
+/// Reduces by axes that only data knows: one of the sets of axes that give the
+/// result's shape. Whether an extent of one is reduced makes no difference.
+static LogicalResult lowerByData(LowerContext &ctx) {
+  Emitter b(ctx);
+  Value x = ctx.input(0);
+  auto from = inputExtents(ctx, 0), to = resultExtents(ctx, 0);
+  if (failed(from) || failed(to))
+    return failure();
+  bool keep = ctx.node.getInt("keepdims", 1) != 0;
+  int64_t rank = b.rank(x);
+  if (rank > kMostDataDims)
+    return ctx.error("has axes that are no constants and too many dimensions");
+  AffineExpr one = getAffineConstantExpr(1, b.builder.getContext());
+  SmallVector<Axes> sets;
+  for (unsigned bits = 0; bits < 1u << rank; ++bits) {
+    Axes axes;
+    SmallVector<AffineExpr> shape;
+    bool isFirst = true;
+    for (int64_t d = 0; d < rank; ++d) {
+      bool reduced = bits >> d & 1;
+      isFirst &= !reduced || !keep || (*from)[d] != one;
+      if (reduced)
+        axes.push_back(d);
+      if (!reduced || keep)
+        shape.push_back(reduced ? one : (*from)[d]);
+    }
+    if (isFirst && ArrayRef(shape) == ArrayRef(*to))
+      sets.push_back(axes);
+  }
+  if (sets.empty())
+    return ctx.error("has a result that no set of axes gives");
+  SmallVector<Value> flags = axisFlags(ctx, 1, rank), conditions;
+  Value yes = arith::ConstantIntOp::create(b.builder, b.loc, 1, 1);
+  for (const Axes &axes : sets) {
+    Value all = yes;
+    for (int64_t d = 0; d < rank; ++d) {
+      if ((*from)[d] == one)
+        continue;
+      Value flag = flags[d];
+      if (!llvm::is_contained(axes, d))
+        flag = arith::XOrIOp::create(b.builder, b.loc, flag, yes);
+      all = arith::AndIOp::create(b.builder, b.loc, all, flag);
+    }
+    conditions.push_back(all);
+  }
+  bool isUnsigned = isUnsignedInput(ctx, 0);
+  setResult(
+      ctx, 0,
+      choose(ctx, conditions, "the axes give another shape than the model says",
+             [&](unsigned i) {
+               Value y =
+                   reduce<double>(b, kindOf(ctx.node), x, sets[i], isUnsigned);
+               y = convertElements(b, y, b.elementType(x));
+               return keep ? insertOnes(b, y, sets[i]) : y;
+             }));
+  return success();
+}
+
 static LogicalResult lowerReduce(LowerContext &ctx) {
   std::optional<SmallVector<int64_t>> constants;
   if (ctx.node.hasInput(1)) {
     ElementsAttr attr = ctx.constant(1);
+    auto type = cast<RankedTensorType>(ctx.input(1).getType());
     FailureOr<Tensor> tensor = failure();
     if (attr)
       tensor = Tensor::fromAttr(attr);
-    if (failed(tensor) || tensor->isFloat())
-      return ctx.error("the axes must be a constant");
-    constants = SmallVector<int64_t>(tensor->ints());
+    bool isEmpty = type.hasStaticShape() && type.getNumElements() == 0;
+    if (failed(tensor) && !isEmpty)
+      return lowerByData(ctx);
+    constants.emplace();
+    if (succeeded(tensor) && !tensor->isFloat())
+      llvm::append_range(*constants, tensor->ints());
   }
   Emitter emitter(ctx);
   Value x = ctx.input(0);

@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "lib/Operators/Broadcast.h"
+#include "lib/Operators/DataAxes.h"
 #include "lib/Operators/Extents.h"
 #include "lib/Operators/IndexLowering.h"
 #include "lib/Operators/Indexing.h"
@@ -85,6 +86,21 @@ static void checkTarget(LowerContext &ctx) {
   }
 }
 
+// Extents of the target that only the data knows come to those of the result.
+static void checkResult(LowerContext &ctx) {
+  if (ctx.knownElements(1))
+    return;
+  OpBuilder &b = ctx.builder;
+  int64_t length = cast<RankedTensorType>(ctx.input(1).getType()).getDimSize(0),
+          rank = ctx.resultType(0).getRank();
+  for (int64_t i = 0; i < length; ++i) {
+    Value asked =
+        toIndex(b, ctx.loc(), extractScalar(b, ctx.loc(), ctx.input(1), i));
+    if (OpFoldResult extent = ctx.resultDim(0, rank - length + i))
+      checkRepeats(b, ctx.loc(), asked, extent);
+  }
+}
+
 static LogicalResult lowerExpand(LowerContext &ctx) {
   auto from = inputExtents(ctx, 0), to = resultExtents(ctx, 0);
   if (failed(from) || failed(to))
@@ -105,6 +121,8 @@ static LogicalResult lowerExpand(LowerContext &ctx) {
   if (!empty)
     return ctx.error("is not supported with a target that only data decides");
   OpBuilder &b = ctx.builder;
+  if (ctx.node.getOpType() == "Expand")
+    checkResult(ctx);
   if (known) {
     AffineMap map = broadcastMap(inType, type);
     ctx.setResult(0, buildElements(b, ctx.loc(), empty, ctx.input(0), map,
@@ -181,6 +199,16 @@ static LogicalResult lowerTile(LowerContext &ctx) {
   if (failed(from) || failed(to))
     return failure();
   Value in = ctx.input(0);
+  if (!ctx.knownElements(1))
+    for (int64_t d = 0, e = ctx.resultType(0).getRank(); d < e; ++d) {
+      Value repeats =
+          toIndex(b, ctx.loc(), extractScalar(b, ctx.loc(), ctx.input(1), d));
+      Value extent =
+          indexValue(b, ctx.loc(), tensor::getMixedSize(b, ctx.loc(), in, d));
+      checkExtent(
+          ctx, arith::MulIOp::create(b, ctx.loc(), repeats, extent).getResult(),
+          0, d);
+    }
   if (*from == *to) {
     ctx.setResult(0, castTo(b, ctx.loc(), in, ctx.resultType(0)));
     return success();

@@ -6,6 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "lib/Operators/DataAxes.h"
 #include "lib/Operators/Extents.h"
 #include "lib/Operators/IndexLowering.h"
 #include "lib/Operators/Indexing.h"
@@ -92,6 +93,34 @@ static LogicalResult inferReshape(InferContext &ctx) {
   return success();
 }
 
+static LogicalResult lowerReshape(LowerContext &ctx) {
+  Value shape = ctx.input(1);
+  if (!shape || ctx.knownElements(1))
+    return lowerAsReshape(ctx);
+  // Every extent that data gives is that of the result, or stands for it.
+  OpBuilder &b = ctx.builder;
+  Location loc = ctx.loc();
+  bool allowZero = ctx.node.getInt("allowzero", 0) != 0;
+  auto in = cast<RankedTensorType>(ctx.input(0).getType());
+  for (int64_t d = 0, e = ctx.resultType(0).getRank(); d < e; ++d) {
+    OpFoldResult expected = ctx.resultDim(0, d);
+    if (!expected)
+      continue;
+    Value given = toIndex(b, loc, extractScalar(b, loc, shape, d));
+    Value extent = indexValue(b, loc, expected);
+    auto stands = [&](int64_t number) {
+      Value is = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, given,
+                                       indexConstant(b, loc, number));
+      given = arith::SelectOp::create(b, loc, is, extent, given);
+    };
+    stands(-1);
+    if (!allowZero && d < in.getRank())
+      stands(0);
+    checkExtent(ctx, given, 0, d);
+  }
+  return lowerAsReshape(ctx);
+}
+
 static LogicalResult evaluateReshape(EvalContext &ctx) {
   auto target = intsOfAttrOrInput(ctx, "shape", 1);
   if (failed(target) || !*target)
@@ -158,8 +187,61 @@ static LogicalResult evaluateFlatten(EvalContext &ctx) {
 // Squeeze and Unsqueeze
 //===----------------------------------------------------------------------===//
 
+// How many axes an input gives whose values only data knows. Fails where it is
+// not such an input.
+static FailureOr<int64_t> countDataAxes(InferContext &ctx) {
+  if (!ctx.node.hasInput(1) || ctx.knownElements(1) ||
+      !isa<IntegerType>(ctx.input(1).elementType))
+    return failure();
+  ArrayRef<AffineExpr> dims = ctx.input(1).dims;
+  std::optional<int64_t> count = dims.empty()       ? std::optional<int64_t>(1)
+                                 : dims.size() == 1 ? constantExtent(dims[0])
+                                                    : std::nullopt;
+  if (!count || *count < 0 || *count > 64)
+    return failure();
+  return *count;
+}
+
+// Sets a result of which only the rank is known.
+static LogicalResult setRank(InferContext &ctx, int64_t rank) {
+  if (rank < 0)
+    return ctx.error("has more axes than its input");
+  SmallVector<AffineExpr> dims;
+  for (int64_t d = 0; d < rank; ++d)
+    dims.push_back(ctx.freshSymbol("axis"));
+  ctx.setResult(0, ctx.input(0).elementType, dims);
+  return success();
+}
+
+// Elements stay where they are; the axes have extents of one.
+static LogicalResult lowerByAxes(LowerContext &ctx) {
+  Value axes = ctx.input(1);
+  if (!axes || ctx.constant(1))
+    return lowerAsReshape(ctx);
+  OpBuilder &b = ctx.builder;
+  Location loc = ctx.loc();
+  bool inserts = ctx.node.getOpType() == "Unsqueeze";
+  SmallVector<OpFoldResult> sizes =
+      inserts ? resultSizes(ctx, 0)
+              : tensor::getMixedSizes(b, loc, ctx.input(0));
+  if (llvm::is_contained(sizes, OpFoldResult()))
+    return ctx.error("gives an extent that only data decides");
+  for (auto [flag, size] : llvm::zip(axisFlags(ctx, 1, sizes.size()), sizes)) {
+    Value one = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq,
+                                      indexValue(b, loc, size),
+                                      indexConstant(b, loc, 1));
+    Value other = arith::XOrIOp::create(
+        b, loc, flag, arith::ConstantIntOp::create(b, loc, 1, 1));
+    checkHolds(b, loc, arith::OrIOp::create(b, loc, one, other),
+               "an axis is not of extent 1");
+  }
+  return lowerAsReshape(ctx);
+}
+
 static LogicalResult inferSqueeze(InferContext &ctx) {
   const ValueShape &in = ctx.input(0);
+  if (auto count = countDataAxes(ctx); succeeded(count))
+    return setRank(ctx, in.dims.size() - *count);
   auto given = intsOfAttrOrInput(ctx, "axes", 1);
   if (failed(given))
     return failure();
@@ -215,6 +297,8 @@ static LogicalResult evaluateSqueeze(EvalContext &ctx) {
 
 static LogicalResult inferUnsqueeze(InferContext &ctx) {
   const ValueShape &in = ctx.input(0);
+  if (auto count = countDataAxes(ctx); succeeded(count))
+    return setRank(ctx, in.dims.size() + *count);
   auto given = intsOfAttrOrInput(ctx, "axes", 1);
   if (failed(given))
     return failure();
@@ -276,12 +360,12 @@ static LogicalResult lowerIdentity(LowerContext &ctx) {
 namespace ssmc {
 void registerReshapeOperators(OperatorTable &table) {
   table.add(
-      {"", "Reshape", 1, inferReshape, evaluateReshape, lowerAsReshape, 1, 2});
+      {"", "Reshape", 1, inferReshape, evaluateReshape, lowerReshape, 1, 2});
   table.add({"", "Flatten", 1, inferFlatten, evaluateFlatten, lowerAsReshape});
   table.add(
-      {"", "Squeeze", 1, inferSqueeze, evaluateSqueeze, lowerAsReshape, 1, 2});
-  table.add({"", "Unsqueeze", 1, inferUnsqueeze, evaluateUnsqueeze,
-             lowerAsReshape, 1, 2});
+      {"", "Squeeze", 1, inferSqueeze, evaluateSqueeze, lowerByAxes, 1, 2});
+  table.add({"", "Unsqueeze", 1, inferUnsqueeze, evaluateUnsqueeze, lowerByAxes,
+             1, 2});
   table.add(
       {"", "Identity", 1, inferIdentity, evaluateIdentity, lowerIdentity});
 }

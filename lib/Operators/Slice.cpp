@@ -6,6 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "lib/Operators/DataAxes.h"
 #include "lib/Operators/Extents.h"
 #include "lib/Operators/IndexLowering.h"
 #include "lib/Operators/Indexing.h"
@@ -120,6 +121,23 @@ static FailureOr<SliceSpec> readSpec(InferContext &ctx) {
 
 static LogicalResult inferSlice(InferContext &ctx) {
   const ValueShape &in = ctx.input(0);
+  for (unsigned i : {3, 4}) {
+    if (!ctx.node.hasInput(i) || ctx.knownElements(i))
+      continue;
+    // Any axis may be cut.
+    for (unsigned k = 1; k < ctx.node.getInputs().size(); ++k)
+      if (ctx.node.hasInput(k) && (ctx.input(k).dims.size() != 1 ||
+                                   ctx.input(k).dims != ctx.input(1).dims ||
+                                   !constantExtent(ctx.input(k).dims[0]) ||
+                                   !isa<IntegerType>(ctx.input(k).elementType)))
+        return ctx.error("needs vectors of integers of one known length for "
+                         "bounds, axes and steps");
+    SmallVector<AffineExpr> dims;
+    for (size_t d = 0; d < in.dims.size(); ++d)
+      dims.push_back(ctx.freshSymbol("slice"));
+    ctx.setResult(0, in.elementType, dims);
+    return success();
+  }
   auto spec = readSpec(ctx);
   if (failed(spec))
     return failure();
@@ -211,10 +229,11 @@ static Value clampValue(OpBuilder &b, Location loc, Value value, Value low,
   return arith::MinSIOp::create(b, loc, value, high);
 }
 
-// `take` at run time.
+// `take` at run time. Of a step that is only known there, `step` is the sign
+// and `stride` the magnitude.
 static std::pair<Value, Value> takeValue(OpBuilder &b, Location loc,
                                          Value start, Value end, int64_t step,
-                                         Value extent) {
+                                         Value extent, Value stride = {}) {
   Value zero = indexConstant(b, loc, 0), one = indexConstant(b, loc, 1);
   auto fromFront = [&](Value at) -> Value {
     Value negative =
@@ -235,9 +254,9 @@ static std::pair<Value, Value> takeValue(OpBuilder &b, Location loc,
     span = arith::SubIOp::create(b, loc, start, end);
   }
   span = arith::MaxSIOp::create(b, loc, span, zero);
-  int64_t stride = step > 0 ? step : -step;
-  Value length =
-      arith::CeilDivSIOp::create(b, loc, span, indexConstant(b, loc, stride));
+  if (!stride)
+    stride = indexConstant(b, loc, step > 0 ? step : -step);
+  Value length = arith::CeilDivSIOp::create(b, loc, span, stride);
   return {start, length};
 }
 
@@ -266,7 +285,85 @@ constantList(LowerContext &ctx, StringRef name, unsigned i,
   return values;
 }
 
+// A slice whose axes or steps only data knows: every dimension is read from a
+// start on with a step, which are 0 and 1 where it is not among the axes.
+static LogicalResult lowerByData(LowerContext &ctx) {
+  OpBuilder &b = ctx.builder;
+  Location loc = ctx.loc();
+  Value in = ctx.input(0), empty = ctx.emptyResult(0);
+  if (!empty)
+    return ctx.error("gives an extent that only data decides");
+  int64_t rank = cast<RankedTensorType>(in.getType()).getRank();
+  int64_t count = cast<RankedTensorType>(ctx.input(1).getType()).getDimSize(0);
+  SmallVector<Value> axes;
+  if (ctx.input(3))
+    axes = axisNumbers(ctx, 3, rank);
+  else
+    for (int64_t d = 0; d < std::min(count, rank); ++d)
+      axes.push_back(indexConstant(b, loc, d));
+  auto read = [&](unsigned input, int64_t i) {
+    Value value = toIndex(b, loc, extractScalar(b, loc, ctx.input(input), i));
+    // Sums with it stay within 64 bits; no extent is larger.
+    int64_t limit = int64_t(1) << 48;
+    return clampValue(b, loc, value, indexConstant(b, loc, -limit),
+                      indexConstant(b, loc, limit));
+  };
+  Value zero = indexConstant(b, loc, 0), one = indexConstant(b, loc, 1);
+  SmallVector<OpFoldResult> extents = tensor::getMixedSizes(b, loc, in);
+  SmallVector<Value> starts, steps;
+  for (int64_t d = 0; d < rank; ++d) {
+    Value extent = indexValue(b, loc, extents[d]);
+    Value start = zero, step = one, length = extent;
+    for (size_t i = 0; i < axes.size(); ++i) {
+      Value here = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq,
+                                         axes[i], indexConstant(b, loc, d));
+      Value given = ctx.input(4) ? read(4, i) : one;
+      Value isForward =
+          arith::CmpIOp::create(b, loc, arith::CmpIPredicate::sgt, given, zero);
+      Value magnitude = arith::MaxSIOp::create(
+          b, loc, given, arith::SubIOp::create(b, loc, zero, given));
+      checkHolds(b, loc,
+                 arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ne,
+                                       magnitude, zero),
+                 "a step is zero");
+      magnitude = arith::MaxSIOp::create(b, loc, magnitude, one);
+      auto forward =
+          takeValue(b, loc, read(1, i), read(2, i), 1, extent, magnitude);
+      auto back =
+          takeValue(b, loc, read(1, i), read(2, i), -1, extent, magnitude);
+      auto pick = [&](Value a, Value c, Value otherwise) -> Value {
+        Value taken = arith::SelectOp::create(b, loc, isForward, a, c);
+        return arith::SelectOp::create(b, loc, here, taken, otherwise);
+      };
+      start = pick(forward.first, back.first, start);
+      length = pick(forward.second, back.second, length);
+      step = arith::SelectOp::create(b, loc, here, given, step);
+    }
+    checkExtent(ctx, length, 0, d);
+    starts.push_back(start);
+    steps.push_back(step);
+  }
+  Value picked = buildElements(
+      b, loc, empty, {}, {},
+      [&](OpBuilder &b, Location loc, ValueRange index, ValueRange) {
+        SmallVector<Value> at;
+        for (auto [d, i] : llvm::enumerate(index)) {
+          Value moved = arith::MulIOp::create(b, loc, i, steps[d]);
+          moved = arith::AddIOp::create(b, loc, moved, starts[d]);
+          at.push_back(
+              wrapAndClamp(b, loc, moved, indexValue(b, loc, extents[d])));
+        }
+        return readElement(b, loc, in, at);
+      });
+  ctx.setResult(0, castTo(b, loc, picked, ctx.resultType(0)));
+  return success();
+}
+
 static LogicalResult lowerSlice(LowerContext &ctx) {
+  for (unsigned i : {3, 4})
+    if (ctx.node.hasInput(i) && !ctx.knownElements(i))
+      return lowerByData(ctx);
+
   OpBuilder &b = ctx.builder;
   Location loc = ctx.loc();
   Value in = ctx.input(0);
@@ -334,7 +431,10 @@ static LogicalResult lowerSlice(LowerContext &ctx) {
                                       step, indexValue(b, loc, sizes[axis]));
       offset = start;
       // A length known otherwise is not trusted with a start that is not.
-      length = taken;
+      if (length)
+        checkExtent(ctx, taken, 0, axis);
+      else
+        length = taken;
     }
     offsets[axis] = offset;
     sizes[axis] = length;
