@@ -5,7 +5,6 @@
 
 #include "dialects/ssm/SsmOps.h"
 #include "lib/Operators/IndexLowering.h"
-#include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
 using namespace ssmc;
@@ -22,31 +21,33 @@ ssmc::mixerExtents(Operation &op,
   };
   if (!llvm::all_of(op.getOperands(), known))
     return failure();
-  return llvm::TypeSwitch<Operation *, FailureOr<Extents>>(&op)
-      .Case([&](ssm::ScanOp scan) -> FailureOr<Extents> {
-        SmallVector<AffineExpr> all(extentsOf(scan.getA())), state = all;
-        int64_t time = scan.getDimension();
-        if (time < 0 || time >= static_cast<int64_t>(all.size()))
-          return failure();
-        state.erase(state.begin() + time);
-        return Extents{all, state};
-      })
-      .Case([&](ssm::SelectiveScanOp scan) -> FailureOr<Extents> {
-        ArrayRef<AffineExpr> u = extentsOf(scan.getU()),
-                             a = extentsOf(scan.getA());
-        if (u.size() != 3 || a.size() != 2)
-          return failure();
-        return Extents{SmallVector<AffineExpr>(u), {u[0], u[2], a[1]}};
-      })
-      .Case([&](ssm::ShortConvOp conv) -> FailureOr<Extents> {
-        ArrayRef<AffineExpr> x = extentsOf(conv.getX()),
-                             w = extentsOf(conv.getW());
-        if (x.size() != 3 || w.size() != 2)
-          return failure();
-        AffineExpr tail = simplifyExtent((w[1] - 1) * conv.getDilation());
-        return Extents{SmallVector<AffineExpr>(x), {x[0], tail, x[2]}};
-      })
-      .Default([](Operation *) { return failure(); });
+  auto mixer = dyn_cast<ssm::MixerOpInterface>(op);
+  auto destinations = dyn_cast<DestinationStyleOpInterface>(op);
+  if (!mixer || !destinations)
+    return failure();
+  // Every extent as the first input says that has it.
+  ssm::MixerShape shape = mixer.getMixerShape();
+  SmallVector<AffineExpr> extents(shape.extents.size());
+  for (OpOperand *input : destinations.getDpsInputOperands()) {
+    ArrayRef<int64_t> dims = shape.operands[input->getOperandNumber()].dims;
+    ArrayRef<AffineExpr> own = extentsOf(input->get());
+    if (dims.size() != own.size())
+      return failure();
+    for (auto [dim, extent] : llvm::zip_equal(dims, own))
+      if (dim != ssm::MixerOperand::anyExtent && !extents[dim])
+        extents[dim] = extent;
+  }
+  Extents result;
+  for (OpOperand &init : destinations.getDpsInitsMutable()) {
+    ArrayRef<int64_t> dims = shape.operands[init.getOperandNumber()].dims;
+    SmallVector<AffineExpr> &found = result.emplace_back(extentsOf(init.get()));
+    if (dims.size() != found.size())
+      return failure();
+    for (auto [dim, extent] : llvm::zip_equal(dims, found))
+      if (dim != ssm::MixerOperand::anyExtent && extents[dim])
+        extent = extents[dim];
+  }
+  return result;
 }
 
 // The constant that fills a destination, and the op that is replaced.

@@ -79,6 +79,8 @@ void proposeMixers(const Problem &problem, MixerList &mixers) {
   proposeScans(problem, mixers);
   proposeReadoutScans(problem, mixers);
   proposeShortConvs(problem, mixers);
+  proposeMatrixStates(problem, mixers);
+  proposeAttention(problem, mixers);
   // What answers an impulse for ever.
   if (mixers.empty())
     proposeConstantScans(problem, mixers);

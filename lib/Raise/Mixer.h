@@ -24,6 +24,11 @@ struct Role {
   View view;
 };
 
+/// The extents of a role's layout.
+inline llvm::ArrayRef<int64_t> shapeOf(const Role &role) {
+  return role.view.getShape();
+}
+
 /// Looks through the views that `role` is, for a value in the mixer's layout.
 void skipViews(const AxisAnalysis &analysis, Role &role);
 
@@ -51,11 +56,17 @@ using MixerList = llvm::SmallVector<std::unique_ptr<Mixer>>;
 void proposeScans(const Problem &problem, MixerList &mixers);
 void proposeConstantScans(const Problem &problem, MixerList &mixers);
 void proposeReadoutScans(const Problem &problem, MixerList &mixers);
+/// Linear attention with or without decay, and delta rules.
+void proposeMatrixStates(const Problem &problem, MixerList &mixers);
+void proposeAttention(const Problem &problem, MixerList &mixers);
 void proposeShortConvs(const Problem &problem, MixerList &mixers);
 /// An unrolled loop as it stands: for what no entry of the catalogue matches.
 void proposeRecurrences(const Problem &problem, MixerList &mixers);
 /// Every entry of the catalogue, in the order in which they are tried.
 void proposeMixers(const Problem &problem, MixerList &mixers);
+
+/// Wrong roles deviate by 1e-8 and more, right ones by 1e-13 and less.
+constexpr double kMixerTolerance = 1e-9;
 
 /// Largest |a - b| over the largest |a| near it; infinite where the shapes
 /// differ or a value is not finite.

@@ -14,8 +14,6 @@ using namespace mlir;
 namespace ssmc {
 
 namespace {
-/// Wrong roles deviate by 1e-8 and more, right ones by 1e-13 and less.
-constexpr double kTolerance = 1e-9;
 /// A candidate that deviates by less computes nearly the same.
 constexpr double kNear = 1e-2;
 /// How many sources of a group are peeled off in search of a region.
@@ -109,6 +107,10 @@ bool Recogniser::recognise(const Region &region, Proposer propose) {
   finder.mergeViews(merged.frontier);
   finder.absorbDominated(merged.frontier);
   finder.mergeViews(merged.frontier);
+  Region straight = finder.straighten(merged);
+  if ((straight.frontier != merged.frontier || straight.exit != merged.exit) &&
+      tryFrontier(straight, propose))
+    return true;
   if (tryFrontier(merged, propose))
     return true;
   return merged.frontier != region.frontier && tryFrontier(region, propose);
@@ -143,16 +145,6 @@ bool Recogniser::tryFrontier(Region region, Proposer propose) {
     std::tie(chosen, error) = it->second;
   if (std::max(chosen, likely) >= int64_t(mixers.size()))
     return false;
-  auto compare = [](const Candidate &candidate, ArrayRef<Tensor> expected,
-                    const Assignment &assignment) {
-    FailureOr<SmallVector<Tensor>> values = candidate.evaluate(assignment);
-    if (failed(values) || values->size() != expected.size())
-      return double(INFINITY);
-    double worst = 0;
-    for (auto [a, b] : llvm::zip(expected, *values))
-      worst = std::max(worst, deviation(a, b));
-    return worst;
-  };
   if (chosen < 0) {
     Random first(1), second(2);
     Assignment assignment = problem.sample(first), fresh;
@@ -166,20 +158,21 @@ bool Recogniser::tryFrontier(Region region, Proposer propose) {
     auto matches = [&](size_t i) {
       const Mixer &mixer = *mixers[i];
       Candidate candidate(problem, mixer);
-      double seen = compare(candidate, *expected, assignment);
+      double seen = candidate.deviation(assignment, *expected);
       if (seen < nearest.deviation)
         nearest = {(Twine("closest candidate ") + mixer.getName() +
                     " deviates by " + llvm::formatv("{0:e1}", seen).str())
                        .str(),
                    seen};
-      if (!(seen <= kTolerance))
+      if (!(seen <= kMixerTolerance))
         return false;
       if (int64_t(i) != likely) {
         if (failed(again)) {
           fresh = problem.sample(second);
           again = problem.evaluate(fresh);
         }
-        if (failed(again) || !(compare(candidate, *again, fresh) <= kTolerance))
+        if (failed(again) ||
+            !(candidate.deviation(fresh, *again) <= kMixerTolerance))
           return false;
       }
       chosen = i;

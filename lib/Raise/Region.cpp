@@ -223,6 +223,44 @@ Value RegionFinder::nextExit(Value exit, SmallVectorImpl<Value> &others,
   return {};
 }
 
+bool RegionFinder::isStraight(Value value) const {
+  const ValueAxes *axes = analysis.getAxes(value);
+  return axes && llvm::any_of(*axes, [&](const Digits &axis) {
+           return isPlainTime(axis) &&
+                  axis.front().extent == analysis.getLength();
+         });
+}
+
+Region RegionFinder::straighten(const Region &region) const {
+  constexpr unsigned kMostSteps = 32;
+  Region result = region;
+  SmallVector<Value> frontier = region.frontier;
+  auto bent = [&] {
+    return llvm::find_if(frontier, [&](Value value) {
+      return analysis.getClass(value) == TokenClass::PerToken &&
+             !isStraight(value);
+    });
+  };
+  unsigned steps = 0;
+  for (auto it = bent(); it != frontier.end() && steps < kMostSteps;
+       it = bent(), ++steps)
+    if (!expand(frontier, Value(*it)))
+      steps = kMostSteps;
+  if (steps < kMostSteps) {
+    mergeViews(frontier);
+    result.frontier = frontier;
+  }
+  Value exit = region.exit;
+  SmallVector<Value> others;
+  for (unsigned i = 0; i < kMostSteps && !isStraight(exit); ++i) {
+    exit = nextExit(exit, others, 1);
+    if (!exit || !others.empty())
+      return result;
+  }
+  result.exit = exit;
+  return result;
+}
+
 void RegionFinder::mergeViews(SmallVectorImpl<Value> &frontier) const {
   // The chain of values of which each is a view of the next.
   auto chainOf = [&](Value value) {

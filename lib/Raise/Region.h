@@ -58,6 +58,10 @@ public:
   mlir::Value nextExit(mlir::Value exit,
                        llvm::SmallVectorImpl<mlir::Value> &others,
                        unsigned limit = 16) const;
+  /// The same region from where its values and to where its exit have all of
+  /// the sequence on an axis of its own: in front of paddings and cuts into
+  /// chunks, and behind what undoes them.
+  Region straighten(const Region &region) const;
   /// Replaces `value` in `frontier` by what it is computed from; false where
   /// its node is not transparent.
   bool expand(llvm::SmallVectorImpl<mlir::Value> &frontier,
@@ -77,6 +81,8 @@ private:
   bool isWeight(mlir::Operation *op) const;
   bool absorbConsumer(llvm::SetVector<mlir::Operation *> &hull,
                       llvm::ArrayRef<mlir::Value> live) const;
+  /// True for a value with all of the sequence on one axis.
+  bool isStraight(mlir::Value value) const;
   bool leaves(const llvm::SetVector<mlir::Operation *> &hull,
               mlir::Operation *user) const;
   /// Values of `hull` that are used outside of it.

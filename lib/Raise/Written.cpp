@@ -73,4 +73,29 @@ Candidate::evaluate(const Assignment &assignment) const {
   return evaluateWritten(problem.graph, ops, roots, exact, assignment, error);
 }
 
+double Candidate::deviation(const Assignment &assignment,
+                            ArrayRef<Tensor> expected) const {
+  FailureOr<SmallVector<Tensor>> values = evaluate(assignment);
+  if (failed(values) || values->size() != expected.size())
+    return INFINITY;
+  double worst = 0;
+  for (auto [a, b] : llvm::zip(expected, *values))
+    worst = std::max(worst, ssmc::deviation(a, b));
+  return worst;
+}
+
+bool agrees(const Problem &problem, Mixer &mixer) {
+  Problem own(problem.finder, problem.analysis, problem.region, problem.graph);
+  own.region.frontier.clear();
+  for (Role *role : mixer.getRoles())
+    if (!llvm::is_contained(own.region.frontier, role->value))
+      own.region.frontier.push_back(role->value);
+  Random random(3);
+  Assignment assignment = own.sample(random);
+  FailureOr<SmallVector<Tensor>> expected = own.evaluate(assignment);
+  return succeeded(expected) &&
+         Candidate(own, mixer).deviation(assignment, *expected) <=
+             kMixerTolerance;
+}
+
 } // namespace ssmc

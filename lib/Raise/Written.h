@@ -30,6 +30,10 @@ public:
   mlir::FailureOr<llvm::SmallVector<Tensor>>
   evaluate(const Assignment &assignment) const;
 
+  /// Its largest deviation from these results of the region.
+  double deviation(const Assignment &assignment,
+                   llvm::ArrayRef<Tensor> expected) const;
+
 private:
   const Problem &problem;
   std::unique_ptr<mlir::Block> block;
@@ -37,5 +41,9 @@ private:
   llvm::SmallVector<mlir::Value> roots;
   llvm::DenseMap<mlir::Value, Tensor> exact;
 };
+
+/// True where the mixer does what the problem's region does, from its own
+/// roles on.
+bool agrees(const Problem &problem, Mixer &mixer);
 
 } // namespace ssmc

@@ -1,0 +1,46 @@
+//===- AttentionMixer.h - softmax attention ---------------------*- C++ -*-===//
+//
+// Where every token attends with weights that are a softmax of scores:
+// ssm.attention. Masks, slopes and sinks are read off the region at queries and
+// keys of zero, scale and soft-cap at one score that is not.
+//
+//===----------------------------------------------------------------------===//
+
+#pragma once
+
+#include "lib/Raise/HeadRoles.h"
+
+namespace ssmc {
+
+/// Which keys a query sees: those with key - query <= right and either
+/// query - key <= left or key < global. Nothing: no limit.
+struct AttentionWindow {
+  std::optional<int64_t> left, right;
+  int64_t global = 0;
+  bool sees(int64_t query, int64_t key) const {
+    return (!right || key - query <= *right) &&
+           (!left || query - key <= *left || key < global);
+  }
+};
+
+class AttentionMixer : public Mixer {
+public:
+  explicit AttentionMixer(const HeadLayout &layout) : layout(layout) {}
+
+  llvm::StringRef getName() const override { return "ssm.attention"; }
+  mlir::FailureOr<llvm::SmallVector<mlir::Value>>
+  emit(GraphWriter &writer) const override;
+  std::unique_ptr<Mixer> combine(const Problem &problem,
+                                 Region &region) override;
+  void listAssumptions(llvm::SmallVectorImpl<std::string> &) const override;
+  llvm::SmallVector<Role *> getRoles() override { return {&*q, &*k, &*v}; }
+
+  HeadLayout layout;
+  std::optional<Role> q, k, v; // [batch, time, head, feature]
+  AttentionWindow window;
+  Tensor slopes, sinks; // [head] or null
+  double scale = 1;
+  std::optional<double> softcap;
+};
+
+} // namespace ssmc

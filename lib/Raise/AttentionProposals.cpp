@@ -1,0 +1,251 @@
+//===- AttentionProposals.cpp - what a softmax attends to -----------------===//
+//
+// With queries and keys of zero, the weights of a softmax are those of its
+// masks and biases alone; values that are one at one token show its weight.
+// Equal weights are a mask, and the mask must be that of a window. Weights that
+// fall by the same factor with every token of distance have a slope, weights
+// that do not sum to one a sink. One score that is not zero then gives the
+// scale, twice of it the soft-cap.
+//
+//===----------------------------------------------------------------------===//
+
+#include "lib/Raise/AttentionMixer.h"
+
+#include <cmath>
+
+using namespace mlir;
+
+namespace ssmc {
+
+namespace {
+/// Two weights are one where they differ by rounding only.
+constexpr double kSameWeight = 1e-11;
+
+class AttentionReader {
+public:
+  AttentionReader(const Problem &problem, AttentionMixer &mixer)
+      : problem(problem), mixer(mixer), length(problem.analysis.getLength()),
+        heads(mixer.layout.heads) {}
+
+  /// Sets what no token decides; false where the region is no attention.
+  bool read() {
+    return readWeights() && readWindow() && readBiases() && readScale();
+  }
+
+private:
+  /// The exit in its layout, for queries of `query` in the first feature and
+  /// keys of one there at token `key`. Values are one at token `base + i` in
+  /// feature i.
+  std::optional<Tensor> respond(double query, int64_t key, int64_t base) const;
+  bool readWeights();
+  bool readWindow();
+  bool readBiases();
+  bool readScale();
+
+  double &weight(int64_t head, int64_t query, int64_t key) {
+    return weights[(head * length + query) * length + key];
+  }
+
+  const Problem &problem;
+  AttentionMixer &mixer;
+  int64_t length, heads;
+  std::vector<double> weights; // [head, query, key]
+};
+} // namespace
+
+std::optional<Tensor> AttentionReader::respond(double query, int64_t key,
+                                               int64_t base) const {
+  auto fill = [&](const Role &role,
+                  llvm::function_ref<double(int64_t, int64_t)> of) {
+    ArrayRef<int64_t> shape = shapeOf(role);
+    Tensor tensor(problem.elementType(role.value), shape);
+    auto next = tensor.mutableFloats().begin();
+    for (int64_t b = 0; b < shape[0]; ++b)
+      for (int64_t t = 0; t < shape[1]; ++t)
+        for (int64_t h = 0; h < shape[2]; ++h)
+          for (int64_t f = 0; f < shape[3]; ++f)
+            *next++ = of(t, f);
+    return role.view.invert(tensor);
+  };
+  Assignment assignment;
+  assignment[mixer.q->value] =
+      fill(*mixer.q, [&](int64_t, int64_t f) { return f ? 0 : query; });
+  assignment[mixer.k->value] = fill(
+      *mixer.k, [&](int64_t t, int64_t f) { return !f && t == key ? 1 : 0; });
+  assignment[mixer.v->value] = fill(
+      *mixer.v, [&](int64_t t, int64_t f) { return t == base + f ? 1 : 0; });
+  FailureOr<SmallVector<Tensor>> result = problem.evaluate(assignment);
+  const View &exit = mixer.layout.exit;
+  if (failed(result) || !result->front().isFloat() ||
+      result->front().getShape() != ArrayRef<int64_t>(exit.valueShape()))
+    return std::nullopt;
+  return exit.apply(result->front());
+}
+
+bool AttentionReader::readWeights() {
+  int64_t features = mixer.layout.features;
+  weights.assign(heads * length * length, 0);
+  for (int64_t base = 0; base < length; base += features) {
+    std::optional<Tensor> y = respond(0, -1, base);
+    if (!y)
+      return false;
+    for (int64_t t = 0; t < length; ++t)
+      for (int64_t h = 0; h < heads; ++h)
+        for (int64_t f = 0; f < std::min(features, length - base); ++f) {
+          double w = y->floats()[(t * heads + h) * features + f];
+          if (!(w >= 0 && w <= 1 + kSameWeight))
+            return false;
+          weight(h, t, base + f) = w;
+        }
+    // A first look: what is no softmax shows it early.
+    if (base == 0 && llvm::all_of(weights, [](double w) { return w == 0; }))
+      return false;
+  }
+  return true;
+}
+
+/// The window of the first head; the other heads must have the same.
+bool AttentionReader::readWindow() {
+  int64_t left = 0, right = -length;
+  AttentionWindow &window = mixer.window;
+  auto seen = [&](int64_t t, int64_t s) { return weight(0, t, s) > 0; };
+  for (int64_t t = 0; t < length; ++t)
+    for (int64_t s = 0; s < length; ++s)
+      if (seen(t, s))
+        right = std::max(right, s - t);
+  if (right < length - 1)
+    window.right = right;
+  // Keys that the last query sees: the first ones, and those in its window.
+  int64_t last = length - 1, global = 0;
+  while (global < length && seen(last, global))
+    ++global;
+  if (global < length) {
+    int64_t first = length;
+    while (first > global && seen(last, first - 1))
+      --first;
+    left = last - first;
+    if (left < 0)
+      return false;
+    window.left = left;
+    window.global = global;
+  }
+  if (window.right && *window.right < 0)
+    return false;
+  for (int64_t h = 0; h < heads; ++h)
+    for (int64_t t = 0; t < length; ++t)
+      for (int64_t s = 0; s < length; ++s)
+        if ((weight(h, t, s) > 0) != window.sees(t, s))
+          return false;
+  return true;
+}
+
+/// Slopes and sinks from the ratios of weights.
+bool AttentionReader::readBiases() {
+  Type element = problem.elementType(mixer.v->value);
+  Tensor slopes(element, {heads}), sinks(element, {heads});
+  bool anySlope = false, anySink = false, allSink = true;
+  for (int64_t h = 0; h < heads; ++h) {
+    // The last query sees itself and, where it sees another, the one before.
+    int64_t t = length - 1;
+    double slope = mixer.window.sees(t, t - 1)
+                       ? std::log(weight(h, t, t) / weight(h, t, t - 1))
+                       : 0;
+    if (std::abs(slope) < kSameWeight)
+      slope = 0;
+    slopes.mutableFloats()[h] = slope;
+    anySlope |= slope != 0;
+    // exp(sink) beside the sum of exp(-slope distance).
+    std::optional<double> sink;
+    for (int64_t query = 0; query < length; ++query) {
+      double seen = 0, scores = 0;
+      for (int64_t key = 0; key < length; ++key)
+        if (mixer.window.sees(query, key)) {
+          seen += weight(h, query, key);
+          scores += std::exp(-slope * std::abs(query - key));
+        }
+      double rest = scores / seen - scores;
+      if (std::abs(rest) < kSameWeight * scores)
+        rest = 0;
+      if (sink && std::abs(*sink - rest) > 1e-9 * scores)
+        return false;
+      sink = rest;
+    }
+    if (!sink || !(*sink >= 0))
+      return false;
+    anySink |= *sink > 0;
+    allSink &= *sink > 0;
+    sinks.mutableFloats()[h] = std::log(*sink);
+  }
+  if (anySlope)
+    mixer.slopes = slopes;
+  if (anySink && !allSink)
+    return false;
+  if (anySink)
+    mixer.sinks = sinks;
+  return true;
+}
+
+/// The score of one key at two queries, of which one is twice the other, from
+/// the ratio of its weight to that of another key.
+bool AttentionReader::readScale() {
+  int64_t query = length - 1, key = query - 1;
+  if (!mixer.window.sees(query, key))
+    return false;
+  double size = 4 * std::sqrt(double(shapeOf(*mixer.k)[3])), scores[2];
+  for (unsigned i : {0u, 1u}) {
+    double weights[2];
+    for (unsigned j : {0u, 1u}) {
+      std::optional<Tensor> y = respond((i + 1) * size, key, key + j);
+      if (!y)
+        return false;
+      weights[j] = y->floats()[query * heads * mixer.layout.features];
+    }
+    double slope = mixer.slopes.isNull() ? 0 : mixer.slopes.floats()[0];
+    scores[i] = std::log(weights[0] / weights[1]) + slope;
+  }
+  if (!std::isfinite(scores[0]) || !std::isfinite(scores[1]) || scores[0] == 0)
+    return false;
+  double bend = 2 * scores[0] / scores[1] - 1; // tanh(s / cap)^2
+  if (std::abs(bend) < 1e-10) {
+    mixer.scale = scores[0] / size;
+    return true;
+  }
+  if (!(bend > 0 && bend < 1))
+    return false;
+  double angle = std::atanh(std::sqrt(bend));
+  mixer.softcap = std::abs(scores[0]) / std::sqrt(bend);
+  mixer.scale = std::copysign(angle * *mixer.softcap, scores[0]) / size;
+  return true;
+}
+
+void proposeAttention(const Problem &problem, MixerList &mixers) {
+  auto roles = HeadRoles::read(problem);
+  if (!roles || roles->tokens.size() != 3 || !roles->states.empty() ||
+      !problem.region.states.empty() || problem.analysis.getLength() < 3)
+    return;
+  for (const HeadLayout &layout : roles->layouts()) {
+    SmallVector<unsigned> order{0, 1, 2};
+    do {
+      auto value = [&](unsigned i) { return roles->tokens[order[i]]; };
+      for (const Role &q : roles->features(
+               value(0), [&](int64_t h, int64_t) { return h == layout.heads; }))
+        for (const Role &k :
+             roles->features(value(1), [&](int64_t h, int64_t f) {
+               return layout.heads % h == 0 && f == shapeOf(q)[3];
+             }))
+          for (const Role &v :
+               roles->features(value(2), [&](int64_t h, int64_t f) {
+                 return h == shapeOf(k)[2] && f == layout.features;
+               })) {
+            auto mixer = std::make_unique<AttentionMixer>(layout);
+            mixer->q = q;
+            mixer->k = k;
+            mixer->v = v;
+            if (AttentionReader(problem, *mixer).read())
+              mixers.push_back(std::move(mixer));
+          }
+    } while (std::next_permutation(order.begin(), order.end()));
+  }
+}
+
+} // namespace ssmc

@@ -1,0 +1,127 @@
+//===- HeadRoles.cpp - a region's values as heads of features -------------===//
+
+#include "lib/Raise/HeadRoles.h"
+
+using namespace mlir;
+
+namespace ssmc {
+
+/// More digits than any model's layouts have: their orders are too many.
+static constexpr size_t kMostDigits = 4;
+
+std::optional<HeadRoles> HeadRoles::read(const Problem &problem) {
+  HeadRoles roles(problem);
+  for (Value value : problem.region.frontier) {
+    const ValueAxes *axes = problem.analysis.getAxes(value);
+    if (!axes || !isa<FloatType>(problem.elementType(value)))
+      return std::nullopt;
+    if (problem.analysis.getClass(value) == TokenClass::PerToken &&
+        timeExtent(*axes) == problem.analysis.getLength())
+      roles.tokens.push_back(value);
+    else if (timeExtent(*axes) == 1)
+      roles.states.push_back(value);
+    else
+      return std::nullopt;
+  }
+  return roles;
+}
+
+/// All cuts of `digits` digits into `axes` neighbours, the last one as narrow
+/// as can be first; none has no digit where those before it have one.
+static void listCuts(unsigned digits, unsigned axes,
+                     SmallVectorImpl<SmallVector<unsigned>> &cuts) {
+  if (axes == 1) {
+    cuts.push_back({digits});
+    return;
+  }
+  for (unsigned last = std::min(digits, 1u); last <= digits; ++last) {
+    SmallVector<SmallVector<unsigned>> before;
+    listCuts(digits - last, axes - 1, before);
+    for (SmallVector<unsigned> &cut : before) {
+      cut.push_back(last);
+      cuts.push_back(std::move(cut));
+    }
+  }
+}
+
+std::vector<View>
+HeadRoles::views(Value value, bool hasTime, unsigned count,
+                 llvm::function_ref<bool(const View &)> fits) const {
+  std::vector<View> found;
+  const ValueAxes &axes = *problem.analysis.getAxes(value);
+  SmallVector<int64_t> rest = restExtents(axes);
+  if (rest.size() > kMostDigits)
+    return found;
+  SmallVector<SmallVector<unsigned>> cuts;
+  listCuts(rest.size(), count, cuts);
+  SmallVector<unsigned> order(rest.size());
+  std::iota(order.begin(), order.end(), 0);
+  do
+    for (ArrayRef<unsigned> cut : cuts)
+      if (auto view = View::make(axes, hasTime, order, cut);
+          view && fits(*view))
+        found.push_back(*view);
+  while (std::next_permutation(order.begin(), order.end()));
+  return found;
+}
+
+std::vector<HeadLayout> HeadRoles::layouts() const {
+  std::vector<HeadLayout> found;
+  for (const View &view :
+       views(problem.region.exit, true, 2, [](const View &) { return true; }))
+    found.push_back({view.getShape()[2], view.getShape()[3], view});
+  return found;
+}
+
+std::vector<Role> HeadRoles::features(Value value, Fits fits) const {
+  std::vector<Role> found;
+  for (const View &view : views(value, true, 2, [&](const View &view) {
+         return fits(view.getShape()[2], view.getShape()[3]);
+       }))
+    found.push_back({value, view});
+  return found;
+}
+
+std::vector<Role> HeadRoles::sharedHeads(const Role &role) const {
+  constexpr unsigned kMostSteps = 8;
+  std::vector<Role> found;
+  int64_t heads = shapeOf(role)[2], width = shapeOf(role)[3];
+  SmallVector<Value> source{role.value};
+  for (unsigned i = 0; i < kMostSteps; ++i) {
+    if (!problem.finder.expand(source, source.front()) || source.size() != 1)
+      break;
+    const ValueAxes *axes = problem.analysis.getAxes(source.front());
+    if (!axes ||
+        problem.analysis.getClass(source.front()) != TokenClass::PerToken ||
+        timeExtent(*axes) != problem.analysis.getLength())
+      break;
+    std::vector<Role> ways =
+        features(source.front(), [&](int64_t h, int64_t f) {
+          return h < heads && heads % h == 0 && f == width;
+        });
+    found.insert(found.end(), ways.begin(), ways.end());
+  }
+  return found;
+}
+
+std::vector<Role> HeadRoles::scalars(Value value, int64_t heads) const {
+  std::vector<Role> found;
+  for (const View &view : views(value, true, 1, [&](const View &view) {
+         return view.getShape()[2] == heads;
+       }))
+    found.push_back({value, view});
+  return found;
+}
+
+std::vector<Role> HeadRoles::matrices(Value value, int64_t heads, int64_t keys,
+                                      int64_t values) const {
+  std::vector<Role> found;
+  SmallVector<int64_t> target{heads, keys, values};
+  for (const View &view : views(value, false, 3, [&](const View &view) {
+         return view.getShape().drop_front() == ArrayRef(target);
+       }))
+    found.push_back({value, view});
+  return found;
+}
+
+} // namespace ssmc

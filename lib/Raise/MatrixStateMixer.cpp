@@ -1,0 +1,120 @@
+//===- MatrixStateMixer.cpp - linear attention and delta rules ------------===//
+
+#include "lib/Raise/MatrixStateMixer.h"
+
+#include "dialects/ssm/SsmOps.h"
+#include "lib/Raise/Written.h"
+
+using namespace mlir;
+
+namespace ssmc {
+
+SmallVector<Role *> MatrixStateMixer::getRoles() {
+  SmallVector<Role *> all{&*q, &*k, &*v};
+  for (auto *role : {&decay, &beta, &erase, &initial})
+    if (*role)
+      all.push_back(&**role);
+  return all;
+}
+
+/// What reads the state before its decay: the op's `a` is -exp(g) times what
+/// is erased of the decayed one.
+FailureOr<Value> MatrixStateMixer::emitErased(GraphWriter &writer,
+                                              Value decays) const {
+  FailureOr<Value> value = writer.apply(erase->view, erase->value);
+  if (failed(value))
+    return failure();
+  Type type = value->getType();
+  Value erased = *value;
+  if (decays) {
+    Value kept = writer.node("Exp", decays, decays.getType());
+    if (decay && shapeOf(*decay).size() == 3) {
+      SmallVector<AffineExpr> wide = writer.extents(decay->view);
+      wide.push_back(writer.fixed(1));
+      kept = writer.resize(
+          "Unsqueeze", kept, 3,
+          writer.type(wide, cast<ShapedType>(type).getElementType()));
+    }
+    erased = writer.node("Mul", {erased, kept}, type);
+  }
+  return writer.node("Neg", erased, type);
+}
+
+FailureOr<SmallVector<Value>>
+MatrixStateMixer::emit(GraphWriter &writer) const {
+  OpBuilder &builder = writer.builder;
+  auto write = [&](const std::optional<Role> &role) -> FailureOr<Value> {
+    return role ? writer.apply(role->view, role->value) : Value();
+  };
+  FailureOr<Value> queries = write(q), keys = write(k), values = write(v),
+                   decays = write(decay), rates = write(beta);
+  for (const FailureOr<Value> *value :
+       {&queries, &keys, &values, &decays, &rates})
+    if (failed(*value))
+      return failure();
+  Type element = cast<ShapedType>(values->getType()).getElementType();
+  if (!constantDecay.isNull())
+    decays = writer.constant(constantDecay, element);
+  Value erased;
+  if (erase) {
+    FailureOr<Value> value = emitErased(writer, *decays);
+    if (failed(value))
+      return failure();
+    erased = *value;
+  }
+  if (scale != 1) {
+    Tensor factor(element, {1});
+    factor.mutableFloats()[0] = scale;
+    queries = writer.node("Mul", {*queries, writer.constant(factor, element)},
+                          queries->getType());
+  }
+  SmallVector<AffineExpr> extents = writer.extents(v->view);
+  RankedTensorType type = writer.type(extents, element);
+  RankedTensorType stateType = writer.type(
+      {extents[0], extents[2], writer.fixed(shapeOf(*k)[3]), extents[3]},
+      element);
+  FailureOr<Value> start = initial ? writer.apply(initial->view, initial->value)
+                                   : FailureOr<Value>(writer.zeros(stateType));
+  Value destination = writer.empty(type);
+  if (failed(start) || !*start || !destination)
+    return failure();
+  UnitAttr backwards = reverse ? builder.getUnitAttr() : UnitAttr();
+  Operation *op;
+  if (beta || erase)
+    op = ssm::DeltaRuleOp::create(
+        builder, writer.loc, TypeRange{type, stateType}, *queries, *keys,
+        *values, *rates, erased, erase ? *keys : Value(), *decays,
+        /*resets=*/Value(), destination, *start, backwards);
+  else
+    op = ssm::SemiseparableOp::create(
+        builder, writer.loc, TypeRange{type, stateType}, *queries, *keys,
+        *values, *decays, /*resets=*/Value(), destination, *start, backwards);
+  return writer.leave(layout.exit, op->getResult(0), states, op->getResult(1));
+}
+
+/// Goes back from queries, then from keys, to where they have fewest heads.
+std::unique_ptr<Mixer> MatrixStateMixer::combine(const Problem &problem,
+                                                 Region &region) {
+  auto mixer = std::make_unique<MatrixStateMixer>(*this);
+  auto roles = HeadRoles::read(problem);
+  if (!roles || erase)
+    return nullptr;
+  bool any = false;
+  for (auto operand : {&MatrixStateMixer::q, &MatrixStateMixer::k}) {
+    std::optional<Role> &role = *mixer.*operand, own = role;
+    std::vector<Role> sources = roles->sharedHeads(*own);
+    bool found = false;
+    for (size_t i = sources.size(); i-- > 0 && !found;) {
+      role = sources[i];
+      found = agrees(problem, *mixer);
+    }
+    if (!found)
+      role = own;
+    any |= found;
+  }
+  if (!any)
+    return nullptr;
+  return mixer;
+}
+
+} // namespace ssmc

@@ -1,0 +1,49 @@
+//===- MatrixStateMixer.h - linear attention and delta rules ----*- C++ -*-===//
+//
+// S = exp(g) S + k v^T, y = S^T q: ssm.semiseparable; with a correction of the
+// state before: ssm.delta_rule. A region gives the correction either as beta,
+// or as the vectors that erase, which have beta in them already.
+//
+//===----------------------------------------------------------------------===//
+
+#pragma once
+
+#include "lib/Raise/HeadRoles.h"
+
+namespace ssmc {
+
+class MatrixStateMixer : public Mixer {
+public:
+  explicit MatrixStateMixer(const HeadLayout &layout) : layout(layout) {}
+
+  llvm::StringRef getName() const override {
+    return beta || erase ? "ssm.delta_rule" : "ssm.semiseparable";
+  }
+  mlir::FailureOr<llvm::SmallVector<mlir::Value>>
+  emit(GraphWriter &writer) const override;
+  std::unique_ptr<Mixer> combine(const Problem &problem,
+                                 Region &region) override;
+  llvm::SmallVector<Role *> getRoles() override;
+
+  HeadLayout layout;
+  /// Keys and queries may have fewer heads than values.
+  std::optional<Role> q, k, v; // [batch, time, head, feature]
+  /// The log decay: [batch, time, head] or [batch, time, head, key].
+  std::optional<Role> decay;
+  /// ... where no token decides it: [head]. Null: nothing decays.
+  Tensor constantDecay;
+  std::optional<Role> beta; // [batch, time, head]
+  /// What is erased, of S after its decay: [batch, time, head, key].
+  std::optional<Role> erase;
+  std::optional<Role> initial; // [batch, head, key, value]
+  llvm::SmallVector<View, 1> states;
+  /// Of what is read out.
+  double scale = 1;
+  bool reverse = false;
+
+private:
+  mlir::FailureOr<mlir::Value> emitErased(GraphWriter &writer,
+                                          mlir::Value decays) const;
+};
+
+} // namespace ssmc

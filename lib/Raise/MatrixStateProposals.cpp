@@ -1,0 +1,238 @@
+//===- MatrixStateProposals.cpp - roles of linear attention ---------------===//
+//
+// What a region computes at rest but for one token gives its constants: with
+// keys and values of one at the first token, queries of one and no log decay,
+// the read-out is the number of keys times the scale, and what is left of it a
+// token later is the decay.
+//
+//===----------------------------------------------------------------------===//
+
+#include "lib/Raise/Direction.h"
+#include "lib/Raise/MatrixStateMixer.h"
+
+#include <map>
+
+using namespace mlir;
+
+namespace ssmc {
+
+/// A role's value that is `number` at one token, or at all with -1, else zero.
+static Tensor pulse(const Problem &problem, const Role &role, int64_t token,
+                    double number) {
+  Tensor tensor(problem.elementType(role.value), shapeOf(role));
+  int64_t batch = shapeOf(role)[0], time = shapeOf(role)[1];
+  int64_t rest = tensor.getNumElements() / (batch * time);
+  for (int64_t b = 0; b < batch; ++b)
+    for (int64_t t = 0; t < time; ++t)
+      if (token < 0 || t == token)
+        llvm::fill(tensor.mutableFloats().slice((b * time + t) * rest, rest),
+                   number);
+  return role.view.invert(tensor);
+}
+
+namespace {
+/// What a region does with a single key and value. The roles' layouts do not
+/// matter to it: it is evaluated once for each assignment of values to roles.
+class ConstantReader {
+public:
+  ConstantReader(const Problem &problem, bool reverse)
+      : problem(problem), reverse(reverse) {}
+  /// Sets scale and constant decay; false where the region is no such mixer.
+  bool read(MatrixStateMixer &mixer);
+
+private:
+  const Tensor &respond(MatrixStateMixer &mixer);
+
+  const Problem &problem;
+  bool reverse;
+  std::map<std::vector<const void *>, Tensor> responses;
+};
+} // namespace
+
+/// The exit; null where it cannot be computed.
+const Tensor &ConstantReader::respond(MatrixStateMixer &mixer) {
+  std::vector<const void *> key;
+  for (auto *role : {&mixer.q, &mixer.k, &mixer.v, &mixer.decay, &mixer.beta,
+                     &mixer.erase, &mixer.initial})
+    key.push_back(*role ? (*role)->value.getAsOpaquePointer() : nullptr);
+  auto [it, isNew] = responses.try_emplace(key);
+  if (!isNew)
+    return it->second;
+  int64_t first = reverse ? problem.analysis.getLength() - 1 : 0;
+  Assignment assignment;
+  auto set = [&](const std::optional<Role> &role, int64_t token,
+                 double number) {
+    if (role)
+      assignment[role->value] = pulse(problem, *role, token, number);
+  };
+  set(mixer.q, -1, 1);
+  set(mixer.k, first, 1);
+  set(mixer.v, first, 1);
+  set(mixer.decay, -1, 0);
+  set(mixer.beta, -1, 1);
+  set(mixer.erase, -1, 0);
+  set(mixer.initial, -1, 0);
+  if (FailureOr<SmallVector<Tensor>> result = problem.evaluate(assignment);
+      succeeded(result))
+    it->second = result->front();
+  return it->second;
+}
+
+bool ConstantReader::read(MatrixStateMixer &mixer) {
+  const Tensor &response = respond(mixer);
+  const View &exit = mixer.layout.exit;
+  if (response.isNull() || !response.isFloat() ||
+      response.getShape() != ArrayRef<int64_t>(exit.valueShape()))
+    return false;
+  Tensor y = exit.apply(response);
+  int64_t length = problem.analysis.getLength(), heads = mixer.layout.heads;
+  int64_t first = reverse ? length - 1 : 0, second = reverse ? first - 1 : 1;
+  auto at = [&](int64_t token, int64_t head) {
+    return y.floats()[(token * heads + head) * mixer.layout.features];
+  };
+  mixer.scale = at(first, 0) / shapeOf(*mixer.k)[3];
+  if (std::abs(mixer.scale - 1) < 1e-12)
+    mixer.scale = 1;
+  if (!std::isfinite(mixer.scale) || mixer.scale == 0)
+    return false;
+  if (mixer.decay)
+    return true;
+  Tensor decay(y.getElementType(), {heads});
+  bool any = false;
+  for (int64_t h = 0; h < heads; ++h) {
+    double left = at(second, h) / at(first, h);
+    if (!(left > 0) || !std::isfinite(left))
+      return false;
+    decay.mutableFloats()[h] = std::log(left);
+    any |= std::abs(left - 1) > 1e-12;
+  }
+  if (any)
+    mixer.constantDecay = decay;
+  return true;
+}
+
+namespace {
+/// Fills the roles of one form with frontier values, in every way that fits.
+class Assigner {
+public:
+  using Slot = std::optional<Role> MatrixStateMixer::*;
+  Assigner(const Problem &problem, const HeadRoles &roles,
+           const HeadLayout &layout, ArrayRef<Slot> form,
+           std::vector<MatrixStateMixer> &mixers)
+      : problem(problem), roles(roles), form(form), mixers(mixers),
+        mixer(layout) {}
+
+  void run() {
+    used.assign(roles.tokens.size(), false);
+    fill(0);
+  }
+
+private:
+  /// The ways in which `value` may be in a slot, given those before it.
+  std::vector<Role> fits(Slot slot, Value value) const {
+    int64_t heads = mixer.layout.heads;
+    if (slot == &MatrixStateMixer::v)
+      return roles.features(value, [&](int64_t h, int64_t f) {
+        return h == heads && f == mixer.layout.features;
+      });
+    if (slot == &MatrixStateMixer::k)
+      return roles.features(
+          value, [&](int64_t h, int64_t f) { return heads % h == 0; });
+    if (slot == &MatrixStateMixer::beta)
+      return roles.scalars(value, heads);
+    int64_t keys = shapeOf(*mixer.k)[3];
+    bool whole = slot != &MatrixStateMixer::q;
+    std::vector<Role> found = roles.features(value, [&](int64_t h, int64_t f) {
+      return f == keys && (whole ? h == heads : heads % h == 0);
+    });
+    if (slot == &MatrixStateMixer::decay) {
+      std::vector<Role> scalars = roles.scalars(value, heads);
+      found.insert(found.begin(), scalars.begin(), scalars.end());
+    }
+    return found;
+  }
+
+  void fill(unsigned at) {
+    if (at == form.size())
+      return fillStates();
+    for (auto [i, value] : llvm::enumerate(roles.tokens)) {
+      if (used[i])
+        continue;
+      used[i] = true;
+      for (const Role &role : fits(form[at], value)) {
+        mixer.*form[at] = role;
+        if (!mixer.erase || shapeOf(*mixer.k)[2] == mixer.layout.heads)
+          fill(at + 1);
+      }
+      (mixer.*form[at]).reset();
+      used[i] = false;
+    }
+  }
+
+  void fillStates() {
+    int64_t keys = shapeOf(*mixer.k)[3];
+    auto matrices = [&](Value value) {
+      return roles.matrices(value, mixer.layout.heads, keys,
+                            mixer.layout.features);
+    };
+    std::vector<std::optional<Role>> starts, ends;
+    if (roles.states.empty())
+      starts.push_back(std::nullopt);
+    else
+      llvm::append_range(starts, matrices(roles.states.front()));
+    if (problem.region.states.empty())
+      ends.push_back(std::nullopt);
+    else
+      llvm::append_range(ends, matrices(problem.region.states.front()));
+    for (const auto &start : starts)
+      for (const auto &end : ends) {
+        mixers.push_back(mixer);
+        mixers.back().initial = start;
+        if (end)
+          mixers.back().states = {end->view};
+      }
+  }
+
+  const Problem &problem;
+  const HeadRoles &roles;
+  ArrayRef<Slot> form;
+  std::vector<MatrixStateMixer> &mixers;
+  MatrixStateMixer mixer;
+  SmallVector<bool> used;
+};
+} // namespace
+
+void proposeMatrixStates(const Problem &problem, MixerList &mixers) {
+  auto roles = HeadRoles::read(problem);
+  size_t count = roles ? roles->tokens.size() : 0;
+  if (count < 3 || count > 5 || roles->states.size() > 1 ||
+      problem.region.states.size() > 1 || problem.analysis.getLength() < 3)
+    return;
+  using M = MatrixStateMixer;
+  const SmallVector<Assigner::Slot> forms[] = {
+      {&M::v, &M::k, &M::q},
+      {&M::v, &M::k, &M::q, &M::decay},
+      {&M::v, &M::k, &M::q, &M::beta},
+      {&M::v, &M::k, &M::q, &M::erase},
+      {&M::v, &M::k, &M::q, &M::decay, &M::beta},
+      {&M::v, &M::k, &M::q, &M::decay, &M::erase}};
+  std::vector<MatrixStateMixer> found;
+  for (const HeadLayout &layout : roles->layouts())
+    for (const auto &form : forms)
+      if (form.size() == count)
+        Assigner(problem, *roles, layout, form, found).run();
+  if (found.empty())
+    return;
+  std::optional<Direction> direction = findDirection(problem);
+  if (!direction || *direction == Direction::Both)
+    return;
+  bool reverse = *direction == Direction::Reverse;
+  ConstantReader reader(problem, reverse);
+  for (MatrixStateMixer &mixer : found) {
+    mixer.reverse = reverse;
+    if (reader.read(mixer))
+      mixers.push_back(std::make_unique<MatrixStateMixer>(std::move(mixer)));
+  }
+}
+
+} // namespace ssmc
