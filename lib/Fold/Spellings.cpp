@@ -11,6 +11,8 @@
 #include "lib/Eval/Tensor.h"
 #include "lib/Operators/Operator.h"
 
+#include <cmath>
+
 using namespace mlir;
 using namespace ssmc;
 
@@ -154,6 +156,11 @@ Value ssmc::respell(onnx::NodeOp node, OpBuilder &b) {
   if (op == "Pow" && x.getType() == type &&
       scalarConstant(node.getInputs()[1]) == 2.0)
     return make("Mul", {x, x});
+  // A power of what e is rounded to is meant to be one of e.
+  if (op == "Pow" && isFloat && node.getInputs()[1].getType() == type)
+    if (std::optional<double> base = scalarConstant(x);
+        base && float(*base) == float(M_E))
+      return make("Exp", node.getInputs()[1]);
   if (op == "Div" && isFloat && node.getInputs()[1].getType() == type) {
     Value divisor = node.getInputs()[1];
     Value logistic = logisticOperand(divisor);

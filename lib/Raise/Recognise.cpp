@@ -16,8 +16,6 @@ namespace ssmc {
 namespace {
 /// A candidate that deviates by less computes nearly the same.
 constexpr double kNear = 1e-2;
-/// How many sources of a group are peeled off in search of a region.
-constexpr unsigned kMostPeels = 64;
 } // namespace
 
 Recogniser::Recogniser(const AxisAnalysis &analysis)
@@ -34,12 +32,11 @@ void Recogniser::run() {
   });
 }
 
-/// Regions are what is left of a group when 0, 1, 2, ... of its first
-/// components are peeled off; the largest that matches an entry of the
-/// catalogue wins. Where none does, the smallest that is an unrolled loop. What
-/// was peeled off is solved next; if there is none either, the last component
-/// is given up.
-void Recogniser::solve(ArrayRef<Component> group) {
+/// Regions are what is left of a group when some of its first components are
+/// peeled off; the largest that matches an entry of the catalogue wins. Where
+/// none does, the smallest that is an unrolled loop. What was peeled off is
+/// solved next; if there is none either, the last component is given up.
+void Recogniser::solve(Group group) {
   Leftover leftover;
   auto finish = [&] {
     if (leftover.nodes)
@@ -49,25 +46,30 @@ void Recogniser::solve(ArrayRef<Component> group) {
   };
   finish();
   while (!group.empty()) {
-    unsigned tries = std::min<size_t>(group.size(), kMostPeels);
-    auto matches = [&](unsigned peeled, Proposer propose) {
-      std::optional<Region> region = finder.close(group.drop_front(peeled));
+    std::vector<llvm::SmallBitVector> peels = finder.listPeels(group);
+    auto matches = [&](const llvm::SmallBitVector &peeled, Proposer propose) {
+      Group left, rest;
+      for (auto [i, component] : llvm::enumerate(group))
+        (peeled.test(i) ? rest : left).push_back(component);
+      std::optional<Region> region = finder.close(left);
       if (!region || !recognise(*region, propose))
         return false;
-      group = group.take_front(peeled);
+      group = std::move(rest);
       return true;
     };
-    bool found = false;
-    for (unsigned peeled = 0; peeled < tries && !found; ++peeled)
-      found = matches(peeled, proposeMixers);
-    for (unsigned peeled = tries; peeled > 0 && !found; --peeled)
-      found = matches(peeled - 1, proposeRecurrences);
+    bool found = llvm::any_of(peels,
+                              [&](const auto &peeled) {
+                                return matches(peeled, proposeMixers);
+                              }) ||
+                 llvm::any_of(llvm::reverse(peels), [&](const auto &peeled) {
+                   return matches(peeled, proposeRecurrences);
+                 });
     if (found) {
       finish();
       continue;
     }
     give(group.back(), leftover);
-    group = group.drop_back();
+    group.pop_back();
   }
   finish();
 }

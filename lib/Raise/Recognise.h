@@ -42,7 +42,7 @@ public:
   std::vector<Leftover> leftovers;
 
 private:
-  void solve(llvm::ArrayRef<Component> group);
+  void solve(Group group);
   using Proposer = void (*)(const Problem &, MixerList &);
   bool recognise(const Region &region, Proposer propose);
   bool tryFrontier(Region region, Proposer propose);

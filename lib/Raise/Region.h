@@ -10,6 +10,7 @@
 
 #include "lib/Raise/AxisAnalysis.h"
 #include "llvm/ADT/SetVector.h"
+#include "llvm/ADT/SmallBitVector.h"
 
 namespace ssmc {
 
@@ -49,6 +50,11 @@ public:
   explicit RegionFinder(const AxisAnalysis &analysis);
 
   std::vector<Group> findGroups() const;
+  /// Which components of a group may be taken off its front, fewest first: as
+  /// they stand, and each one alone with what it follows from, which does not
+  /// depend on the order of nodes that do not follow from each other.
+  std::vector<llvm::SmallBitVector>
+  listPeels(llvm::ArrayRef<Component> group) const;
   /// The region that contains the components: their convex hull, and what
   /// follows it up to a single per-token exit of the sequence's length.
   std::optional<Region> close(llvm::ArrayRef<Component> components) const;

@@ -130,4 +130,52 @@ std::vector<Group> RegionFinder::findGroups() const {
   return result;
 }
 
+std::vector<llvm::SmallBitVector>
+RegionFinder::listPeels(ArrayRef<Component> group) const {
+  constexpr size_t kMostPeels = 64;
+  size_t count = group.size();
+  std::vector<llvm::SmallBitVector> peels;
+  for (size_t i = 0; i < std::min(count, kMostPeels); ++i) {
+    peels.emplace_back(count);
+    peels.back().set(0, i);
+  }
+  if (count > kMostPeels)
+    return peels;
+
+  // What of the group each node follows from, in one pass over the nodes.
+  llvm::DenseMap<Operation *, size_t> owners;
+  int64_t low = INT64_MAX, high = -1;
+  for (auto [i, component] : llvm::enumerate(group))
+    for (Operation *op : component.nodes) {
+      owners[op] = i;
+      low = std::min(low, graph.indexOf(op));
+      high = std::max(high, graph.indexOf(op));
+    }
+  std::vector<llvm::SmallBitVector> sources(high - low + 1), closures(count);
+  for (size_t i = 0; i < count; ++i) {
+    closures[i].resize(count);
+    closures[i].set(i);
+  }
+  for (Operation *op : graph.getNodes().slice(low, high - low + 1)) {
+    llvm::SmallBitVector &own = sources[graph.indexOf(op) - low];
+    own.resize(count);
+    for (Value operand : op->getOperands())
+      if (Operation *producer = operand.getDefiningOp())
+        if (int64_t at = graph.indexOf(producer) - low; at >= 0)
+          own |= sources[at];
+    if (auto owner = owners.find(op); owner != owners.end()) {
+      closures[owner->second] |= own;
+      own.set(owner->second);
+    }
+  }
+  for (llvm::SmallBitVector &closure : closures)
+    if (closure.count() < count && !llvm::is_contained(peels, closure))
+      peels.push_back(std::move(closure));
+  std::vector<llvm::SmallBitVector> sorted;
+  for (size_t size = 0; size < count; ++size)
+    llvm::copy_if(peels, std::back_inserter(sorted),
+                  [&](const auto &peel) { return peel.count() == size; });
+  return sorted;
+}
+
 } // namespace ssmc

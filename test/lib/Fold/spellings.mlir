@@ -107,3 +107,18 @@ func.func @gate(%x: tensor<4xf32>, %y: tensor<4xf32>) -> tensor<4xf32> {
   %3 = onnx.node "Div"(%y, %2) version 20 : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
   return %3 : tensor<4xf32>
 }
+
+// -----
+
+// A power of what e is rounded to; of another base it stays.
+// CHECK-LABEL: func.func @power_of_e
+// CHECK-SAME: (%[[X:.*]]: tensor<4xf32>)
+// CHECK: onnx.node "Exp"(%[[X]])
+// CHECK: onnx.node "Pow"
+func.func @power_of_e(%x: tensor<4xf32>) -> (tensor<4xf32>, tensor<4xf32>) {
+  %e = onnx.constant dense<2.71828175> : tensor<f32>
+  %other = onnx.constant dense<2.718> : tensor<f32>
+  %0 = onnx.node "Pow"(%e, %x) version 20 : (tensor<f32>, tensor<4xf32>) -> tensor<4xf32>
+  %1 = onnx.node "Pow"(%other, %x) version 20 : (tensor<f32>, tensor<4xf32>) -> tensor<4xf32>
+  return %0, %1 : tensor<4xf32>, tensor<4xf32>
+}

@@ -22,7 +22,8 @@ import spellings
 from compiled import compile_model, peer_outputs, run_model
 from raising import EXPECTED, MAMBA
 
-EXPORTS = ("mamba/forward.dynamo", "mamba/forward.ts", "recurrent_gemma/forward.dynamo")
+EXPORTS = ("mamba/forward.dynamo", "mamba/forward.ts", "recurrent_gemma/forward.dynamo", "mamba2/forward.dynamo",
+           "qwen3_next/forward.dynamo")
 failures = 0
 
 
@@ -43,10 +44,9 @@ def check_export(name, models, path, model, options):
     pair = lambda ids, logits: {"in:input_ids": ids, "out:logits": logits}
     archive = np.load(folder / "forward.npz")
     stored = [pair(archive["input_ids"], archive["logits"])]
-    if name.startswith("mamba"):  # the other one has a mask of the traced length
-        options = ["--dim=input_ids:0=B", "--dim=input_ids:1=L", *options]
-        archive = np.load(folder / "lengths.npz")
-        stored.append(pair(archive["input_ids_L7"][:1], archive["logits_L7"][:1]))
+    options = ["--dim=input_ids:0=B", "--dim=input_ids:1=L", *options]
+    archive = np.load(folder / "lengths.npz")
+    stored.append(pair(archive["input_ids_L7"][:1], archive["logits_L7"][:1]))
     onnx.save(model, path)
     check(path.stem, path, EXPECTED[name], stored, options)
 
