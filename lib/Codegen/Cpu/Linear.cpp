@@ -11,8 +11,8 @@
 // has the same bits however many rows there are.
 //
 // Where x and w are bf16 and the processor multiplies pairs of them, a summand
-// is x[k] w[k] + x[k + 1] w[k + 1]: rows k and k + 1 of a panel are interleaved
-// in registers, for all rows of a tile.
+// is x[k] w[k] + x[k + 1] w[k + 1], and rows k and k + 1 of a panel have to be
+// interleaved: in registers by each tile, or once for many tiles.
 //
 // While the tiles of a panel are summed, each fetches its share of the next
 // panel into the second-level cache. A weight that comes from memory would
@@ -53,6 +53,10 @@ constexpr int64_t sumLength = 256;
 // A weight larger than this is read from memory: once, not per task of rows.
 constexpr int64_t largeWeightBytes = 16 * 1024 * 1024;
 constexpr int64_t lineBytes = 64;
+// Tiles from which on a panel of bf16 is interleaved before the first of them,
+// and the stack that it may take.
+constexpr int64_t manyTiles = 3;
+constexpr int64_t interleavedBytes = 512 * 1024;
 
 /// What a tile fetches: `step` elements of `memory` from `from` on for each
 /// round of its loop over K.
@@ -119,7 +123,7 @@ private:
   ssm::LinearOp op;
   int64_t panels, depth, width, lanes, vectors, maxRows, tilesPerTask, columns;
   bool pairs; // of products of bf16, by one instruction
-  Value rows, scratch;
+  Value rows, scratch, interleaved;
 
   int64_t sharing(int64_t rows) {
     return std::max<int64_t>(
@@ -181,6 +185,21 @@ private:
       return b.createOrFold<arith::DivUIOp>(product, tasks);
     };
     Value first = startOf(task), last = startOf(b.add(task, 1));
+    Value count = b.sub(last, first);
+    if (!pairs || depth * width * 2 > interleavedBytes)
+      return emitTaskTiles(panel, first, last, size, larger);
+    b.branch(
+        b.less(count, b.idx(manyTiles)),
+        [&] { emitTaskTiles(panel, first, last, size, larger); },
+        [&] {
+          interleave(panel);
+          emitTaskTiles(panel, first, last, size, larger);
+          interleaved = {};
+        });
+  }
+
+  void emitTaskTiles(Value panel, Value first, Value last, Value size,
+                     Value larger) {
     Prefetch panelAhead = nextPanel(panel, b.sub(last, first));
     b.loop(first, last, 1, [&](Value tile) {
       Prefetch ahead = shareOf(panelAhead, b.sub(tile, first));
@@ -263,10 +282,29 @@ private:
                                  /*isDataCache=*/true);
   }
 
+  // The panel as vectors of pairs: what rows k and k + 1 make lies in their
+  // places.
+  void interleave(Value panel) {
+    Value copy = b.scratch({depth, width}, b.getBF16Type());
+    b.loop(b.idx(0), b.idx(depth / 2 * 2), 2, [&](Value k) {
+      for (auto [v, pair] : llvm::enumerate(loadPairs(panel, k)))
+        vector::StoreOp::create(b, pair, copy,
+                                ValueRange{b.add(k, v), b.idx(0)});
+    });
+    interleaved = copy;
+  }
+
   // Rows k and k + 1 of a panel, an element of the first beside that of the
   // second.
   SmallVector<Value> loadPairs(Value panel, Value k) {
     auto half = VectorType::get({2 * lanes}, b.getBF16Type());
+    if (interleaved) {
+      SmallVector<Value> result;
+      for (int64_t v = 0; v < vectors; ++v)
+        result.push_back(vector::LoadOp::create(
+            b, half, interleaved, ValueRange{b.add(k, v), b.idx(0)}));
+      return result;
+    }
     Value first = vector::LoadOp::create(b, half, op.getW(),
                                          ValueRange{panel, k, b.idx(0)});
     Value second = vector::LoadOp::create(

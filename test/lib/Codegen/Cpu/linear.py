@@ -44,15 +44,18 @@ def pack(w, width):
 
 panel = 32 if cpu != "znver3" else 16
 half = dict(width=panel, type="bf16")
+halves = [dict(half, k=19, n=3 * panel), dict(half, k=1030, n=2 * panel + 5, epilogue=True),
+          dict(half, k=6, n=40, m=30), dict(half, k=1, n=11), dict(half, k=9, n=24, width=8)]
 variants = [dict(k=19, n=3 * panel, width=panel),
             dict(k=8, n=4 * panel + 5, width=panel, epilogue=True),
             dict(k=1, n=11, width=panel, epilogue=True),
             dict(k=5, n=24, width=8),
             dict(k=523, n=24, width=panel, epilogue=True),
-            dict(k=6, n=40, width=panel, m=30, epilogue=True),
-            dict(half, k=19, n=3 * panel), dict(half, k=1030, n=2 * panel + 5, epilogue=True),
-            dict(half, k=6, n=40, m=30), dict(half, k=1, n=11), dict(half, k=9, n=24, width=8),
+            dict(k=6, n=40, width=panel, m=30, epilogue=True), halves[0],
             dict(k=2048, n=panel, width=panel, m=16)]
+# Only this one multiplies pairs of bf16.
+if cpu == "znver4":
+    variants = halves + variants[-1:]
 lib = build("\n".join(function(f"f{i}", **v) for i, v in enumerate(variants)),
             ["ssm-lower-linear"], cpu)
 first_row = {}
