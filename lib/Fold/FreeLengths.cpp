@@ -201,7 +201,27 @@ LogicalResult LengthFreeing::resolve(ArrayRef<LengthRequest> requests) {
     }
     argument.setType(symbols.typeOf(shape));
   }
+  adaptDeclared();
   return success();
+}
+
+// What outputs declare is renamed with the rest. Of the traced size it says
+// nothing of another.
+void LengthFreeing::adaptDeclared() {
+  for (unsigned i = 0; i < graph.getNumResults(); ++i) {
+    auto type = graph.getResultAttrOfType<TypeAttr>(i, onnx::kDeclaredAttr);
+    if (!type)
+      continue;
+    auto shape = symbols.shapeOf(type.getValue(), "declared");
+    if (!shape || newLength || newBatch) {
+      graph.removeResultAttr(i, b.getStringAttr(onnx::kDeclaredAttr));
+      continue;
+    }
+    for (AffineExpr &dim : shape->dims)
+      dim = substitute(dim);
+    graph.setResultAttr(i, onnx::kDeclaredAttr,
+                        TypeAttr::get(symbols.typeOf(*shape)));
+  }
 }
 
 //===----------------------------------------------------------------------===//
@@ -271,10 +291,6 @@ LogicalResult LengthFreeing::run(ArrayRef<LengthRequest> requests,
       return failure();
   noteNumbers(ops);
   symbols.store();
-  // What the model declares of its outputs holds for its own extents.
-  for (unsigned i = 0; i < graph.getNumResults(); ++i)
-    graph.removeResultAttr(
-        i, StringAttr::get(graph.getContext(), onnx::kDeclaredAttr));
   ShapeInference after(graph->getParentOfType<ModuleOp>());
   if (failed(after.run(graph, /*merge=*/false)))
     return onnx::emitModelError(graph.getLoc())

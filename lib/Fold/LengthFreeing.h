@@ -39,6 +39,7 @@ private:
   mlir::LogicalResult resolve(const LengthRequest &request,
                               const AxisAnalysis &analysis);
   void expect(const AxisAnalysis &analysis, mlir::Value value);
+  void adaptDeclared();
   mlir::AffineExpr expectedExtent(const Digits &axis) const;
   mlir::LogicalResult compare(ShapeInference &after);
   const Expected *expected(mlir::Value value) const;

@@ -7,6 +7,7 @@
 
 #include "dialects/onnx/OnnxElementType.h"
 #include "lib/Operators/Broadcast.h"
+#include "lib/Operators/Extents.h"
 #include "lib/Operators/Families.h"
 
 using namespace mlir;
@@ -19,10 +20,21 @@ static LogicalResult inferAs(InferContext &ctx, Type type) {
     return ctx.error("not defined for elements of type " +
                      describeType(x.elementType));
   ctx.setResult(0, type, x.dims);
-  if (isa<IntegerType>(x.elementType) && isa<IntegerType>(type) &&
-      type.getIntOrFloatBitWidth() >= 32 && x.dims.size() <= 1)
-    if (auto known = ctx.knownElements(0))
-      ctx.setElements(0, *known);
+  auto known = isa<IntegerType>(x.elementType) && x.dims.size() <= 1
+                   ? ctx.knownElements(0)
+                   : std::nullopt;
+  if (known && type.isInteger(1)) {
+    for (AffineExpr &element : *known) {
+      auto number = constantExtent(element);
+      if (!number)
+        return success();
+      element = ctx.constantDim(*number != 0);
+    }
+    ctx.setElements(0, *known);
+  } else if (known && isa<IntegerType>(type) &&
+             type.getIntOrFloatBitWidth() >= 32) {
+    ctx.setElements(0, *known);
+  }
   return success();
 }
 

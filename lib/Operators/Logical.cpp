@@ -1,6 +1,7 @@
 //===- Logical.cpp - comparisons, booleans and selection ------------------===//
 
 #include "lib/Operators/Broadcast.h"
+#include "lib/Operators/Extents.h"
 #include "lib/Operators/Families.h"
 #include "lib/Operators/ShapeArithmetic.h"
 
@@ -61,6 +62,24 @@ static Type booleanType(MLIRContext *context) {
   return IntegerType::get(context, 1);
 }
 
+/// One operand alone may decide: false of And, true of Or.
+static void propagateDecided(InferContext &ctx, ArrayRef<AffineExpr> dims) {
+  bool decides = ctx.node.getOpType() == "Or";
+  auto count = dims.empty()       ? std::optional<int64_t>(1)
+               : dims.size() == 1 ? constantExtent(dims[0])
+                                  : std::nullopt;
+  if (!count || (!decides && ctx.node.getOpType() != "And"))
+    return;
+  for (unsigned i : {0, 1}) {
+    auto known = ctx.knownElements(i);
+    if (known && llvm::all_of(*known, [&](AffineExpr element) {
+          return asConstant(element) == int64_t(decides);
+        }))
+      ctx.setElements(
+          0, SmallVector<AffineExpr>(*count, ctx.constantDim(decides)));
+  }
+}
+
 static LogicalResult inferRelation(InferContext &ctx) {
   const Relation *relation = findRelation(ctx.node);
   Type type = ctx.input(0).elementType;
@@ -82,6 +101,8 @@ static LogicalResult inferRelation(InferContext &ctx) {
       auto truth = relation->extent(x[0], x[1]);
       return truth ? ctx.constantDim(*truth) : AffineExpr();
     });
+  if (isBoolean)
+    propagateDecided(ctx, *dims);
   return success();
 }
 

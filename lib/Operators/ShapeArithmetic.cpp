@@ -48,6 +48,16 @@ void ssmc::propagateElements(
   ctx.setElements(0, results);
 }
 
+/// Null unless `a` is a product of `b`, no constant, and what is returned.
+static AffineExpr findFactor(AffineExpr a, AffineExpr b) {
+  auto product = dyn_cast<AffineBinaryOpExpr>(a);
+  if (!product || product.getKind() != AffineExprKind::Mul || asConstant(b))
+    return {};
+  return product.getLHS() == b   ? product.getRHS()
+         : product.getRHS() == b ? product.getLHS()
+                                 : AffineExpr();
+}
+
 AffineExpr ssmc::divideExprs(AffineExpr a, AffineExpr b) {
   auto divisor = asConstant(b), dividend = asConstant(a);
   if (dividend && divisor) {
@@ -59,14 +69,8 @@ AffineExpr ssmc::divideExprs(AffineExpr a, AffineExpr b) {
     return getAffineConstantExpr(1, a.getContext());
   if (divisor && *divisor == 1)
     return a;
-  // A product of the divisor and something.
-  if (auto product = dyn_cast<AffineBinaryOpExpr>(a);
-      product && product.getKind() == AffineExprKind::Mul && !divisor) {
-    if (product.getLHS() == b)
-      return product.getRHS();
-    if (product.getRHS() == b)
-      return product.getLHS();
-  }
+  if (AffineExpr factor = findFactor(a, b))
+    return factor;
   if (!divisor || *divisor <= 0 || !isNonNegative(a))
     return {};
   return a.floorDiv(*divisor);
@@ -74,6 +78,8 @@ AffineExpr ssmc::divideExprs(AffineExpr a, AffineExpr b) {
 
 AffineExpr ssmc::remainderExprs(AffineExpr a, AffineExpr b) {
   auto divisor = asConstant(b), dividend = asConstant(a);
+  if (a == b || findFactor(a, b))
+    return getAffineConstantExpr(0, a.getContext());
   if (!divisor || *divisor <= 0)
     return {};
   if (dividend) {
@@ -86,6 +92,8 @@ AffineExpr ssmc::remainderExprs(AffineExpr a, AffineExpr b) {
 
 AffineExpr ssmc::truncatedRemainderExprs(AffineExpr a, AffineExpr b) {
   auto divisor = asConstant(b), dividend = asConstant(a);
+  if (a == b || findFactor(a, b))
+    return getAffineConstantExpr(0, a.getContext());
   if (!divisor || *divisor == 0 || *divisor == -1)
     return {};
   if (dividend)

@@ -71,6 +71,16 @@ static AffineExpr placeBound(AffineExpr bound, AffineExpr extent) {
   return nullptr;
 }
 
+// How many elements a step forward takes; null where the data decides that.
+static AffineExpr knownLength(AffineExpr start, AffineExpr end, int64_t step,
+                              AffineExpr extent) {
+  AffineExpr from = placeBound(start, extent), to = placeBound(end, extent);
+  if (step <= 0 || !from || !to || !provablyAtLeast(to, from))
+    return nullptr;
+  return simplifyExtent(step == 1 ? to - from
+                                  : (to - from + (step - 1)).floorDiv(step));
+}
+
 namespace {
 struct SliceSpec {
   SmallVector<int64_t> axes, steps;
@@ -151,13 +161,8 @@ static LogicalResult inferSlice(InferContext &ctx) {
            extent = constantExtent(dim);
       if (a && b && extent) {
         length = ctx.constantDim(take(*a, *b, spec->steps[i], *extent).length);
-      } else if (spec->steps[i] > 0) {
-        AffineExpr from = placeBound(start, dim), to = placeBound(end, dim);
-        if (from && to && provablyAtLeast(to, from))
-          length = simplifyExtent(spec->steps[i] == 1
-                                      ? to - from
-                                      : (to - from + (spec->steps[i] - 1))
-                                            .floorDiv(spec->steps[i]));
+      } else {
+        length = knownLength(start, end, spec->steps[i], dim);
       }
     }
     dim = length ? length : ctx.freshSymbol("slice");
@@ -408,12 +413,13 @@ static LogicalResult lowerSlice(LowerContext &ctx) {
       sizes[axis] = b.getIndexAttr(taken.length);
       continue;
     }
-    // The shape rule has proved a length it knows: then the offset is as it
-    // was placed there.
-    OpFoldResult length = ctx.resultDim(0, axis);
-    AffineExpr from = starts ? placeBound((*starts)[i], extent) : nullptr;
-    OpFoldResult offset = from && step > 0 ? ctx.materialize(from) : nullptr;
-    if (!length || !offset) {
+    // Where the shape rule has proved the length, the offset is as it was
+    // placed there; what the model says of it is checked.
+    OpFoldResult length = ctx.resultDim(0, axis), offset;
+    if (length && starts && ends &&
+        knownLength((*starts)[i], (*ends)[i], step, extent))
+      offset = ctx.materialize(placeBound((*starts)[i], extent));
+    if (!offset) {
       auto bound = [&](auto &list, unsigned input) -> Value {
         OpFoldResult known = list ? ctx.materialize((*list)[i]) : nullptr;
         if (auto attr = dyn_cast_if_present<Attribute>(known)) {

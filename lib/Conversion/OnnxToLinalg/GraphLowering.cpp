@@ -250,11 +250,39 @@ LogicalResult GraphLowering::lowerOps(Block &block) {
   return success();
 }
 
+Value GraphLowering::lowerResult(func::FuncOp graph, unsigned number,
+                                 ArrayRef<AffineExpr> extents) {
+  Value source = graph.getBody().front().getTerminator()->getOperand(number);
+  Value value = values.lookup(source);
+  auto inferred = typeExtents(cast<RankedTensorType>(source.getType()));
+  if (succeeded(inferred) && ArrayRef(*inferred) == extents)
+    return value;
+  // What the data decides is held to what is declared. A copy behind the check
+  // keeps it from being computed in the place of the result before.
+  Location loc = source.getLoc();
+  SmallVector<OpFoldResult> sizes;
+  for (auto [d, extent] : llvm::enumerate(extents)) {
+    sizes.push_back(materialize(loc, extent));
+    if ((*inferred)[d] != extent)
+      checkEqual(builder, loc, tensor::getMixedSize(builder, loc, value, d),
+                 sizes.back(),
+                 "dimension " + std::to_string(d) +
+                     " of an output is not what the model says");
+  }
+  Value empty =
+      tensor::EmptyOp::create(builder, loc, sizes, getElementTypeOrSelf(value));
+  return linalg::CopyOp::create(builder, loc, value, empty).getResult(0);
+}
+
 func::FuncOp GraphLowering::run(func::FuncOp graph) {
   OpBuilder::InsertionGuard guard(builder);
   MLIRContext *context = graph.getContext();
   Block &body = graph.getBody().front();
-  DictionaryAttr signature = buildSignature(graph, inference.getSymbols());
+  auto extents = resultExtents(graph, inference.getSymbols());
+  if (failed(extents))
+    return {};
+  DictionaryAttr signature =
+      buildSignature(graph, inference.getSymbols(), *extents);
   if (!signature)
     return {};
   auto erased = [](TypeRange types) {
@@ -284,8 +312,10 @@ func::FuncOp GraphLowering::run(func::FuncOp graph) {
     lowered.erase();
     return {};
   }
-  for (Value value : body.getTerminator()->getOperands())
-    results.push_back(values.lookup(value));
+  for (auto [i, dims] : llvm::enumerate(*extents))
+    results.push_back(lowerResult(graph, i, dims));
   func::ReturnOp::create(builder, graph.getLoc(), results);
+  lowered.setFunctionType(FunctionType::get(context, erased(type.getInputs()),
+                                            ValueRange(results).getTypes()));
   return lowered;
 }

@@ -17,10 +17,18 @@ namespace ssmc {
 /// `type` without encoding, its integers without signs.
 mlir::Type eraseEncoding(mlir::Type type);
 
-/// The attribute `ssm.signature` of a graph; null, after an error, where an
-/// extent of a result is not a function of those of the inputs.
-mlir::DictionaryAttr buildSignature(mlir::func::FuncOp graph,
-                                    ModuleSymbols &symbols);
+/// The extents of each result of a graph: those that are inferred, and where
+/// the data decides one of them, the one that the model declares
+/// (onnx.declared). Fails, after an error, where none is a function of those of
+/// the inputs.
+mlir::FailureOr<llvm::SmallVector<llvm::SmallVector<mlir::AffineExpr>>>
+resultExtents(mlir::func::FuncOp graph, ModuleSymbols &symbols);
+
+/// The attribute `ssm.signature` of a graph with these results; null, after an
+/// error, where a type is not known.
+mlir::DictionaryAttr
+buildSignature(mlir::func::FuncOp graph, ModuleSymbols &symbols,
+               llvm::ArrayRef<llvm::SmallVector<mlir::AffineExpr>> results);
 
 class GraphLowering {
 public:
@@ -38,6 +46,9 @@ private:
   mlir::LogicalResult lowerNode(mlir::onnx::NodeOp node);
   bool lowerByElements(mlir::onnx::NodeOp node);
   void copy(mlir::Operation &op);
+  /// The lowered result `number`, which is to have these extents.
+  mlir::Value lowerResult(mlir::func::FuncOp graph, unsigned number,
+                          llvm::ArrayRef<mlir::AffineExpr> extents);
   void bindSymbols(mlir::Value value, mlir::Value lowered);
   mlir::OpFoldResult materialize(mlir::Location loc, mlir::AffineExpr expr);
 

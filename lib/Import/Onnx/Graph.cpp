@@ -292,9 +292,9 @@ LogicalResult BodyImporter::importNodes(const Nodes &nodes, Scope &scope) {
 
 } // namespace
 
-/// The declared type of an output, for inference to compare with: extents that
-/// are not numbers are left open. Null where none is declared; fails on one
-/// that is not supported.
+/// The declared type of an output, which says its extents where the data would
+/// decide them: numbers and names; others are symbols that no input has. Null
+/// where none is declared; fails on one that is not supported.
 static FailureOr<TypeAttr> getDeclaredType(ImportState &state,
                                            const proto::ValueInfoProto &info) {
   if (!info.type().has_tensor_type())
@@ -306,14 +306,23 @@ static FailureOr<TypeAttr> getDeclaredType(ImportState &state,
       state, state.file, "output '" + info.name() + "'", tensor.elem_type());
   if (!element)
     return failure();
+  SmallVector<AffineExpr> dims;
   SmallVector<int64_t> shape;
-  for (const auto &dim : tensor.shape().dim())
-    shape.push_back(dim.has_dim_value() && dim.dim_value() >= 0
-                        ? dim.dim_value()
-                        : ShapedType::kDynamic);
+  for (const auto &dim : tensor.shape().dim()) {
+    StringRef name = dim.dim_param();
+    dims.push_back(dim.has_dim_value() && dim.dim_value() >= 0
+                       ? getAffineConstantExpr(dim.dim_value(), state.context)
+                   : name.trim().empty()
+                       ? state.symbols.fresh(info.name() + "_" +
+                                             std::to_string(dims.size()))
+                       : state.symbols.parse(name));
+    auto constant = dyn_cast<AffineConstantExpr>(dims.back());
+    shape.push_back(constant ? constant.getValue() : ShapedType::kDynamic);
+  }
   if (mlir::onnx::checkLimits(element, shape))
     return TypeAttr();
-  return TypeAttr::get(RankedTensorType::get(shape, element));
+  return TypeAttr::get(
+      mlir::onnx::getTensorType(element, dims, state.symbols.getNames()));
 }
 
 LogicalResult ssmc::importMainGraph(ImportState &state, ModuleOp module,

@@ -129,3 +129,41 @@ func.func @unknown_operator(%x: tensor<2x5xf32>) -> !onnx.unknown {
   %y = onnx.node "Mystery"(%x) domain "com.example" : (tensor<2x5xf32>) -> !onnx.unknown
   return %y : !onnx.unknown
 }
+
+// -----
+
+// Division as an exporter of Python's writes it, rounded down by the sign, of a
+// length in whole chunks: by the size of a chunk, and by the number of chunks.
+// CHECK-DAG: #[[CHUNKS:.*]] = affine_map<()[s0] -> (s0 ceildiv 8, 8)>
+// CHECK: func.func @chunks
+// CHECK: onnx.node "Expand"{{.*}} -> tensor<?x8xf32, #onnx.dims<["L"], #[[CHUNKS]]>>
+module attributes {onnx.symbols = ["L"]} {
+  func.func @chunks(%x: tensor<?xf32, #onnx.dims<["L"], affine_map<()[s0] -> (s0)>>>) -> !onnx.unknown {
+    %eight = onnx.constant dense<8> : tensor<1xi64>
+    %one = onnx.constant dense<1> : tensor<1xi64>
+    %length = onnx.node "Shape"(%x) version 20 : (tensor<?xf32, #onnx.dims<["L"], affine_map<()[s0] -> (s0)>>>) -> !onnx.unknown
+    %rest = onnx.node "Mod"(%length, %eight) version 20 : (!onnx.unknown, tensor<1xi64>) -> !onnx.unknown
+    %lack = onnx.node "Sub"(%eight, %rest) version 20 : (tensor<1xi64>, !onnx.unknown) -> !onnx.unknown
+    %pad = onnx.node "Mod"(%lack, %eight) version 20 : (!onnx.unknown, tensor<1xi64>) -> !onnx.unknown
+    %whole = onnx.node "Add"(%length, %pad) version 20 : (!onnx.unknown, !onnx.unknown) -> !onnx.unknown
+    %sign = onnx.node "Sign"(%whole) version 20 : (!onnx.unknown) -> !onnx.unknown
+    %positive = onnx.node "Equal"(%sign, %one) version 20 : (!onnx.unknown, tensor<1xi64>) -> !onnx.unknown
+    %negative = onnx.node "Not"(%positive) version 20 : (!onnx.unknown) -> !onnx.unknown
+    %q0 = onnx.node "Div"(%whole, %eight) version 20 : (!onnx.unknown, tensor<1xi64>) -> !onnx.unknown
+    %r0 = onnx.node "Mod"(%whole, %eight) version 20 : (!onnx.unknown, tensor<1xi64>) -> !onnx.unknown
+    %b0 = onnx.node "Cast"(%r0) version 20 attrs {to = 9 : i64} : (!onnx.unknown) -> !onnx.unknown
+    %a0 = onnx.node "And"(%negative, %b0) version 20 : (!onnx.unknown, !onnx.unknown) -> !onnx.unknown
+    %c0 = onnx.node "Cast"(%a0) version 20 attrs {to = 7 : i64} : (!onnx.unknown) -> !onnx.unknown
+    %chunks = onnx.node "Sub"(%q0, %c0) version 20 : (!onnx.unknown, !onnx.unknown) -> !onnx.unknown
+    %q1 = onnx.node "Div"(%whole, %chunks) version 20 : (!onnx.unknown, !onnx.unknown) -> !onnx.unknown
+    %r1 = onnx.node "Mod"(%whole, %chunks) version 20 attrs {fmod = 0 : i64} : (!onnx.unknown, !onnx.unknown) -> !onnx.unknown
+    %b1 = onnx.node "Cast"(%r1) version 20 attrs {to = 9 : i64} : (!onnx.unknown) -> !onnx.unknown
+    %a1 = onnx.node "And"(%b1, %negative) version 20 : (!onnx.unknown, !onnx.unknown) -> !onnx.unknown
+    %c1 = onnx.node "Cast"(%a1) version 20 attrs {to = 7 : i64} : (!onnx.unknown) -> !onnx.unknown
+    %size = onnx.node "Sub"(%q1, %c1) version 20 : (!onnx.unknown, !onnx.unknown) -> !onnx.unknown
+    %target = onnx.node "Concat"(%chunks, %size) version 20 attrs {axis = 0 : i64} : (!onnx.unknown, !onnx.unknown) -> !onnx.unknown
+    %value = onnx.constant dense<1.0> : tensor<f32>
+    %y = onnx.node "Expand"(%value, %target) version 20 : (tensor<f32>, !onnx.unknown) -> !onnx.unknown
+    return %y : !onnx.unknown
+  }
+}
