@@ -325,8 +325,8 @@ void formLinear(linalg::LinalgOp op, const CpuTarget &target, FloatType stored,
 // What an operand of the elementwise op becomes.
 enum class Role { Sum, Rows, Row, Scalar, Other };
 
-// Extents of a map's results: all of them the loops in order, only the last,
-// or none, with zeros for dimensions of extent one.
+// Results of a map: all of the loops in order, only the last, or none; the
+// others are zero, or stand at a dimension of extent one.
 Role classify(AffineMap map, Value operand) {
   auto type = dyn_cast<RankedTensorType>(operand.getType());
   if (!type || !type.getElementType().isF32())
@@ -334,16 +334,16 @@ Role classify(AffineMap map, Value operand) {
   if (map.isIdentity())
     return Role::Rows;
   AffineExpr last = getAffineDimExpr(map.getNumDims() - 1, map.getContext());
-  auto isRepeated = [](AffineExpr e) {
-    auto constant = dyn_cast<AffineConstantExpr>(e);
-    return constant && constant.getValue() == 0;
-  };
-  ArrayRef<AffineExpr> results = map.getResults();
-  if (llvm::all_of(results, isRepeated))
-    return Role::Scalar;
-  if (results.back() == last && llvm::all_of(results.drop_back(), isRepeated))
-    return Role::Row;
-  return Role::Other;
+  Role role = Role::Scalar;
+  for (auto [at, result] : llvm::enumerate(map.getResults())) {
+    auto constant = dyn_cast<AffineConstantExpr>(result);
+    if ((constant && constant.getValue() == 0) || type.getDimSize(at) == 1)
+      continue;
+    if (result != last || int64_t(at) + 1 != type.getRank())
+      return Role::Other;
+    role = Role::Row;
+  }
+  return role;
 }
 
 // A row as a vector, a scalar as a value of its element type.

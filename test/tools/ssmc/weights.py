@@ -1,6 +1,7 @@
 """--weights=bf16 and f16: weights of products are rounded to the nearest, ties to
 even, and take half the room; what f16 cannot hold stays f32; a model deviates
-little. --products=bf16: rows are rounded too, and sums are not."""
+little. --products=bf16: rows are rounded too, and sums are not. A model of bf16 or
+f16 has the same kernels by itself."""
 import os
 import re
 import subprocess
@@ -72,6 +73,33 @@ for cpu in ("host", "x86-64-v3"):
     got = evaluate(x=x)["y"]
     np.testing.assert_allclose(got, rounded, atol=1e-6 * np.abs(rounded).max(), rtol=0, err_msg=cpu)
     assert 1e-4 < np.abs(got - exact).max() / np.abs(exact).max() < 2e-2
+
+
+def half_product(W, name):
+    """Rows and weight as a model in half precision has them."""
+    source = os.path.join(tmp, "half.mlir")
+    with open(source, "w") as file:
+        file.write(f"""
+func.func @forward(%x: tensor<{K}x{K}xf32> {{onnx.name = "x"}}) -> (tensor<{K}x{N}xf32> {{onnx.name = "y"}}) {{
+  %rows = arith.truncf %x : tensor<{K}x{K}xf32> to tensor<{K}x{K}x{name}>
+  %w = arith.constant dense<"0x{W.tobytes().hex()}"> : tensor<{K}x{N}x{name}>
+  %zero = arith.constant dense<0.0> : tensor<{K}x{N}xf32>
+  %y = linalg.matmul ins(%rows, %w : tensor<{K}x{K}x{name}>, tensor<{K}x{N}x{name}>)
+      outs(%zero : tensor<{K}x{N}xf32>) -> tensor<{K}x{N}xf32>
+  return %y : tensor<{K}x{N}xf32>
+}}""")
+    return source
+
+
+for name, half in (("bf16", ml_dtypes.bfloat16), ("f16", np.float16)):
+    rounded = x.astype(half).astype(np.float64) @ W.astype(half).astype(np.float64)
+    source = half_product(W.astype(half), name)
+    code = run("ssmc", source, "--emit=asm", "-o", "-", "--cpu=znver4")
+    assert "ssm_kernel_ssm_linear" in code and ("vdpbf16ps" in code) == (name == "bf16"), name
+    for cpu in ("host", "x86-64-v3"):
+        compile(source, f"--cpu={cpu}")
+        np.testing.assert_allclose(evaluate(x=x)["y"], rounded, atol=1e-6 * np.abs(rounded).max(), rtol=0,
+                                   err_msg=f"{name} {cpu}")
 
 W[3, 5] = 65520.0
 assert compile(product(W), "--weights=f16") == full

@@ -59,6 +59,36 @@ func.func @block(%x: tensor<?x?x8xf32>, %r: tensor<?x?x40xf32>) -> tensor<?x?x40
   return %2 : tensor<?x?x40xf32>
 }
 
+// A bias stays one where the batch of one is a loop of its own.
+// CHECK-LABEL: func.func @one_batch
+// CHECK: ssm.linear {{.*}} extras({{.*}} : tensor<40xf32>)
+// CHECK-NEXT: ^bb0(%[[SUM:.*]]: f32, %[[BIAS:.*]]: f32):
+// CHECK-NEXT: %[[A:.*]] = arith.addf %[[SUM]], %[[BIAS]]
+// CHECK-NEXT: ssm.yield %[[A]]
+// CHECK-NOT: linalg.generic
+func.func @one_batch(%x: tensor<1x3x8xf32>) -> tensor<1x3x40xf32> {
+  %w = arith.constant dense<2.0> : tensor<8x40xf32>
+  %bias = arith.constant dense<1.0> : tensor<1x1x40xf32>
+  %e = tensor.empty() : tensor<1x3x40xf32>
+  %zero = arith.constant dense<0.0> : tensor<1x3x40xf32>
+  %0 = linalg.generic {indexing_maps = [#x, #w, #y],
+      iterator_types = ["parallel", "parallel", "parallel", "reduction"]}
+      ins(%x, %w : tensor<1x3x8xf32>, tensor<8x40xf32>) outs(%zero : tensor<1x3x40xf32>) {
+  ^bb0(%i: f32, %j: f32, %o: f32):
+    %p = arith.mulf %i, %j : f32
+    %s = arith.addf %o, %p : f32
+    linalg.yield %s : f32
+  } -> tensor<1x3x40xf32>
+  %1 = linalg.generic {indexing_maps = [#id, affine_map<(b, l, n) -> (b, 0, n)>, #id],
+      iterator_types = ["parallel", "parallel", "parallel"]}
+      ins(%0, %bias : tensor<1x3x40xf32>, tensor<1x1x40xf32>) outs(%e : tensor<1x3x40xf32>) {
+  ^bb0(%i: f32, %j: f32, %o: f32):
+    %s = arith.addf %i, %j : f32
+    linalg.yield %s : f32
+  } -> tensor<1x3x40xf32>
+  return %1 : tensor<1x3x40xf32>
+}
+
 // A weight that a transposition has turned around; a scalar factor.
 // CHECK-LABEL: func.func @transposed
 // CHECK: linalg.pack {{.*}} outer_dims_perm = [0, 1] inner_dims_pos = [0] inner_tiles = [16] into {{.*}} tensor<32x8xf32> -> tensor<2x8x16xf32>
