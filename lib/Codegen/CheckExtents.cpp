@@ -13,11 +13,9 @@
 //   %same = arith.cmpi eq, %n, %c5
 //   cf.assert %same, "node 'add' (Add): ..."
 //
-// The extents themselves are followed to where they were made, through
-// destinations: each of those is compared with what is written to it, so by
-// induction this holds once all assertions in front do. What a loop carries is
-// not followed; what a step yields is compared with its states. Arithmetic on
-// tensors has to be linalg already (`convert-elementwise-to-linalg`). Slices
+// The extents themselves are followed to where they were made
+// (ExtentTracker.h); what a step yields is compared with its states. Arithmetic
+// on tensors has to be linalg already (`convert-elementwise-to-linalg`). Slices
 // and elements are kept within their data likewise, but for elements that the
 // body of a linalg op reads: there, lowerings clamp. A map that is no loop
 // alone is bounded over all iterations (ExprRange.h), or refused. Not used is
@@ -29,8 +27,8 @@
 #include "dialects/onnx/OnnxOps.h"
 #include "dialects/ssm/SsmOps.h"
 #include "lib/Codegen/CodegenPasses.h"
-#include "lib/Codegen/Entry.h"
 #include "lib/Codegen/ExprRange.h"
+#include "lib/Codegen/ExtentTracker.h"
 #include "lib/Codegen/HoistAssertion.h"
 #include "lib/Codegen/StepValues.h"
 
@@ -49,22 +47,12 @@ using namespace ssmc;
 
 namespace {
 
-class Checker {
+class Checker : ExtentTracker {
 public:
-  explicit Checker(func::FuncOp entry)
-      : entry(entry), b(entry.getContext()), loc(entry.getLoc()) {}
+  using ExtentTracker::ExtentTracker;
   LogicalResult run();
 
 private:
-  using Extents = SmallVector<OpFoldResult>;
-
-  Extents describe(StringRef field, unsigned index, Type type);
-  OpFoldResult extentOf(Value value, int64_t d);
-  OpFoldResult dimOf(Value value, int64_t d);
-  OpFoldResult product(ArrayRef<OpFoldResult> extents);
-  OpFoldResult apply(AffineExpr expr, ArrayRef<OpFoldResult> operands);
-  std::optional<int64_t> difference(OpFoldResult a, OpFoldResult b);
-
   void require(OpFoldResult expected, OpFoldResult found);
   void remember(OpFoldResult a, OpFoldResult c);
   void requireWithin(Operation *op, AffineExpr place, OpFoldResult extent,
@@ -73,7 +61,6 @@ private:
   Value compare(arith::CmpIPredicate predicate, OpFoldResult lhs,
                 OpFoldResult rhs);
 
-  void resolveDims();
   void check(Operation *op);
   void checkLinalg(linalg::LinalgOp op);
   void checkMixer(ssm::MixerOpInterface op);
@@ -82,148 +69,19 @@ private:
   void checkSlice(OffsetSizeAndStrideOpInterface op, Value whole);
   template <typename Insertion>
   void checkPart(Insertion op);
-  void checkElement(Value whole, ValueRange indices);
+  void checkElement(Operation *op, Value whole, ValueRange indices);
   void checkConcat(tensor::ConcatOp op);
   void checkExpand(tensor::ExpandShapeOp op);
   void checkAssertion(cf::AssertOp op);
   void checkResults(func::ReturnOp op);
 
-  func::FuncOp entry;
-  OpBuilder b;
-  Location loc;
   LogicalResult result = success();
-  llvm::StringMap<Value> symbols;
-  SmallVector<Extents> arguments;
-  DenseMap<std::pair<Value, int64_t>, Value> dims;
   /// Compared in the entry's block: known to be equal from there on.
   DenseSet<std::pair<void *, void *>> checked;
+  Guards guards;
 };
 
 } // namespace
-
-//===----------------------------------------------------------------------===//
-// Extents
-//===----------------------------------------------------------------------===//
-
-OpFoldResult Checker::apply(AffineExpr expr, ArrayRef<OpFoldResult> operands) {
-  return affine::makeComposedFoldedAffineApply(b, loc, expr, operands);
-}
-
-OpFoldResult Checker::product(ArrayRef<OpFoldResult> extents) {
-  OpFoldResult result = b.getIndexAttr(1);
-  for (OpFoldResult extent : extents)
-    result = apply(b.getAffineSymbolExpr(0) * b.getAffineSymbolExpr(1),
-                   {result, extent});
-  return result;
-}
-
-/// What the signature says about input or output `index`.
-Checker::Extents Checker::describe(StringRef field, unsigned index, Type type) {
-  Extents extents;
-  auto tensor = dyn_cast<RankedTensorType>(type);
-  auto signature = entry->getAttrOfType<DictionaryAttr>(kSignatureAttr);
-  auto values = signature ? signature.getAs<ArrayAttr>(field) : ArrayAttr();
-  auto names = signature ? signature.getAs<ArrayAttr>("symbols") : ArrayAttr();
-  auto value = values && index < values.size()
-                   ? dyn_cast<DictionaryAttr>(values[index])
-                   : DictionaryAttr();
-  auto map = value ? value.getAs<AffineMapAttr>("dims") : AffineMapAttr();
-  // `ssm-lower-entries` says what is wrong with a signature.
-  if (!tensor || tensor.hasStaticShape() || !map || !names ||
-      map.getValue().getNumResults() != tensor.getRank() ||
-      map.getValue().getNumSymbols() > names.size())
-    return extents;
-  SmallVector<OpFoldResult> known;
-  for (Attribute name : names) {
-    auto text = dyn_cast<StringAttr>(name);
-    if (!text)
-      return extents;
-    Value &symbol = symbols[text.getValue()];
-    if (!symbol) {
-      OpBuilder::InsertionGuard guard(b);
-      b.setInsertionPointToStart(&entry.getBody().front());
-      symbol = onnx::SymbolOp::create(b, entry.getLoc(), text.getValue());
-    }
-    known.push_back(symbol);
-  }
-  for (AffineExpr expr : map.getValue().getResults())
-    extents.push_back(apply(expr, known));
-  return extents;
-}
-
-/// `tensor.dim`, once for each value, behind it.
-OpFoldResult Checker::dimOf(Value value, int64_t d) {
-  Value &dim = dims[{value, d}];
-  if (!dim) {
-    OpBuilder::InsertionGuard guard(b);
-    b.setInsertionPointAfterValue(value);
-    dim = tensor::DimOp::create(b, value.getLoc(), value, d);
-  }
-  return dim;
-}
-
-/// Extent `d` of a tensor, in terms of what it was made with.
-OpFoldResult Checker::extentOf(Value value, int64_t d) {
-  auto type = cast<RankedTensorType>(value.getType());
-  if (!type.isDynamicDim(d))
-    return b.getIndexAttr(type.getDimSize(d));
-  if (auto argument = dyn_cast<BlockArgument>(value)) {
-    if (argument.getOwner() == &entry.getBody().front() &&
-        !arguments[argument.getArgNumber()].empty())
-      return arguments[argument.getArgNumber()][d];
-    if (auto from = stepArgument(argument.getOwner()->getParentOp(),
-                                 argument.getArgNumber()))
-      return extentOf(from->whole, from->dim(d));
-    if (auto loop = dyn_cast<scf::ForallOp>(argument.getOwner()->getParentOp()))
-      return extentOf(loop.getTiedOpOperand(argument)->get(), d);
-    return dimOf(value, d);
-  }
-  return llvm::TypeSwitch<Operation *, OpFoldResult>(value.getDefiningOp())
-      .Case([&](tensor::EmptyOp op) { return op.getMixedSizes()[d]; })
-      .Case([&](tensor::CastOp op) { return extentOf(op.getSource(), d); })
-      .Case([&](DestinationStyleOpInterface op) {
-        return extentOf(op.getTiedOpOperand(cast<OpResult>(value))->get(), d);
-      })
-      .Case([&](tensor::ExtractSliceOp op) {
-        llvm::SmallBitVector dropped = op.getDroppedDims();
-        int64_t from = 0;
-        for (int64_t left = d; dropped[from] || left-- > 0;)
-          ++from;
-        return op.getMixedSizes()[from];
-      })
-      .Case(
-          [&](tensor::ExpandShapeOp op) { return op.getMixedOutputShape()[d]; })
-      .Case([&](tensor::CollapseShapeOp op) {
-        Extents factors;
-        SmallVector<ReassociationIndices> groups = op.getReassociationIndices();
-        for (int64_t from : groups[d])
-          factors.push_back(extentOf(op.getSrc(), from));
-        return product(factors);
-      })
-      .Case([&](tensor::ConcatOp op) {
-        if (d != static_cast<int64_t>(op.getDim()))
-          return extentOf(op.getInputs().front(), d);
-        OpFoldResult sum = b.getIndexAttr(0);
-        for (Value input : op.getInputs())
-          sum = apply(b.getAffineSymbolExpr(0) + b.getAffineSymbolExpr(1),
-                      {sum, extentOf(input, d)});
-        return sum;
-      })
-      .Default([&](Operation *) { return dimOf(value, d); });
-}
-
-/// a - b, where that is a number.
-std::optional<int64_t> Checker::difference(OpFoldResult a, OpFoldResult c) {
-  OpFoldResult result =
-      apply(b.getAffineSymbolExpr(0) - b.getAffineSymbolExpr(1), {a, c});
-  std::optional<int64_t> number = getConstantIntValue(result);
-  // An op may have been made for it; what was there before stays.
-  auto value = dyn_cast<Value>(result);
-  if (value && result != a && result != c && value.use_empty() &&
-      value.getDefiningOp<affine::AffineApplyOp>())
-    value.getDefiningOp()->erase();
-  return number;
-}
 
 //===----------------------------------------------------------------------===//
 // Assertions
@@ -430,8 +288,9 @@ void Checker::checkSlice(OffsetSizeAndStrideOpInterface op, Value whole) {
         b, loc, holds, compare(arith::CmpIPredicate::sge, size, zero));
     cf::AssertOp assertion =
         emit(holds, "a slice that the data decides is not within its tensor");
+    guards[op].push_back(assertion);
     if (!isa<tensor::ExtractSliceOp>(op))
-      hoistAssertion(assertion);
+      hoistAssertion(assertion, guards);
   }
 }
 
@@ -445,7 +304,7 @@ void Checker::checkPart(Insertion op) {
       require(size, extentOf(op.getSource(), d++));
 }
 
-void Checker::checkElement(Value whole, ValueRange indices) {
+void Checker::checkElement(Operation *op, Value whole, ValueRange indices) {
   for (auto [d, index] : llvm::enumerate(indices)) {
     OpFoldResult extent = extentOf(whole, d);
     std::optional<int64_t> at = getConstantIntValue(index);
@@ -453,8 +312,12 @@ void Checker::checkElement(Value whole, ValueRange indices) {
     if ((at && *at >= 0 && beyond && *beyond < 0) || countsUpTo(index, extent))
       continue;
     // Without signs, a negative number is large.
-    emit(compare(arith::CmpIPredicate::ult, index, extent),
-         "an element that the data decides is not within its tensor");
+    cf::AssertOp assertion =
+        emit(compare(arith::CmpIPredicate::ult, index, extent),
+             "an element that the data decides is not within its tensor");
+    guards[op].push_back(assertion);
+    if (isa<tensor::InsertOp>(op))
+      hoistAssertion(assertion, guards);
   }
 }
 
@@ -519,11 +382,11 @@ void Checker::check(Operation *op) {
       })
       .Case([&](tensor::ExtractOp element) {
         if (!inBody)
-          checkElement(element.getTensor(), element.getIndices());
+          checkElement(element, element.getTensor(), element.getIndices());
       })
       .Case([&](tensor::InsertOp element) {
         if (!inBody)
-          checkElement(element.getDest(), element.getIndices());
+          checkElement(element, element.getDest(), element.getIndices());
       })
       .Case([&](tensor::ConcatOp concat) { checkConcat(concat); })
       .Case([&](tensor::ExpandShapeOp expand) { checkExpand(expand); })
@@ -551,38 +414,11 @@ void Checker::checkAssertion(cf::AssertOp op) {
     remember(same.getLhs(), same.getRhs());
 }
 
-/// The extents that the ops ask for, in the terms of `extentOf`: only then are
-/// equal ones seen to be equal.
-void Checker::resolveDims() {
-  SmallVector<tensor::DimOp> asked;
-  entry.walk([&](tensor::DimOp op) { asked.push_back(op); });
-  for (tensor::DimOp op : asked) {
-    auto type = dyn_cast<RankedTensorType>(op.getSource().getType());
-    std::optional<int64_t> d = op.getConstantIndex();
-    if (!type || !d || *d < 0 || *d >= type.getRank())
-      continue;
-    b.setInsertionPoint(op);
-    loc = op.getLoc();
-    Value extent =
-        getValueOrCreateConstantIndexOp(b, loc, extentOf(op.getSource(), *d));
-    op.replaceAllUsesWith(extent);
-    op.erase();
-  }
-}
-
 LogicalResult Checker::run() {
-  for (auto op : entry.getBody().front().getOps<onnx::SymbolOp>())
-    symbols.try_emplace(op.getName(), op.getResult());
-  Block &block = entry.getBody().front();
-  for (auto &symbol : symbols)
-    symbol.second.getDefiningOp()->moveBefore(&block, block.begin());
-  b.setInsertionPoint(&*llvm::find_if(
-      block, [](Operation &op) { return !isa<onnx::SymbolOp>(op); }));
-  for (auto [i, argument] : llvm::enumerate(entry.getArguments()))
-    arguments.push_back(describe("inputs", i, argument.getType()));
-  resolveDims();
+  start();
   SmallVector<Operation *> ops;
-  block.walk<WalkOrder::PreOrder>([&](Operation *op) { ops.push_back(op); });
+  entry.getBody().front().walk<WalkOrder::PreOrder>(
+      [&](Operation *op) { ops.push_back(op); });
   for (Operation *op : ops)
     check(op);
   return result;

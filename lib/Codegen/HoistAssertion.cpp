@@ -4,24 +4,24 @@
 
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
-#include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
+#include "mlir/Transforms/RegionUtils.h"
 
 using namespace mlir;
 
-/// Arithmetic on numbers, and elements that exist, may stand anywhere behind
-/// their operands.
+/// Arithmetic on numbers may stand anywhere behind its operands, what reads a
+/// tensor anywhere behind its guards, and a choice of such where they may.
 static bool moves(Operation *op) {
-  if (auto element = dyn_cast<tensor::ExtractOp>(op)) {
-    auto type = dyn_cast<RankedTensorType>(element.getTensor().getType());
-    return type && type.hasStaticShape() &&
-           llvm::all_of_zip(element.getIndices(), type.getShape(),
-                            [](Value index, int64_t extent) {
-                              auto at = getConstantIntValue(index);
-                              return at && *at >= 0 && *at < extent;
-                            });
-  }
+  if (isa<tensor::ExtractOp, tensor::ExtractSliceOp, tensor::DimOp>(op))
+    return true;
+  if (auto choice = dyn_cast<scf::IfOp>(op))
+    return llvm::all_of(choice->getRegions(), [](Region &region) {
+      return llvm::all_of(region.getOps(), [](auto &inner) {
+        return isa<cf::AssertOp, scf::YieldOp>(&inner) || moves(&inner);
+      });
+    });
   return isa_and_present<arith::ArithDialect, affine::AffineDialect>(
              op->getDialect()) &&
          isPure(op) && llvm::all_of(op->getResultTypes(), [](Type type) {
@@ -29,21 +29,29 @@ static bool moves(Operation *op) {
          });
 }
 
-void ssmc::hoistAssertion(cf::AssertOp op) {
+void ssmc::hoistAssertion(cf::AssertOp op, const Guards &guards) {
   Block *block = op->getBlock();
   SetVector<Operation *> cone;
   cone.insert(op);
   Operation *last = nullptr; // what stays and is used
-  for (size_t i = 0; i < cone.size(); ++i)
-    for (Value operand : cone[i]->getOperands()) {
-      Operation *source = operand.getDefiningOp();
-      if (!source || source->getBlock() != block)
-        continue;
-      if (moves(source))
-        cone.insert(source);
-      else if (!last || last->isBeforeInBlock(source))
-        last = source;
-    }
+  auto use = [&](Value value) {
+    Operation *source = value.getDefiningOp();
+    if (!source || source->getBlock() != block)
+      return;
+    if (moves(source))
+      cone.insert(source);
+    else if (!last || last->isBeforeInBlock(source))
+      last = source;
+  };
+  for (size_t i = 0; i < cone.size(); ++i) {
+    Operation *moved = cone[i];
+    llvm::for_each(moved->getOperands(), use);
+    SetVector<Value> captured;
+    getUsedValuesDefinedAbove(moved->getRegions(), captured);
+    llvm::for_each(captured, use);
+    if (auto own = guards.find(moved); own != guards.end())
+      cone.insert(own->second.begin(), own->second.end());
+  }
   // What stands in front of that has users there.
   SmallVector<Operation *> ops;
   for (Operation *used : cone)

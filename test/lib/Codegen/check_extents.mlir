@@ -81,3 +81,33 @@ func.func @place(%x: tensor<4xf32>, %y: tensor<9xf32>, %n: index) -> tensor<9xf3
   %r = tensor.insert_slice %f into %y[%sum] [4] [1] : tensor<4xf32> into tensor<9xf32>
   return %r : tensor<9xf32>
 }
+
+// So are elements that the place is read from, with what says that they exist,
+// and a choice between such.
+// CHECK-LABEL: func.func @place_read(
+func.func @place_read(%x: tensor<4xf32>, %y: tensor<9xf32>, %at: tensor<?xindex>, %k: index) -> tensor<9xf32> {
+  // CHECK: cf.assert %{{.*}}, "a slice that the data decides is not within its tensor"
+  // CHECK: tensor.extract_slice
+  // CHECK: cf.assert %{{.*}}, "an element that the data decides is not within its tensor"
+  // CHECK: tensor.extract %
+  // CHECK: scf.if
+  // CHECK: cf.assert %{{.*}}, "a slice that the data decides is not within its tensor"
+  // CHECK: linalg.abs
+  // CHECK-NOT: cf.assert
+  // CHECK: tensor.insert_slice
+  %zero = arith.constant 0 : index
+  %e = tensor.empty() : tensor<4xf32>
+  %f = linalg.abs ins(%x : tensor<4xf32>) outs(%e : tensor<4xf32>) -> tensor<4xf32>
+  %row = tensor.extract_slice %at[%k] [3] [1] : tensor<?xindex> to tensor<3xindex>
+  %i = tensor.extract %row[%k] : tensor<3xindex>
+  %n = tensor.dim %at, %zero : tensor<?xindex>
+  %some = arith.cmpi sgt, %n, %i : index
+  %j = scf.if %some -> (index) {
+    %read = tensor.extract %at[%i] : tensor<?xindex>
+    scf.yield %read : index
+  } else {
+    scf.yield %zero : index
+  }
+  %r = tensor.insert_slice %f into %y[%j] [4] [1] : tensor<4xf32> into tensor<9xf32>
+  return %r : tensor<9xf32>
+}

@@ -129,3 +129,29 @@ func.func @place(%x: tensor<4xf32>, %at: tensor<1xi64>, %z: tensor<?xf32>) -> te
   %y = tensor.insert_slice %f into %a[%n] [4] [1] : tensor<4xf32> into tensor<?xf32>
   return %y : tensor<?xf32>
 }
+
+// The place is an element that may not exist, read behind what is inserted.
+// GIVES place_read: dict(x=ones(4), at=np.array([1, 3]), k=np.array([1]), z=np.zeros(10, 'f')) -> dict(y=np.array([7] * 3 + [1] * 4 + [7] * 3, 'f'))
+// FAILS place_read: dict(x=ones(4), at=np.array([10**10]), k=np.array([0]), z=np.zeros(10, 'f')) -> "a slice that the data decides is not within its tensor"
+// FAILS place_read: dict(x=ones(4), at=np.array([1, 3]), k=np.array([10**10]), z=np.zeros(10, 'f')) -> "an element that the data decides is not within its tensor"
+func.func @place_read(%x: tensor<4xf32>, %at: tensor<?xi64>, %k: tensor<1xi64>, %z: tensor<?xf32>) -> tensor<?xf32>
+    attributes {ssm.signature = {symbols = ["B", "N"],
+      inputs = [{name = "x", dtype = 1 : i64, dims = affine_map<()[s0, s1] -> (4)>},
+                {name = "at", dtype = 7 : i64, dims = affine_map<()[s0, s1] -> (s0)>},
+                {name = "k", dtype = 7 : i64, dims = affine_map<()[s0, s1] -> (1)>},
+                {name = "z", dtype = 1 : i64, dims = affine_map<()[s0, s1] -> (s1)>}],
+      outputs = [{name = "y", dtype = 1 : i64, dims = affine_map<()[s0, s1] -> (s1)>}]}} {
+  %N = onnx.symbol "N"
+  %c0 = arith.constant 0 : index
+  %seven = arith.constant 7.0 : f32
+  %s = tensor.empty() : tensor<4xf32>
+  %f = linalg.abs ins(%x : tensor<4xf32>) outs(%s : tensor<4xf32>) -> tensor<4xf32>
+  %w = tensor.extract %k[%c0] : tensor<1xi64>
+  %i = arith.index_cast %w : i64 to index
+  %v = tensor.extract %at[%i] : tensor<?xi64>
+  %n = arith.index_cast %v : i64 to index
+  %e = tensor.empty(%N) : tensor<?xf32>
+  %a = linalg.fill ins(%seven : f32) outs(%e : tensor<?xf32>) -> tensor<?xf32>
+  %y = tensor.insert_slice %f into %a[%n] [4] [1] : tensor<4xf32> into tensor<?xf32>
+  return %y : tensor<?xf32>
+}
