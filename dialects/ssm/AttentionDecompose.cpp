@@ -7,6 +7,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "dialects/ssm/AttentionMask.h"
 #include "dialects/ssm/SsmDecomposition.h"
 
 using namespace mlir;
@@ -31,9 +32,7 @@ private:
   AffineMap ofKey(Value keys);
   Value getScale();
   Value number(double value);
-  Value integer(int64_t value);
   Value infinity();
-  Value isSeen(Location loc, Value queryAt, Value keyAt, Value prefix);
 
   Value getScores(Value i);
   Value getBias(Value i);
@@ -52,9 +51,6 @@ Value Attention::number(double value) {
   // In double precision until used, which the evaluator keeps.
   Value wide = arith::ConstantOp::create(b, loc, b.getF64FloatAttr(value));
   return convertFloat(b, loc, wide, type);
-}
-Value Attention::integer(int64_t value) {
-  return arith::ConstantOp::create(b, loc, b.getI64IntegerAttr(value));
 }
 Value Attention::infinity() {
   return arith::ConstantOp::create(
@@ -95,36 +91,6 @@ Value Attention::getScores(Value i) {
                         {op.getK(), ofKey(op.getK())},
                         {zero, d.dims(4, {B, J, K})}},
                        /*numLoops=*/4, /*reductions=*/{X});
-}
-
-/// Whether a query at `queryAt` sees a key at `keyAt`, by position alone.
-Value Attention::isSeen(Location loc, Value queryAt, Value keyAt,
-                        Value prefix) {
-  using P = arith::CmpIPredicate;
-  auto compare = [&](P predicate, Value x, Value y) -> Value {
-    return arith::CmpIOp::create(b, loc, predicate, x, y);
-  };
-  auto both = [&](Value x, Value y) -> Value {
-    return x ? Value(arith::AndIOp::create(b, loc, x, y)) : y;
-  };
-  Value seen;
-  if (op.getRight()) {
-    Value ahead = arith::SubIOp::create(b, loc, keyAt, queryAt);
-    seen = compare(P::sle, ahead, integer(*op.getRight()));
-  }
-  if (op.getLeft()) {
-    Value behind = arith::SubIOp::create(b, loc, queryAt, keyAt);
-    Value isNear = compare(P::sle, behind, integer(*op.getLeft()));
-    if (op.getGlobal() > 0)
-      isNear = arith::OrIOp::create(
-          b, loc, isNear, compare(P::slt, keyAt, integer(op.getGlobal())));
-    seen = both(seen, isNear);
-  }
-  if (seen && prefix)
-    seen = arith::OrIOp::create(b, loc, seen, compare(P::slt, keyAt, prefix));
-  if (op.getKeyPositions())
-    seen = both(seen, compare(P::sge, keyAt, integer(0)));
-  return seen;
 }
 
 /// The bias of query i, its rank kept, and the map to it; extents of 1 are
@@ -225,7 +191,7 @@ Value Attention::mask(Value scores, Value i, Value shift) {
               b, loc, score, arith::MulFOp::create(b, loc, slope, away));
         }
         Value prefix = op.getPrefix() ? nextInteger() : Value();
-        Value seen = isSeen(loc, queryAt, keyAt, prefix);
+        Value seen = buildIsSeen(b, loc, op, queryAt, keyAt, prefix);
         if (same)
           seen = seen ? Value(arith::AndIOp::create(b, loc, seen, same)) : same;
         if (seen)

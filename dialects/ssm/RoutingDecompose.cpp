@@ -146,35 +146,61 @@ static Value branch(OpBuilder &b, Location loc, Value condition,
       .getResult(0);
 }
 
+/// For every row i of the batch of B x L `mask`, walks its tokens t: `step`
+/// gets i, t, how many marked tokens of the row came before, whether this one
+/// is marked and among the first `capacity`, and what is carried. `finish` gets
+/// i, the number of the row's marked tokens, and what is carried.
+static SmallVector<Value> walkMarked(
+    Decomposition &d, OpBuilder &b, Location loc, Value mask, Value capacity,
+    ValueRange inits,
+    function_ref<SmallVector<Value>(Value, Value, Value, Value, ValueRange)>
+        step,
+    function_ref<SmallVector<Value>(Value, Value, ValueRange)> finish) {
+  Value batch = d.dim(mask, 0), length = d.dim(mask, 1), one = d.constant(1);
+  return d.loop(
+      batch, inits, [&](Value i, ValueRange carried) -> SmallVector<Value> {
+        SmallVector<Value> counted(carried);
+        counted.push_back(d.constant(0));
+        SmallVector<Value> row = d.loop(
+            length, counted,
+            [&](Value t, ValueRange carried) -> SmallVector<Value> {
+              Value n = carried.back();
+              Value marked =
+                  tensor::ExtractOp::create(b, loc, mask, ValueRange{i, t});
+              Value fits = arith::CmpIOp::create(
+                  b, loc, arith::CmpIPredicate::slt, n, capacity);
+              Value moves = arith::AndIOp::create(b, loc, marked, fits);
+              SmallVector<Value> next =
+                  step(i, t, n, moves, carried.drop_back());
+              Value more = arith::AddIOp::create(b, loc, n, one);
+              next.push_back(arith::SelectOp::create(b, loc, marked, more, n));
+              return next;
+            });
+        return finish(i, row.back(), ValueRange(row).drop_back());
+      });
+}
+
 FailureOr<SmallVector<Value>> CompactOp::decomposeOperation(OpBuilder &b) {
   if (!hasPureTensorSemantics())
     return failure();
   Location loc = getLoc();
   Decomposition d(b, loc);
   Rows rows(b, loc);
-  Value batch = d.dim(getMask(), 0), length = d.dim(getMask(), 1);
-  Value capacity = d.dim(getZ(), 1), one = d.constant(1);
   Type countType = cast<ShapedType>(getCount().getType()).getElementType();
-  return d.loop(
-      batch, {d.fillZero(getZ()), getCount()},
-      [&](Value i, ValueRange carried) -> SmallVector<Value> {
-        SmallVector<Value> row = d.loop(
-            length, {carried[0], d.constant(0)},
-            [&](Value t, ValueRange carried) -> SmallVector<Value> {
-              Value z = carried[0], n = carried[1];
-              Value marked = tensor::ExtractOp::create(b, loc, getMask(),
-                                                       ValueRange{i, t});
-              Value fits = arith::CmpIOp::create(
-                  b, loc, arith::CmpIPredicate::slt, n, capacity);
-              z = branch(
-                  b, loc, arith::AndIOp::create(b, loc, marked, fits),
-                  [&] { return rows.set(rows.get(getX(), i, t), z, i, n); }, z);
-              Value next = arith::AddIOp::create(b, loc, n, one);
-              return {z, arith::SelectOp::create(b, loc, marked, next, n)};
-            });
-        Value count = arith::IndexCastOp::create(b, loc, countType, row[1]);
-        return {row[0], tensor::InsertOp::create(b, loc, count, carried[1],
-                                                 ValueRange{i})};
+  return walkMarked(
+      d, b, loc, getMask(), d.dim(getZ(), 1), {d.fillZero(getZ()), getCount()},
+      [&](Value i, Value t, Value n, Value moves,
+          ValueRange carried) -> SmallVector<Value> {
+        Value z = branch(
+            b, loc, moves,
+            [&] { return rows.set(rows.get(getX(), i, t), carried[0], i, n); },
+            carried[0]);
+        return {z, carried[1]};
+      },
+      [&](Value i, Value n, ValueRange carried) -> SmallVector<Value> {
+        Value count = arith::IndexCastOp::create(b, loc, countType, n);
+        return {carried[0], tensor::InsertOp::create(b, loc, count, carried[1],
+                                                     ValueRange{i})};
       });
 }
 
@@ -184,30 +210,19 @@ FailureOr<SmallVector<Value>> ExpandOp::decomposeOperation(OpBuilder &b) {
   Location loc = getLoc();
   Decomposition d(b, loc);
   Rows rows(b, loc);
-  Value batch = d.dim(getMask(), 0), length = d.dim(getMask(), 1);
-  Value capacity = d.dim(getZ(), 1), one = d.constant(1);
-  return d.loop(
-      batch, {getX(), getLast()},
-      [&](Value i, ValueRange carried) -> SmallVector<Value> {
-        SmallVector<Value> row = d.loop(
-            length, {carried[0], carried[1], d.constant(0)},
-            [&](Value t, ValueRange carried) -> SmallVector<Value> {
-              Value last = carried[1], n = carried[2];
-              Value marked = tensor::ExtractOp::create(b, loc, getMask(),
-                                                       ValueRange{i, t});
-              Value fits = arith::CmpIOp::create(
-                  b, loc, arith::CmpIPredicate::slt, n, capacity);
-              Value moves = arith::AndIOp::create(b, loc, marked, fits);
-              last = branch(
-                  b, loc, moves,
-                  [&] {
-                    return rows.set(rows.get(getZ(), i, n), last, i, Value());
-                  },
-                  last);
-              Value x = rows.set(rows.get(last, i, Value()), carried[0], i, t);
-              Value next = arith::AddIOp::create(b, loc, n, one);
-              return {x, last, arith::SelectOp::create(b, loc, moves, next, n)};
-            });
-        return {row[0], row[1]};
+  return walkMarked(
+      d, b, loc, getMask(), d.dim(getZ(), 1), {getX(), getLast()},
+      [&](Value i, Value t, Value n, Value moves,
+          ValueRange carried) -> SmallVector<Value> {
+        Value last = branch(
+            b, loc, moves,
+            [&] {
+              return rows.set(rows.get(getZ(), i, n), carried[1], i, Value());
+            },
+            carried[1]);
+        return {rows.set(rows.get(last, i, Value()), carried[0], i, t), last};
+      },
+      [](Value, Value, ValueRange carried) {
+        return SmallVector<Value>(carried);
       });
 }

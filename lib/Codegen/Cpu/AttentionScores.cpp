@@ -2,6 +2,8 @@
 
 #include "lib/Codegen/Cpu/AttentionScores.h"
 
+#include "dialects/ssm/AttentionMask.h"
+
 #include "mlir/Dialect/Math/IR/Math.h"
 
 using namespace mlir;
@@ -42,43 +44,15 @@ Value AttentionScores::score(Value product, const Queries &queries,
   return x;
 }
 
-Value AttentionScores::integers(int64_t value) {
-  auto type = VectorType::get({b.target.lanes}, positionType());
-  // Positions of 32 bits reach no further than this.
-  if (positionType().isInteger(32))
-    value = std::min<int64_t>(value, INT32_MAX);
-  return arith::ConstantOp::create(
-      b, DenseElementsAttr::get(
-             type, b.getIntegerAttr(type.getElementType(), value)));
-}
-
 Value AttentionScores::isSeen(const Queries &queries, const Keys &keys,
                               Value prefix) {
-  using P = arith::CmpIPredicate;
-  Value seen;
+  Value seen = ssm::buildIsSeen(b, b.getLoc(), op, queries.position,
+                                keys.position, prefix);
   auto both = [&](Value x) {
     seen = seen ? Value(arith::AndIOp::create(b, seen, x)) : x;
   };
-  if (op.getRight())
-    both(compare(P::sle,
-                 arith::SubIOp::create(b, keys.position, queries.position),
-                 integers(*op.getRight())));
-  if (op.getLeft()) {
-    Value isNear = compare(
-        P::sle, arith::SubIOp::create(b, queries.position, keys.position),
-        integers(*op.getLeft()));
-    if (op.getGlobal() > 0)
-      isNear = arith::OrIOp::create(
-          b, isNear, compare(P::slt, keys.position, integers(op.getGlobal())));
-    both(isNear);
-  }
-  if (seen && prefix)
-    seen =
-        arith::OrIOp::create(b, seen, compare(P::slt, keys.position, prefix));
-  if (op.getKeyPositions())
-    both(compare(P::sge, keys.position, integers(0)));
   if (op.getKeySegments())
-    both(compare(P::eq, queries.segment, keys.segment));
+    both(compare(arith::CmpIPredicate::eq, queries.segment, keys.segment));
   if (keys.isThere)
     both(keys.isThere);
   return seen;

@@ -87,7 +87,6 @@ private:
   mlir::ssm::AttentionOp op;
   Value shift; // from the index of a query to where it stands
 
-  Value integers(int64_t value);
   Value compare(mlir::arith::CmpIPredicate predicate, Value x, Value y) {
     return mlir::arith::CmpIOp::create(b, predicate, x, y);
   }
