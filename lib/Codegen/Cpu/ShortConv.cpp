@@ -25,6 +25,8 @@ using namespace ssmc;
 
 namespace {
 
+// Taps that are taken apart in registers.
+constexpr int64_t maxTaps = 8;
 // Vectors of window that registers hold beside the taps.
 constexpr int64_t maxWindow = 16;
 
@@ -78,17 +80,47 @@ private:
     return b.sub(b.sub(length, b.idx(1)), step);
   }
 
+  /// The taps of a vector of channels, by tap. Whole rows without gaps between
+  /// them are taken apart in registers: it is most of the work of a single
+  /// token.
+  SmallVector<Value> loadTaps(Value channel, Value count, Value scratch) {
+    auto type = cast<MemRefType>(op.getW().getType());
+    if (!count && type.getLayout().isIdentity() && width <= maxTaps &&
+        llvm::isPowerOf2_64(width)) {
+      Value flat = memref::CollapseShapeOp::create(
+          b, op.getW(), ArrayRef<ReassociationIndices>{{0, 1}});
+      Lanes all{b.vec(width * b.target.lanes), {}};
+      return everyNth(b.load(all, flat, {b.mul(channel, width)}), width);
+    }
+    loadTransposed(b, {op.getW(), {}, channel, count, width}, scratch, 1.0);
+    SmallVector<Value> loaded;
+    for (int64_t j = 0; j < width; ++j)
+      loaded.push_back(b.load({b.vec(), {}}, scratch, {b.idx(j), b.idx(0)}));
+    return loaded;
+  }
+
+  /// Elements 0, n, 2 n, ... of a vector, then 1, n + 1, 2 n + 1, ... and so
+  /// on.
+  SmallVector<Value> everyNth(Value x, int64_t n) {
+    if (n == 1)
+      return {x};
+    auto halves = vector::DeinterleaveOp::create(b, x);
+    SmallVector<Value> even = everyNth(halves.getRes1(), n / 2);
+    SmallVector<Value> odd = everyNth(halves.getRes2(), n / 2), all;
+    for (auto [first, second] : llvm::zip(even, odd))
+      all.append({first, second});
+    return all;
+  }
+
   // `count` channels from `channel`, or all the lanes of `vectors` vectors.
   void emitBlock(Value batch, Value channel, int64_t vectors, Value count) {
-    Lanes access{b.vec(), {}}, full{b.vec(), {}};
+    Lanes access{b.vec(), {}};
     if (count)
       access = b.lanes(b.vec(), count);
     SmallVector<Value> starts, weights, biases;
     for (int64_t v = 0; v < vectors; ++v) {
       starts.push_back(b.add(channel, v * b.target.lanes));
-      loadTransposed(b, {op.getW(), {}, starts[v], count, width}, taps[v], 1.0);
-      for (int64_t j = 0; j < width; ++j)
-        weights.push_back(b.load(full, taps[v], {b.idx(j), b.idx(0)}));
+      weights.append(loadTaps(starts[v], count, taps[v]));
       biases.push_back(op.getBias() ? b.load(access, op.getBias(), {starts[v]})
                                     : b.splat(b.vec(), 0.0));
     }
