@@ -115,7 +115,7 @@ Value BothDirections::build() {
   Value y = op.getY();
   bool sumInY = cast<ShapedType>(y.getType()).getElementType() == type;
   Value sum = d.fillZero(sumInY ? y : d.emptyLike(y, type));
-  if (size == 0) {
+  if (d.isOnePiece(length, size)) {
     Piece all{b.getIndexAttr(0), getAsOpFoldResult(length)};
     Chunk before = forward(all, none), behind = backward(all, none);
     Value matrix = weigh(before, behind);

@@ -75,6 +75,11 @@ Value Decomposition::insert(Value source, Value tensor, int64_t axis,
                                        strides);
 }
 
+bool Decomposition::isOnePiece(Value length, int64_t size) {
+  std::optional<int64_t> known = getConstantIntValue(length);
+  return size == 0 || (known && *known <= size);
+}
+
 SmallVector<Value> Decomposition::chunks(
     Value length, int64_t size, bool reversed, ValueRange inits,
     function_ref<SmallVector<Value>(const Piece &, ValueRange)> step,
@@ -85,7 +90,7 @@ SmallVector<Value> Decomposition::chunks(
     return affine::makeComposedFoldedAffineApply(b, loc, expr, values);
   };
   OpFoldResult all = getAsOpFoldResult(length);
-  if (size == 0)
+  if (isOnePiece(length, size))
     return step({b.getIndexAttr(0), all}, inits);
   auto asValue = [&](OpFoldResult value) {
     return getValueOrCreateConstantIndexOp(b, loc, value);

@@ -33,6 +33,8 @@ public:
   /// A tensor with that slice replaced.
   Value insert(Value source, Value tensor, int64_t axis, Value index);
 
+  /// Whether time is one piece, as with size 0 and where it is known to be short.
+  static bool isOnePiece(Value length, int64_t size);
   /// Time in pieces of `size` steps, then what is left, or that first; with
   /// size 0, as one piece. With `reversed` the first piece is the last in
   /// memory.

@@ -146,7 +146,7 @@ mlir::ssm::lowerByStrategy(OpBuilder &b, Operation *op, StrategyAttr strategy) {
       .Case([&](AssociativeScanOp op) {
         return lowerByAssociativity(b, op, chunk);
       })
-      .Case([&](ScanOp op) {
+      .Case<ScanOp, SelectiveScanOp>([&](auto op) {
         return chunk ? lowerByAssociativity(b, op, chunk)
                      : lowerByMatrix(b, op);
       })

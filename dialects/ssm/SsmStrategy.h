@@ -48,6 +48,8 @@ llvm::SmallVector<Value> lowerInChunks(OpBuilder &b, QuasiseparableOp op,
                                        int64_t chunk);
 llvm::SmallVector<Value> lowerByAssociativity(OpBuilder &b, ScanOp op,
                                               int64_t chunk);
+llvm::SmallVector<Value> lowerByAssociativity(OpBuilder &b, SelectiveScanOp op,
+                                              int64_t chunk);
 llvm::SmallVector<Value> lowerByAssociativity(OpBuilder &b,
                                               AssociativeScanOp op,
                                               int64_t chunk);

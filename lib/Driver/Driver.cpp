@@ -140,6 +140,7 @@ LogicalResult Compiler::Impl::readInput() {
 void Compiler::Impl::addPlan(OpPassManager &pm) {
   SsmPlanOptions plan;
   plan.cpu = options.cpu;
+  plan.threads = options.threads;
   plan.choose = options.optLevel > 0;
   plan.strategies.assign(options.strategies.begin(), options.strategies.end());
   pm.addPass(createSsmPlan(std::move(plan)));

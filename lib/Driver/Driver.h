@@ -27,6 +27,7 @@ struct CompilerOptions {
   std::string cpu = "host";
   std::vector<LengthRequest> dims;
   std::vector<std::string> strategies; // MIXER:NAME, checked
+  unsigned threads = 1;                // that strategies are chosen for
   std::string externalDataDir;         // the model's folder where empty
   unsigned optLevel = 2;
   std::string weights = "f32";  // of products: f32, bf16, f16

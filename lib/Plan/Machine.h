@@ -25,8 +25,15 @@ struct Machine {
   double cachedBytesPerCycle = 8;
   /// Cycles from one multiply-add to one that needs its result.
   double latency = 4;
+  /// Threads that a run may use, cycles until they have begun with a loop, and
+  /// operations of a loop from which on they do (ParallelToRuntime).
+  double threads = 1;
+  double cyclesToStart = 5000;
+  double opsOfPart = 1 << 15;
+  /// Cycles of a linalg op as loops beside what it computes.
+  double cyclesOfOp = 100;
 
-  static Machine of(const CpuTarget &target);
+  static Machine of(const CpuTarget &target, unsigned threads);
 };
 
 } // namespace ssmc

@@ -60,7 +60,7 @@ Estimate Planner::estimate(Operation *op, StrategyAttr strategy,
   Estimate result{strategy, hasKernel(op, strategy.getKind()), {}, 0};
   result.work =
       countWork(op, strategy.getKind(), strategy.getChunk(), extents, machine);
-  result.cycles = estimateCycles(result.work, op, result.isKernel, machine);
+  result.cycles = estimateCycles(result.work, op, strategy.getKind(), machine);
   return result;
 }
 
@@ -75,8 +75,14 @@ Estimate Planner::estimate(Operation *op, Strategy strategy,
                    !hasKernel(op, strategy);
   if (!hasChunks)
     return of(0);
-  Estimate best = of(chunkSizes[0]);
-  for (int64_t chunk : ArrayRef(chunkSizes).drop_front()) {
+  auto sizes = llvm::to_vector(ArrayRef(chunkSizes));
+  // As many pieces as threads, and one more, of which one waits (the scan by a
+  // combiner).
+  if (strategy == Strategy::AssociativeScan && machine.threads > 1)
+    for (double pieces : {machine.threads, machine.threads + 1})
+      sizes.push_back(std::ceil(extents["L"] / pieces));
+  Estimate best = of(sizes[0]);
+  for (int64_t chunk : ArrayRef(sizes).drop_front()) {
     Estimate next = of(chunk);
     if (next.cycles < best.cycles)
       best = next;
@@ -144,7 +150,7 @@ struct SsmPlan : ssmc::impl::SsmPlanBase<SsmPlan> {
       getOperation()->emitError("unknown processor '") << cpu << "'";
       return signalPassFailure();
     }
-    Machine machine = Machine::of(*target);
+    Machine machine = Machine::of(*target, std::max(1u, threads.getValue()));
     Planner planner(&getContext(), machine, assumptions);
     llvm::MapVector<DictionaryAttr, int64_t> decisions;
     WalkResult walked = getOperation()->walk([&](ssm::MixerOpInterface op) {
@@ -177,6 +183,10 @@ struct SsmPlan : ssmc::impl::SsmPlanBase<SsmPlan> {
         (!given && (strategies.size() < 2 || !choose)))
       return WalkResult::advance();
     Extents extents(op, assumptions);
+    // A kernel leaves later steps alone, where a matrix multiplies them by zero
+    // and makes NaN of an infinite one. That is worth some time.
+    bool hasAnyKernel = llvm::any_of(
+        strategies, [&](Strategy strategy) { return hasKernel(op, strategy); });
     std::optional<Estimate> best;
     if (given && (given.getChunk() || ssm::getStrategy(op)))
       best = planner.estimate(op, given, extents);
@@ -184,6 +194,8 @@ struct SsmPlan : ssmc::impl::SsmPlanBase<SsmPlan> {
       best = planner.estimate(op, given.getKind(), extents);
     else
       for (Strategy strategy : strategies) {
+        if (strategy == Strategy::Dense && hasAnyKernel)
+          continue;
         Estimate next = planner.estimate(op, strategy, extents);
         if (!best || next.cycles < best->cycles)
           best = next;

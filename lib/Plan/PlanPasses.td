@@ -12,7 +12,8 @@ def SsmPlan : Pass<"ssm-plan"> {
     each would cost on the processor (lib/Plan/Work.h) and gives the op the
     attribute `ssm.strategy` of the cheapest, with the size of its chunks. An
     attribute that is there stays; one that is asked for with `strategies` is
-    written over it. An extent that is not known is taken as `assume` says, a
+    written over it. With several `threads`, what they can do at once counts
+    for less, so that time is cut into pieces where rows are few. An extent that is not known is taken as `assume` says, a
     length of 512 and one batch row by default.
 
     The operation gets the attribute `ssmc.plan`, an array with an entry for
@@ -24,6 +25,8 @@ def SsmPlan : Pass<"ssm-plan"> {
   let options = [
     Option<"cpu", "cpu", "std::string", "\"host\"",
            "LLVM name of the CPU, or 'host'">,
+    Option<"threads", "threads", "unsigned", "1",
+           "threads that a run may use">,
     Option<"choose", "choose", "bool", "true",
            "choose where nothing is asked for">,
     ListOption<"strategies", "strategies", "std::string",

@@ -15,6 +15,11 @@ using ssm::Strategy;
 /// ssm-bench.
 static constexpr double kernelShare = 0.6;
 static constexpr double loopShare = 0.25;
+/// Columns of products from which on loops reach that.
+static constexpr double fullColumns = 64;
+
+/// Columns that the kernel of a scan takes at once.
+static constexpr double scanColumns = 2048;
 
 static double widthOf(Value value) {
   Type type = cast<ShapedType>(value.getType()).getElementType();
@@ -58,6 +63,19 @@ static double bytesOf(ssm::MixerOpInterface op, const Extents &extents) {
   return bytes;
 }
 
+/// Whether a strategy leaves the work to a kernel, its own or that of the op
+/// that pieces of time are.
+static bool runsKernel(Operation *op, Strategy strategy) {
+  return hasKernel(op, strategy) || (strategy == Strategy::AssociativeScan &&
+                                     hasKernel(op, Strategy::Recurrent));
+}
+
+/// How many threads have something to do at once, on average.
+static double parallelism(double parts, const Machine &machine) {
+  parts = std::max(1.0, std::floor(parts));
+  return parts / std::ceil(parts / machine.threads);
+}
+
 namespace {
 /// Counts for one op; all methods count what comes on top of its bytes.
 struct Counter {
@@ -69,6 +87,15 @@ struct Counter {
   /// Bytes of what is kept between steps.
   double width;
   Work work;
+
+  /// Steps as loops over linalg ops: `each` ops for a step of time and `piece`
+  /// for each chunk of it; threads divide what is large enough, of which the
+  /// largest makes `most` multiply-adds.
+  void runAsLoops(double each, double piece, double most) {
+    work.ops += e["L"] * each + std::ceil(e["L"] / chunk) * piece;
+    work.parts = std::max(1.0, std::floor(most / machine.opsOfPart));
+    work.loops = work.ops;
+  }
 
   /// Heads: outputs, states; without sharing all are H.
   double heads(StringRef name, Operation *op, unsigned operand) {
@@ -88,12 +115,16 @@ struct Counter {
                    bool perKey) {
     double n = e["N"], p = e["P"];
     double state = states * n * p;
+    // Where nobody wants the state behind the last chunk, it is not made.
+    bool isOne = chunk >= e["L"] && op->getResult(1).use_empty();
     work.exps += hasDecay ? tokens * states * (perKey ? n : 1) : 0;
     if (isKernel) {
       work.macs += tokens * (changes * state + outputs * n * p);
+      work.parts = e["B"] * states;
       return;
     }
     if (strategy == Strategy::Recurrent) {
+      runAsLoops(/*each=*/3 + changes, /*piece=*/0, e["B"] * state);
       work.macs += tokens * ((changes + hasDecay) * state + outputs * n * p);
       work.cachedBytes +=
           tokens * width * (2 * changes + outputs / states) * state;
@@ -103,10 +134,15 @@ struct Counter {
     // with values; then the state is read and changed once for each token.
     double matrices = changes;
     double weigh = perKey ? 3 * outputs * n : products * n + 2 * outputs;
+    runAsLoops(/*each=*/(perKey ? 10 : 8) + (changes > 1), /*piece=*/12,
+               e["B"] * outputs * chunk * chunk * p);
+    work.columns = p;
+    if (isOne)
+      work.bytes -= e["B"] * width * state;
     work.macs += tokens * (matrices * chunk * (weigh + outputs * p + states) +
-                           state + outputs * n * p);
+                           (isOne ? 0 : state) + outputs * n * p);
     work.cachedBytes += tokens * width * (3 * matrices * chunk * outputs) +
-                        tokens / chunk * 2 * width * state;
+                        tokens / chunk * (isOne ? 1 : 2) * width * state;
     if (perKey)
       work.cachedBytes += tokens * width * 3 * chunk * states * n;
   }
@@ -135,8 +171,11 @@ struct Counter {
     if (strategy == Strategy::Recurrent) {
       work.exps += 2 * exps;
       work.macs += 2 * tokens * (2 * state + outputs * n * p);
-      if (!isKernel)
-        work.cachedBytes += 2 * tokens * 4 * width * state;
+      work.parts = e["B"] * states;
+      if (isKernel)
+        return;
+      work.cachedBytes += 2 * tokens * 4 * width * state;
+      runAsLoops(/*each=*/12, /*piece=*/0, e["B"] * state);
       return;
     }
     // Two matrices of chunk x chunk, their sum mixed with values; factors of
@@ -150,6 +189,9 @@ struct Counter {
     work.macs +=
         tokens * chunk * (2 * weigh + rows * states + outputs * (p + 1));
     work.cachedBytes += tokens * width * 7 * chunk * outputs;
+    runAsLoops(/*each=*/rows * (perKey ? 10 : 8), /*piece=*/isOne ? 8 : 20,
+               e["B"] * outputs * chunk * chunk * p);
+    work.columns = p;
     if (perKey)
       work.cachedBytes += tokens * width * rows * 3 * chunk * states * n;
     if (isOne)
@@ -160,6 +202,12 @@ struct Counter {
 
   void count(ssm::AttentionOp op) {
     double keys = e["Lk"], queries = e["B"] * e["Lq"] * e["J"];
+    // A part is a block of queries of a group of heads, or a part of a loop.
+    double groups = cast<ShapedType>(op.getK().getType()).getDimSize(2);
+    if (isKernel)
+      work.parts = e["B"] * groups * std::ceil(e["Lq"] / 16);
+    else
+      work.parts = e["B"] * e["J"] * keys * e["N"] / machine.opsOfPart;
     if (strategy == Strategy::Dense) {
       // What the op makes of as many columns as there are keys, times values.
       work.macs += queries * keys * (e["N"] + keys + e["P"]);
@@ -188,7 +236,24 @@ struct Counter {
     }
     work.macs += columns * 4 * states;
     work.exps += columns * states;
-    if (!isKernel)
+    // Kernels take a vector of channels at a time.
+    double blocks = e["B"] * std::ceil(e["D"] / machine.lanes);
+    work.parts =
+        isKernel ? blocks
+                 : 4 * columns * e["B"] * e["D"] * e["N"] / machine.opsOfPart;
+    if (strategy == Strategy::AssociativeScan) {
+      // The op twice, in pieces, and the products of their decays.
+      double pieces = std::max(1.0, std::floor(e["L"] / chunk));
+      work.macs *= 2;
+      work.exps *= 2;
+      work.exps += states / chunk;
+      work.macs += e["B"] * e["L"] * e["D"];
+      work.bytes *= 2;
+      work.parts = blocks * pieces;
+      work.loops = 6;
+      work.ops = 8 + 2 * pieces;
+    }
+    if (!runsKernel(op, strategy))
       work.cachedBytes += columns * 3 * width * states;
   }
 
@@ -216,13 +281,22 @@ struct Counter {
       work.cachedBytes += 3 * width * elements * length;
       return;
     }
+    auto partsOf = [&](double rows) {
+      return isLast ? std::ceil(rows / machine.lanes)
+                    : rows * std::ceil(behind / scanColumns);
+    };
     if (strategy == Strategy::Recurrent) {
       work.macs += elements;
       work.chain += length * chains(before, behind, isLast);
+      work.parts =
+          isKernel ? partsOf(before) : elements / length / machine.opsOfPart;
       return;
     }
     // Two scans of the pieces, their products, and a scan of what they give.
     double pieces = std::max(1.0, std::floor(length / chunk));
+    work.parts = partsOf(before * pieces);
+    work.loops = 4;
+    work.ops = 8 + 2 * pieces;
     work.macs += 3 * elements;
     work.cachedBytes += 5 * width * elements;
     work.bytes += 2 * width * elements;
@@ -230,6 +304,57 @@ struct Counter {
         2 * std::min(chunk, length) * chains(before * pieces, behind, isLast) +
         elements / machine.lanes / 4 + pieces * chains(before, behind, isLast) +
         std::fmod(length, chunk) * chains(before, behind, isLast);
+  }
+
+  /// Multiply-adds, ops and bytes of one application of the combiner.
+  void countStep(ssm::AssociativeScanOp op, double &macs, double &ops) {
+    auto elements = [](ArrayRef<int64_t> extents) {
+      double product = 1;
+      for (int64_t extent : extents)
+        product *= ShapedType::isDynamic(extent) ? 64 : extent;
+      return product;
+    };
+    auto weight = [&](Operation *nested) {
+      return isa<math::MathDialect>(nested->getDialect()) ? machine.macsPerExp
+                                                          : 1;
+    };
+    for (Operation &nested : op.getStep().front().without_terminator()) {
+      if (auto linalgOp = dyn_cast<linalg::LinalgOp>(nested)) {
+        double body = 0;
+        for (Operation &part : linalgOp.getBlock()->without_terminator())
+          body += weight(&part);
+        macs += body * elements(linalgOp.getStaticLoopRanges());
+      } else if (nested.getNumResults() == 1) {
+        if (auto type = dyn_cast<RankedTensorType>(nested.getResultTypes()[0]))
+          macs += weight(&nested) * elements(type.getShape());
+      }
+      ++ops;
+    }
+  }
+
+  void count(ssm::AssociativeScanOp op) {
+    double length = e["L"], macs = 0, ops = 0, states = 0;
+    countStep(op, macs, ops);
+    bool areKnown = true;
+    for (auto [i, value] : llvm::enumerate(op.getStates())) {
+      unsigned operand = 2 * op.getXs().size() + i;
+      states += width * elementsOf(op, operand, e);
+      areKnown &= cast<ShapedType>(value.getType()).hasStaticShape();
+    }
+    double pieces = std::ceil(length / chunk);
+    double steps = length;
+    if (strategy == Strategy::Recurrent || pieces < 2) {
+      work.parts = macs / machine.opsOfPart;
+      work.loops = length * ops;
+    } else {
+      // All but the last piece, then all but the first, of full length.
+      steps = 2 * chunk * (pieces - 1) + pieces;
+      work.parts = areKnown ? pieces - 1 : 1;
+      work.loops = 2;
+    }
+    work.macs += steps * macs;
+    work.cachedBytes += steps * 4 * states;
+    work.ops += steps * (ops + 2) / parallelism(work.parts, machine);
   }
 };
 } // namespace
@@ -250,19 +375,24 @@ Work ssmc::countWork(Operation *op, Strategy strategy, int64_t chunk,
   counter.work.bytes = bytesOf(cast<ssm::MixerOpInterface>(op), extents);
   llvm::TypeSwitch<Operation *>(op)
       .Case<ssm::SemiseparableOp, ssm::DeltaRuleOp, ssm::QuasiseparableOp,
-            ssm::SelectiveScanOp, ssm::ScanOp, ssm::AttentionOp>(
-          [&](auto op) { counter.count(op); });
+            ssm::SelectiveScanOp, ssm::ScanOp, ssm::AssociativeScanOp,
+            ssm::AttentionOp>([&](auto op) { counter.count(op); });
   return counter.work;
 }
 
-double ssmc::estimateCycles(const Work &work, Operation *op, bool isKernel,
+double ssmc::estimateCycles(const Work &work, Operation *op, Strategy strategy,
                             const Machine &machine) {
-  double share = isKernel ? kernelShare : loopShare;
+  double share = runsKernel(op, strategy)
+                     ? kernelShare
+                     : loopShare * std::min(1.0, work.columns / fullColumns);
   if (isDouble(op))
     share /= 2;
   double arithmetic = (work.macs + work.exps * machine.macsPerExp) /
                       (machine.macsPerCycle * share);
   double memory = work.bytes / machine.bytesPerCycle +
                   work.cachedBytes / machine.cachedBytesPerCycle;
-  return std::max({arithmetic, memory, work.chain * machine.latency});
+  double busy = parallelism(work.parts, machine);
+  double start = busy > 1 ? work.loops * machine.cyclesToStart : 0;
+  return std::max({arithmetic, memory, work.chain * machine.latency}) / busy +
+         work.ops * machine.cyclesOfOp + start;
 }

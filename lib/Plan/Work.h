@@ -24,6 +24,13 @@ struct Work {
   double cachedBytes = 0;
   /// Multiply-adds of which each needs the one before.
   double chain = 0;
+  /// Ops that run one after the other, where loops over linalg ops do it.
+  double ops = 0;
+  /// Extent of the innermost loop of products of matrices as loops.
+  double columns = HUGE_VAL;
+  /// Parts that threads can do at once, and loops over such.
+  double parts = 1;
+  double loops = 1;
 };
 
 /// Whether the processor's target computes an op by a strategy itself.
@@ -34,9 +41,9 @@ bool hasKernel(mlir::Operation *op, mlir::ssm::Strategy strategy);
 Work countWork(mlir::Operation *op, mlir::ssm::Strategy strategy, int64_t chunk,
                const Extents &extents, const Machine &machine);
 
-/// Cycles of one thread: whatever takes longest of arithmetic, memory and the
-/// chain.
-double estimateCycles(const Work &work, mlir::Operation *op, bool isKernel,
-                      const Machine &machine);
+/// Cycles until it is done: whatever takes longest of arithmetic, memory and
+/// the chain, as far as threads divide it.
+double estimateCycles(const Work &work, mlir::Operation *op,
+                      mlir::ssm::Strategy strategy, const Machine &machine);
 
 } // namespace ssmc

@@ -97,7 +97,8 @@ class Bench:
         self.decision = self.program.info()["plan"][0]
 
     def compile(self, name, *flags):
-        return Program(self.folder, name, self.text, f"--cpu={self.options.cpu}", *flags)
+        return Program(self.folder, name, self.text, f"--cpu={self.options.cpu}",
+                       f"--plan-threads={self.options.threads}", *flags)
 
     def strategies(self):
         return [estimate["strategy"] for estimate in self.decision["estimates"]]

@@ -81,6 +81,11 @@ struct Flags {
       cl::desc("How a mixer is computed, instead of what is estimated to be "
                "fastest; may be repeated"),
       cl::cat(category)};
+  cl::opt<unsigned> threads{
+      "plan-threads", cl::value_desc("N"), cl::init(1),
+      cl::desc("Threads of a run for which mixers' strategies are chosen "
+               "(default: 1)"),
+      cl::cat(category)};
   cl::opt<std::string> maxLength{"max-length", cl::Hidden, cl::value_desc("N"),
                                  cl::desc("Capacity of caches that grow"),
                                  cl::cat(category)};
@@ -153,6 +158,8 @@ static bool checkLimits(const Flags &flags) {
   if (flags.entry != "forward")
     return usage("--entry=" + flags.entry +
                  " is not in this release: forward is");
+  if (flags.threads < 1)
+    return usage("--plan-threads must be at least 1");
   for (StringRef strategy : flags.strategies)
     if (std::string fault = checkStrategy(strategy); !fault.empty())
       return usage("--strategy=" + strategy + ": " + fault);
@@ -256,6 +263,7 @@ bool ssmc::parseCommandLine(int argc, char **argv, CompilerOptions &options) {
   options.weights = flags.products == "bf16" ? flags.products : flags.weights;
   options.externalDataDir = flags.externalDataDir;
   options.strategies.assign(flags.strategies.begin(), flags.strategies.end());
+  options.threads = flags.threads;
   options.optLevel = flags.level == "0" ? 0 : 2;
   options.raise = !flags.noRaise;
   options.failIn = flags.failIn;

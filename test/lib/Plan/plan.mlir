@@ -1,4 +1,5 @@
 // RUN: ssm-opt %s -split-input-file -ssm-plan="cpu=znver4 assume=L=64" | FileCheck %s
+// RUN: ssm-opt %s -split-input-file -ssm-plan="cpu=znver4 threads=4" | FileCheck %s --check-prefix=THREADS
 
 // A kernel that carries the state in registers beats loops by its estimate.
 // CHECK-LABEL: module attributes
@@ -16,14 +17,14 @@
 //  CHECK-SAME: {ssm.strategy = #ssm.strategy<chunked>}
 module {
   func.func @kernel(%q: tensor<1x?x1x128xf32>, %v: tensor<1x?x24x64xf32>, %g: tensor<1x?x24xf32>, %s: tensor<1x24x128x64xf32>)
-      -> tensor<1x?x24x64xf32> {
+      -> (tensor<1x?x24x64xf32>, tensor<1x24x128x64xf32>) {
     %y, %last = ssm.semiseparable ins(%q, %q, %v : tensor<1x?x1x128xf32>, tensor<1x?x1x128xf32>, tensor<1x?x24x64xf32>)
         decay(%g : tensor<1x?x24xf32>) outs(%v, %s : tensor<1x?x24x64xf32>, tensor<1x24x128x64xf32>)
         -> tensor<1x?x24x64xf32>, tensor<1x24x128x64xf32>
     %z, %end = ssm.semiseparable ins(%q, %q, %y : tensor<1x?x1x128xf32>, tensor<1x?x1x128xf32>, tensor<1x?x24x64xf32>)
         decay(%g : tensor<1x?x24xf32>) outs(%v, %last : tensor<1x?x24x64xf32>, tensor<1x24x128x64xf32>)
         -> tensor<1x?x24x64xf32>, tensor<1x24x128x64xf32>
-    return %z : tensor<1x?x24x64xf32>
+    return %z, %end : tensor<1x?x24x64xf32>, tensor<1x24x128x64xf32>
   }
 }
 
@@ -71,4 +72,34 @@ func.func @given(%a: tensor<512x64xf32>, %s: tensor<64xf32>) -> (tensor<512x64xf
     ssm.yield %n, %n : tensor<64xf32>, tensor<64xf32>
   } -> tensor<512x64xf32>, tensor<64xf32>
   return %0#0, %1#0, %2#0 : tensor<512x64xf32>, tensor<512x64xf32>, tensor<512x64xf32>
+}
+
+// -----
+
+// A scan that has one block of rows is cut for four threads, and so is one by a
+// combiner, into five pieces; where they have rows enough it is not.
+// CHECK-LABEL: func @few_rows
+//       CHECK: ssm.scan
+//  CHECK-SAME: #ssm.strategy<recurrent>
+//       CHECK: ssm.associative_scan
+//       CHECK: #ssm.strategy<recurrent>
+// THREADS-LABEL: func @few_rows
+//       THREADS: ssm.scan
+//  THREADS-SAME: #ssm.strategy<associative_scan, chunk = {{[0-9]+}}>
+//       THREADS: ssm.associative_scan
+//       THREADS: #ssm.strategy<associative_scan, chunk = 13108>
+//       THREADS: ssm.scan
+//  THREADS-SAME: #ssm.strategy<recurrent>
+func.func @few_rows(%a: tensor<65536x8xf32>, %s: tensor<8xf32>, %b: tensor<64x4096x512xf32>, %r: tensor<64x512xf32>)
+    -> (tensor<65536x8xf32>, tensor<65536x8xf32>, tensor<64x4096x512xf32>) {
+  %0:2 = ssm.scan dimension(0) ins(%a, %a : tensor<65536x8xf32>, tensor<65536x8xf32>) outs(%a, %s : tensor<65536x8xf32>, tensor<8xf32>)
+      -> tensor<65536x8xf32>, tensor<8xf32>
+  %1:2 = ssm.associative_scan axes[0] ins(%a : tensor<65536x8xf32>) outs(%a : tensor<65536x8xf32>) states(%s : tensor<8xf32>) {
+  ^bb0(%x: tensor<8xf32>, %y: tensor<8xf32>):
+    %m = arith.maximumf %x, %y : tensor<8xf32>
+    ssm.yield %m : tensor<8xf32>
+  } -> tensor<65536x8xf32>, tensor<8xf32>
+  %2:2 = ssm.scan dimension(1) ins(%b, %b : tensor<64x4096x512xf32>, tensor<64x4096x512xf32>) outs(%b, %r : tensor<64x4096x512xf32>, tensor<64x512xf32>)
+      -> tensor<64x4096x512xf32>, tensor<64x512xf32>
+  return %0#0, %1#0, %2#0 : tensor<65536x8xf32>, tensor<65536x8xf32>, tensor<64x4096x512xf32>
 }

@@ -12,7 +12,7 @@ import measure  # noqa: E402
 import mixers  # noqa: E402
 
 mixer = mixers.MIXERS["scan"]
-options = argparse.Namespace(dims={"B": 1, "L": 6, "D": 2}, type="f32", cpu="host")
+options = argparse.Namespace(dims={"B": 1, "L": 6, "D": 2}, type="f32", cpu="host", threads=1)
 with tempfile.TemporaryDirectory() as folder:
     matrix = measure.Bench(folder, options, mixer).matrix()
 a = mixer.make_inputs(options.dims, np.random.default_rng(1))[0][0, :, 0]

@@ -37,6 +37,7 @@ expect(2, "--precision=f16 is not in this release: f32 is", scale, "-o", out, "-
 expect(2, "--entry=prefill,step is not in this release: forward is", scale, "-o", out, "--entry=prefill,step")
 expect(2, "--strategy=scan:fft: scan has: recurrent, associative_scan, dense", scale, "-o", out, "--strategy=scan:fft")
 expect(2, "--strategy=nothing: the mixers are scan, selective_scan,", scale, "-o", out, "--strategy=nothing")
+expect(2, "--plan-threads must be at least 1", scale, "-o", out, "--plan-threads=0")
 expect(2, "--max-length has no use in this release", scale, "-o", out, "--max-length=100")
 expect(2, "-O3 is none of -O0 and -O2", scale, "-o", out, "-O3")
 expect(2, "as in input_ids:1=L; a number is 1 to 2^31 - 1", scale, "-o", out, "--dim=x:1=0")

@@ -14,7 +14,7 @@ NAMES = {"float32": "f32", "float64": "f64", "int32": "i32", "int64": "i64", "bo
          "complex64": "complex<f32>", "complex128": "complex<f64>"}
 PIPELINE = """-ssm-decompose -convert-elementwise-to-linalg -canonicalize -cse
 -one-shot-bufferize=
--convert-linalg-to-loops -scf-forall-to-for -expand-strided-metadata -lower-affine
+-convert-linalg-to-loops -scf-forall-to-for -ssm-expand-shapes -expand-strided-metadata -lower-affine
 -convert-scf-to-cf -convert-math-to-libm -convert-complex-to-llvm
 -convert-to-llvm -reconcile-unrealized-casts""".split()
 # A step given by a test need not be in place.
