@@ -183,8 +183,6 @@ struct SsmPlan : ssmc::impl::SsmPlanBase<SsmPlan> {
         (!given && (strategies.size() < 2 || !choose)))
       return WalkResult::advance();
     Extents extents(op, assumptions);
-    // A kernel leaves later steps alone, where a matrix multiplies them by zero
-    // and makes NaN of an infinite one. That is worth some time.
     bool hasAnyKernel = llvm::any_of(
         strategies, [&](Strategy strategy) { return hasKernel(op, strategy); });
     std::optional<Estimate> best;
@@ -194,7 +192,7 @@ struct SsmPlan : ssmc::impl::SsmPlanBase<SsmPlan> {
       best = planner.estimate(op, given.getKind(), extents);
     else
       for (Strategy strategy : strategies) {
-        if (strategy == Strategy::Dense && hasAnyKernel)
+        if (hasAnyKernel && multipliesByZero(op, strategy))
           continue;
         Estimate next = planner.estimate(op, strategy, extents);
         if (!best || next.cycles < best->cycles)
@@ -207,6 +205,13 @@ struct SsmPlan : ssmc::impl::SsmPlanBase<SsmPlan> {
     op->setAttr(ssm::kStrategyAttr, best->strategy);
     ++decisions[planner.describe(op, *best, bool(given))];
     return WalkResult::advance();
+  }
+
+  /// Whether steps that others do not see are multiplied by zero, which makes
+  /// NaN of infinite ones. Kernels leave them alone, which is worth some time.
+  static bool multipliesByZero(Operation *op, Strategy strategy) {
+    return !hasKernel(op, strategy) &&
+           (strategy == Strategy::Dense || strategy == Strategy::Chunked);
   }
 
   /// What `strategies` wants of an op; the last entry counts.

@@ -103,3 +103,21 @@ func.func @few_rows(%a: tensor<65536x8xf32>, %s: tensor<8xf32>, %b: tensor<64x40
       -> tensor<64x4096x512xf32>, tensor<64x512xf32>
   return %0#0, %1#0, %2#0 : tensor<65536x8xf32>, tensor<65536x8xf32>, tensor<64x4096x512xf32>
 }
+
+// -----
+
+// A matrix would take less for so few steps, but a kernel leaves alone what a step
+// does not see; in double precision there is none.
+// CHECK-LABEL: func @few_steps
+//       CHECK: ssm.quasiseparable
+//  CHECK-SAME: #ssm.strategy<recurrent>
+//       CHECK: ssm.quasiseparable
+//  CHECK-SAME: #ssm.strategy<chunked, chunk = {{[0-9]+}}>
+func.func @few_steps(%q: tensor<1x16x1x64xf32>, %v: tensor<1x16x4x64xf32>, %p: tensor<1x16x1x64xf64>, %w: tensor<1x16x4x64xf64>)
+    -> (tensor<1x16x4x64xf32>, tensor<1x16x4x64xf64>) {
+  %0 = ssm.quasiseparable ins(%q, %q, %q, %q, %v : tensor<1x16x1x64xf32>, tensor<1x16x1x64xf32>, tensor<1x16x1x64xf32>,
+      tensor<1x16x1x64xf32>, tensor<1x16x4x64xf32>) outs(%v : tensor<1x16x4x64xf32>) -> tensor<1x16x4x64xf32>
+  %1 = ssm.quasiseparable ins(%p, %p, %p, %p, %w : tensor<1x16x1x64xf64>, tensor<1x16x1x64xf64>, tensor<1x16x1x64xf64>,
+      tensor<1x16x1x64xf64>, tensor<1x16x4x64xf64>) outs(%w : tensor<1x16x4x64xf64>) -> tensor<1x16x4x64xf64>
+  return %0, %1 : tensor<1x16x4x64xf32>, tensor<1x16x4x64xf64>
+}
