@@ -15,8 +15,8 @@
 // are named CALL.FUNCTION.ARGUMENT, and each CALL.FUNCTION is evaluated once;
 // its results are written as CALL.FUNCTION.RESULT.
 //
-// Exit codes: 0 done, 1 something could not be evaluated or is beyond its
-// tolerance, 2 usage.
+// Exit codes: 0 done, 1 a file is at fault, something could not be evaluated or
+// is beyond its tolerance, 2 the command line is (docs/tutorial.md).
 //
 //===----------------------------------------------------------------------===//
 
