@@ -392,10 +392,15 @@ bool ShapeInference::replaceEqual(Block &body) {
   return false;
 }
 
-// Takes extents of the results that only data decides to be the numbers that
-// the model declares. False where there is nothing to learn any more.
+// Takes extents of the results that only data decides to be the numbers, or the
+// dimensions of inputs, that the model declares. False where there is nothing
+// to learn any more.
 bool ShapeInference::adoptDeclared(func::FuncOp function) {
   Block &body = function.getBody().front();
+  DenseSet<unsigned> given;
+  for (BlockArgument argument : body.getArguments())
+    for (AffineExpr dim : shapes[argument].dims)
+      collectSymbols(dim, given);
   bool adopted = false;
   for (auto [i, value] : llvm::enumerate(body.getTerminator()->getOperands())) {
     auto declared =
@@ -405,10 +410,19 @@ bool ShapeInference::adoptDeclared(func::FuncOp function) {
     const ValueShape *shape = shapeOf(value);
     if (!type || !shape || type.getRank() != int64_t(shape->dims.size()))
       continue;
-    for (auto [dim, extent] : llvm::zip(shape->dims, type.getShape())) {
-      DenseSet<unsigned> used;
+    for (auto [d, dim] : llvm::enumerate(shape->dims)) {
+      AffineExpr extent = getAffineConstantExpr(0, dim.getContext());
+      if (!type.isDynamicDim(d))
+        extent = extent + type.getDimSize(d);
+      else if (type.getEncoding())
+        extent = symbols.shapeOf(type, "")->dims[d];
+      else
+        continue;
+      DenseSet<unsigned> used, stating;
       collectSymbols(dim, used);
-      if (ShapedType::isDynamic(extent) || used.size() != 1)
+      collectSymbols(extent, stating);
+      if (used.size() != 1 || given.contains(*used.begin()) ||
+          !llvm::all_of(stating, [&](unsigned s) { return given.contains(s); }))
         continue;
       auto origin = origins.find(*used.begin());
       if (origin == origins.end() || stated.contains(origin->second))
@@ -416,7 +430,7 @@ bool ShapeInference::adoptDeclared(func::FuncOp function) {
       AffineExpr known =
           solve(simplifyExtent(dim - extent),
                 getAffineSymbolExpr(*used.begin(), dim.getContext()));
-      if (!known || constantExtent(known).value_or(-1) < 0)
+      if (!known || constantExtent(known).value_or(0) < 0)
         continue;
       stated[origin->second] = known;
       adopted = true;

@@ -22,7 +22,13 @@ const OperatorTable &OperatorTable::get() {
     registerControlOperators(table);
     registerGatherOperators(table);
     registerGenerateOperators(table);
+    registerAxisNormOperators(table);
+    registerEinsumOperators(table);
+    registerFlexAttentionOperators(table);
+    registerLossOperators(table);
     registerMatMulOperators(table);
+    registerPoolOperators(table);
+    registerQuantizeOperators(table);
     registerPadOperators(table);
     registerPermuteOperators(table);
     registerRecurrentOperators(table);

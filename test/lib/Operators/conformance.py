@@ -4,9 +4,10 @@
                    [--list FILE] [-O LEVEL] [-v]
 
 The cases (`onnx.backend.test.case.node`) bring a model, inputs and expected
-outputs. They run in three ways: as they are given; with every extent of the
+outputs. They run in three ways: as they are given; with the extents of the
 inputs above 1 made dynamic, equal ones of a case as one symbol; with the inputs
-made constants. What is known not to pass stands in conformance.txt, under the
+made constants. Those extents stay that operators.txt says must be known (sizes of
+heads, weights of a convolution), and the lengths of lists of axes and extents. What is known not to pass stands in conformance.txt, under the
 ways and the reason, and must then fail: a case that passes beyond the list is
 reported as well as one that fails.
 
@@ -28,6 +29,8 @@ import warnings
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
+
+from node_tests import Lists
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 WAYS = ("given", "dynamic", "constant")
@@ -56,12 +59,12 @@ def read_list(path):
     return known
 
 
-def collect(pattern):
+def collect():
     from onnx.backend.test.case import node as node_cases
     np.seterr(all="ignore")
     warnings.simplefilter("ignore")
     cases = {case.name: case for case in node_cases.collect_testcases(None)}
-    return [case for name, case in sorted(cases.items()) if re.search(pattern, name)]
+    return [case for _, case in sorted(cases.items())]
 
 
 def element_type(info):
@@ -98,8 +101,9 @@ def rename(graph, prefix):
 class Part:
     """One case as a part of a model."""
 
-    def __init__(self, case, way):
+    def __init__(self, case, way, pinned=()):
         self.case = case
+        symbols = set()
         graph = onnx.GraphProto()
         graph.CopyFrom(case.model.graph)
         if len(case.data_sets) != 1 or case.model.functions:
@@ -125,8 +129,10 @@ class Part:
                 continue
             dims = info.type.tensor_type.shape.dim
             for dim, extent in zip(dims, value.shape):
-                if way == "dynamic" and extent > 1:
+                is_list = value.ndim == 1 and value.dtype.kind == "i"
+                if way == "dynamic" and extent > 1 and extent not in pinned and not is_list:
                     dim.dim_param = f"{prefix}{extent}"
+                    symbols.add(extent)
                 else:
                     dim.dim_value = extent
             self.inputs.append(info)
@@ -138,8 +144,9 @@ class Part:
                 info.name += ".wide"
                 info.type.tensor_type.elem_type = TensorProto.FLOAT
                 self.nodes.append(helper.make_node("Cast", [name], [info.name], name=case.name, to=TensorProto.FLOAT))
-            if way != "given":
-                info.type.tensor_type.ClearField("shape")
+            for dim in info.type.tensor_type.shape.dim:
+                if dim.dim_value in symbols:
+                    dim.dim_param = f"{prefix}{dim.dim_value}"
             self.outputs.append(info)
             self.expected[info.name] = as_array(value), element == TensorProto.BFLOAT16
         self.domains = {entry.domain if entry.domain != "ai.onnx" else "": entry.version
@@ -216,11 +223,21 @@ def run(parts, level):
     return {**run(parts[::2], level), **run(parts[1::2], level)}
 
 
-def run_way(way, cases, known, level):
+def pinned_extents(case, lists, by_name):
+    """Extents that must be known; those of an operator hold for its expansion."""
+    base = by_name.get(case.name.split("_expanded")[0], case)
+    if len(base.model.graph.node) != 1 or len(base.data_sets) != 1:
+        return ()
+    values = [as_array(v) if isinstance(v, (np.ndarray, TensorProto)) else np.zeros(()) for v in base.data_sets[0][0]]
+    return set(lists.pinned(base.model.graph.node[0], values))
+
+
+def run_way(way, cases, known, level, by_name):
     problems, groups = {}, collections.defaultdict(list)
+    lists = Lists(os.path.join(HERE, "operators.txt"))
     for case in cases:
         try:
-            part = Part(case, way)
+            part = Part(case, way, pinned_extents(case, lists, by_name) if way == "dynamic" else ())
             listed = case.name in known[way]
             groups[tuple(sorted(part.domains.items())), listed].append(part)
         except Unfit as unfit:
@@ -245,12 +262,14 @@ def main():
     parser.add_argument("-v", action="store_true", help="say why the listed cases fail")
     arguments = parser.parse_args()
     known = read_list(arguments.list)
-    cases = collect(arguments.filter)
+    every = collect()
+    by_name = {case.name: case for case in every}
+    cases = [case for case in every if re.search(arguments.filter, case.name)]
     whole = len(cases)
     cases = cases[::arguments.sample]
     bad = False
     for way in arguments.way or WAYS:
-        problems = run_way(way, cases, known, arguments.level)
+        problems = run_way(way, cases, known, arguments.level, by_name)
         for name, problem in sorted(problems.items()):
             listed = known[way].get(name)
             if problem and (arguments.v or not listed):
