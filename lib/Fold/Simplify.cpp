@@ -30,6 +30,7 @@ public:
 
 private:
   bool sinkTranspose(onnx::NodeOp node);
+  bool sinkReshape(onnx::NodeOp node);
   bool sinkThroughElementwise(onnx::NodeOp node, ArrayRef<int64_t> perm);
   bool sinkThroughSplit(onnx::NodeOp node, ArrayRef<int64_t> perm);
   bool sinkThroughSlice(onnx::NodeOp node, ArrayRef<int64_t> perm);
@@ -280,6 +281,53 @@ bool Simplifier::sinkTranspose(onnx::NodeOp node) {
   return type == "Concat" && sinkThroughConcat(node, perm);
 }
 
+// f(Reshape(x)) is Reshape(f(x)): what cuts an axis, of time into chunks say,
+// moves behind what is done to each element, alone or with a number.
+bool Simplifier::sinkReshape(onnx::NodeOp node) {
+  static const llvm::StringSet<> elementwise = {
+      "Abs", "Cos",  "Exp",  "Log",        "Neg",  "Relu",    "Sin",
+      "Add", "Sub",  "Mul",  "Div",        "Max",  "Min",     "Pow",
+      "Erf", "Sqrt", "Tanh", "Reciprocal", "Clip", "Sigmoid", "Softplus"};
+  auto to = dyn_cast<RankedTensorType>(node->getResult(0).getType());
+  if (!elementwise.contains(node.getOpType()) || !to)
+    return false;
+  onnx::NodeOp reshape;
+  SmallVector<Value> inputs(node.getInputs());
+  RankedTensorType from;
+  for (Value &input : inputs) {
+    if (isa<NoneType>(input.getType()))
+      continue;
+    auto constant = input.getDefiningOp<onnx::ConstantOp>();
+    if (constant && constant.getValue().getNumElements() == 1 &&
+        constant.getValue().getShapedType().getRank() <= 1)
+      continue;
+    if (reshape)
+      return false;
+    reshape = definingNode(input, "Reshape");
+    from = reshape
+               ? dyn_cast<RankedTensorType>(reshape.getInputs()[0].getType())
+               : RankedTensorType();
+    if (!from || from.getElementType() != to.getElementType() ||
+        from.getRank() == 0 || from.getRank() >= to.getRank())
+      return false;
+    input = reshape.getInputs()[0];
+  }
+  if (!reshape)
+    return false;
+  onnx::NodeOp moved =
+      makeNode(b, node, node.getOpType(), inputs, from, node.getAttrs());
+  Value computed = moved->getResult(0);
+  if (Value same = respell(moved, b)) {
+    computed = same;
+    moved.erase();
+  }
+  Value cut = makeNode(b, node, "Reshape", {computed, reshape.getInputs()[1]},
+                       to, reshape.getAttrs())
+                  ->getResult(0);
+  node->getResult(0).replaceAllUsesWith(cut);
+  return true;
+}
+
 void Simplifier::run(Block &block) {
   for (Operation &op : llvm::make_early_inc_range(block)) {
     for (Region &region : op.getRegions())
@@ -293,7 +341,7 @@ void Simplifier::run(Block &block) {
       node.erase();
       continue;
     }
-    if (sinkTranspose(node) || mergeWithProducer(node, b))
+    if (sinkTranspose(node) || sinkReshape(node) || mergeWithProducer(node, b))
       node.erase();
   }
 }

@@ -172,9 +172,12 @@ Value ssmc::respell(onnx::NodeOp node, OpBuilder &b) {
   if (op == "Reciprocal")
     if (Value logistic = logisticOperand(x))
       return make("Sigmoid", logistic);
-  if (op == "Log")
+  if (op == "Log") {
     if (Value operand = softplusOperand(result))
       return make("Softplus", operand);
+    if (Value operand = operandOf(x, "Sigmoid"))
+      return make("Neg", make("Softplus", make("Neg", operand)));
+  }
   if (op == "Where")
     if (Value operand = guardedSoftplus(node))
       return make("Softplus", operand);

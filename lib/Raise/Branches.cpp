@@ -25,6 +25,7 @@ enum class Kind {
   Movement, // analytic in what is moved
   Conversion,
   Extremum,
+  Reduced, // to an extremum
   Bounds,
   Sign, // one formula below zero, another one above
   Select,
@@ -69,6 +70,7 @@ static Kind kindOf(onnx::NodeOp node) {
       .Cases({"LeakyRelu", "PRelu", "Abs", "Sign"}, Kind::Sign)
       .Cases({"Elu", "Celu", "Selu"}, Kind::Sign)
       .Cases({"Max", "Min"}, Kind::Extremum)
+      .Cases({"ReduceMax", "ReduceMin"}, Kind::Reduced)
       .Cases({"Clip", "Relu"}, Kind::Bounds)
       .Case("Where", Kind::Select)
       .Cases({"Equal", "Less", "LessOrEqual", "Greater", "GreaterOrEqual"},
@@ -120,6 +122,14 @@ static onnx::NodeOp findPiecewise(const Graph &graph, Operation *op) {
   return found;
 }
 
+/// How many elements meet in one of the result.
+static size_t reducedPositions(const Problem &problem, onnx::NodeOp node) {
+  auto from = problem.graph.getShape(node.getInputs()[0]),
+       to = problem.graph.getShape(node->getResult(0));
+  int64_t left = to ? llvm::product_of(*to) : 0;
+  return from && left > 0 ? llvm::product_of(*from) / left : 1;
+}
+
 Branches::Branches(const Problem &problem) {
   SmallVector<Value> roots{problem.region.exit};
   llvm::append_range(roots, problem.region.states);
@@ -146,9 +156,10 @@ Branches::Branches(const Problem &problem) {
     // An extremum of one operand is that operand.
     if (kind == Kind::Extremum && node.getInputs().size() < 2)
       continue;
-    size_t branches = kind == Kind::Extremum ? node.getInputs().size()
-                      : kind == Kind::Bounds ? 3
-                                             : 2;
+    size_t branches = kind == Kind::Extremum  ? node.getInputs().size()
+                      : kind == Kind::Reduced ? reducedPositions(problem, node)
+                      : kind == Kind::Bounds  ? 3
+                                              : 2;
     nodes.push_back({node, SmallVector<bool, 3>(branches, false)});
   }
 }
@@ -209,6 +220,45 @@ void Branches::observeExtremum(Node &node, ArrayRef<Tensor> operands,
   });
 }
 
+// A position along the reduced axes decides where it alone has the result.
+void Branches::observeReduced(Node &node, ArrayRef<Tensor> operands,
+                              const Tensor &result) {
+  const Tensor &x = operands[0];
+  ArrayRef<int64_t> shape = x.getShape();
+  SmallVector<bool> reduced(shape.size(), true);
+  SmallVector<int64_t> axes;
+  if (operands.size() > 1 && !operands[1].isNull())
+    llvm::append_range(axes, operands[1].ints());
+  else if (auto attribute = node.op.getInts("axes"))
+    llvm::append_range(axes, *attribute);
+  if (!axes.empty())
+    reduced.assign(shape.size(), false);
+  for (int64_t axis : axes)
+    if (auto place = normalizeAxis(axis, shape.size()))
+      reduced[*place] = true;
+  // Strides into the result and into the positions.
+  SmallVector<int64_t> outer(shape.size(), 0), inner(shape.size(), 0);
+  int64_t left = 1, positions = 1;
+  for (size_t d = shape.size(); d-- > 0;) {
+    (reduced[d] ? inner : outer)[d] = reduced[d] ? positions : left;
+    (reduced[d] ? positions : left) *= shape[d];
+  }
+  if (left != result.getNumElements() ||
+      positions != int64_t(node.taken.size()))
+    return;
+  constexpr int64_t kNone = -1, kMany = -2;
+  SmallVector<int64_t> deciding(left, kNone);
+  int64_t next = 0;
+  forEachIndex(shape, [&](ArrayRef<int64_t> index) {
+    int64_t at = linearize(index, outer);
+    if (x.at(next++) == result.at(at))
+      deciding[at] = deciding[at] == kNone ? linearize(index, inner) : kMany;
+  });
+  for (int64_t position : deciding)
+    if (position >= 0)
+      node.taken[position] = true;
+}
+
 void Branches::observe(Evaluator &evaluator) {
   for (Node &node : nodes) {
     if (llvm::all_of(node.taken, [](bool taken) { return taken; }))
@@ -237,6 +287,9 @@ void Branches::observe(Evaluator &evaluator) {
       break;
     case Kind::Extremum:
       observeExtremum(node, operands, *result);
+      break;
+    case Kind::Reduced:
+      observeReduced(node, operands, *result);
       break;
     case Kind::Bounds:
       observeBounds(node, evaluator, operands[0], *result);

@@ -32,12 +32,15 @@ public:
 private:
   struct Node {
     mlir::onnx::NodeOp op;
-    /// One for each operand, each truth value, or each side of two bounds.
+    /// One for each operand or reduced position, each truth value, or each side
+    /// of two bounds.
     llvm::SmallVector<bool, 3> taken;
   };
   void observeTruth(Node &node, const Tensor &truth);
   void observeBounds(Node &node, Evaluator &evaluator, const Tensor &x,
                      const Tensor &result);
+  void observeReduced(Node &node, llvm::ArrayRef<Tensor> operands,
+                      const Tensor &result);
   void observeExtremum(Node &node, llvm::ArrayRef<Tensor> operands,
                        const Tensor &result);
 

@@ -81,6 +81,7 @@ void proposeMixers(const Problem &problem, MixerList &mixers) {
   proposeShortConvs(problem, mixers);
   proposeMatrixStates(problem, mixers);
   proposeAttention(problem, mixers);
+  proposeMlstm(problem, mixers);
   // What answers an impulse for ever.
   if (mixers.empty())
     proposeConstantScans(problem, mixers);

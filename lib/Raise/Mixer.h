@@ -58,6 +58,7 @@ void proposeConstantScans(const Problem &problem, MixerList &mixers);
 void proposeReadoutScans(const Problem &problem, MixerList &mixers);
 /// Linear attention with or without decay, and delta rules.
 void proposeMatrixStates(const Problem &problem, MixerList &mixers);
+void proposeMlstm(const Problem &problem, MixerList &mixers);
 void proposeAttention(const Problem &problem, MixerList &mixers);
 void proposeShortConvs(const Problem &problem, MixerList &mixers);
 /// An unrolled loop as it stands: for what no entry of the catalogue matches.

@@ -122,3 +122,22 @@ func.func @power_of_e(%x: tensor<4xf32>) -> (tensor<4xf32>, tensor<4xf32>) {
   %1 = onnx.node "Pow"(%other, %x) version 20 : (tensor<f32>, tensor<4xf32>) -> tensor<4xf32>
   return %0, %1 : tensor<4xf32>, tensor<4xf32>
 }
+
+// -----
+
+// log(sigmoid(x)) of a large negative x is x, not the logarithm of zero. What
+// cuts an axis moves behind it.
+// CHECK-LABEL: func.func @log_sigmoid
+// CHECK-SAME: (%[[X:.*]]: tensor<2x24xf32>)
+// CHECK: %[[N:.*]] = onnx.node "Neg"(%[[X]]){{.*}} -> tensor<2x24xf32>
+// CHECK-NEXT: %[[S:.*]] = onnx.node "Softplus"(%[[N]]){{.*}} -> tensor<2x24xf32>
+// CHECK-NEXT: %[[M:.*]] = onnx.node "Neg"(%[[S]]){{.*}} -> tensor<2x24xf32>
+// CHECK-NEXT: %[[R:.*]] = onnx.node "Reshape"(%[[M]],
+// CHECK-NEXT: return %[[R]]
+func.func @log_sigmoid(%x: tensor<2x24xf32>) -> tensor<2x3x8xf32> {
+  %shape = onnx.constant dense<[2, 3, 8]> : tensor<3xi64>
+  %0 = onnx.node "Reshape"(%x, %shape) version 20 : (tensor<2x24xf32>, tensor<3xi64>) -> tensor<2x3x8xf32>
+  %1 = onnx.node "Sigmoid"(%0) version 20 : (tensor<2x3x8xf32>) -> tensor<2x3x8xf32>
+  %2 = onnx.node "Log"(%1) version 20 : (tensor<2x3x8xf32>) -> tensor<2x3x8xf32>
+  return %2 : tensor<2x3x8xf32>
+}

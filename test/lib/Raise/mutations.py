@@ -23,7 +23,7 @@ from compiled import compile_model, peer_outputs, run_model
 from raising import EXPECTED, MAMBA
 
 EXPORTS = ("mamba/forward.dynamo", "mamba/forward.ts", "recurrent_gemma/forward.dynamo", "mamba2/forward.dynamo",
-           "qwen3_next/forward.dynamo")
+           "qwen3_next/forward.dynamo", "xlstm/forward.dynamo")
 failures = 0
 
 
