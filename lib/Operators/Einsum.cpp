@@ -6,6 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "lib/Operators/Contraction.h"
 #include "lib/Operators/Families.h"
 #include "lib/Operators/Formula.h"
 #include "lib/Operators/ShapeArithmetic.h"
@@ -172,6 +173,81 @@ static typename B::Value einsum(B &b, const Labels &labels,
       b.elementType(inputs[0]));
 }
 
+namespace {
+/// Loops of one sort: extents, and the offset of each of their points in every
+/// operand and the result.
+struct LoopGroup {
+  explicit LoopGroup(ArrayRef<SmallVector<int64_t>> strides)
+      : strides(strides), offsets(strides.size(), {0}) {}
+  void add(int64_t loop, int64_t extent) {
+    for (auto [own, stride] : llvm::zip_equal(offsets, strides)) {
+      std::vector<int64_t> next;
+      for (int64_t offset : own)
+        for (int64_t i = 0; i < extent; ++i)
+          next.push_back(offset + i * stride[loop]);
+      own = std::move(next);
+    }
+  }
+  int64_t size() const { return offsets[0].size(); }
+  ArrayRef<SmallVector<int64_t>> strides;
+  SmallVector<std::vector<int64_t>> offsets;
+};
+} // namespace
+
+/// Two operands without repeated extents, of floats, as products of packed
+/// matrices, one for each point of the loops that both and the result have. The
+/// general formula takes ten times as long, and regions are evaluated often.
+static LogicalResult multiplyPair(EvalContext &ctx, const Labels &labels,
+                                  ArrayRef<int64_t> extents) {
+  const Tensor &a = ctx.inputs[0], &b = ctx.inputs[1];
+  SmallVector<int64_t> shape;
+  for (int64_t loop : labels.result)
+    shape.push_back(extents[loop]);
+  Tensor *result = ctx.makeResult(0, a.getElementType(), shape);
+  if (!result)
+    return failure();
+  SmallVector<SmallVector<int64_t>> strides(
+      3, SmallVector<int64_t>(labels.loops, 0));
+  auto setStrides = [&](unsigned of, ArrayRef<int64_t> dims,
+                        ArrayRef<int64_t> shape) {
+    SmallVector<int64_t> own = rowMajorStrides(shape);
+    for (auto [loop, stride] : llvm::zip_equal(dims, own))
+      strides[of][loop] += stride; // a label twice is a diagonal
+  };
+  setStrides(0, labels.operands[0], a.getShape());
+  setStrides(1, labels.operands[1], b.getShape());
+  setStrides(2, labels.result, shape);
+  LoopGroup batch(strides), rows(strides), columns(strides), sums(strides);
+  for (int64_t loop = 0; loop < labels.loops; ++loop) {
+    bool inA = llvm::is_contained(labels.operands[0], loop),
+         inB = llvm::is_contained(labels.operands[1], loop),
+         kept = llvm::is_contained(labels.result, loop);
+    LoopGroup &group = !kept ? sums : inA && inB ? batch : inA ? rows : columns;
+    group.add(loop, extents[loop]);
+  }
+  int64_t m = rows.size(), k = sums.size(), n = columns.size();
+  std::vector<double> left(m * k), right(k * n), product(m * n);
+  ArrayRef<double> as = a.floats(), bs = b.floats();
+  auto out = result->mutableFloats();
+  for (int64_t p = 0; p < batch.size(); ++p) {
+    for (int64_t i = 0; i < m; ++i)
+      for (int64_t j = 0; j < k; ++j)
+        left[i * k + j] =
+            as[batch.offsets[0][p] + rows.offsets[0][i] + sums.offsets[0][j]];
+    for (int64_t i = 0; i < k; ++i)
+      for (int64_t j = 0; j < n; ++j)
+        right[i * n + j] = bs[batch.offsets[1][p] + sums.offsets[1][i] +
+                              columns.offsets[1][j]];
+    llvm::fill(product, 0);
+    multiplyMatrices(left.data(), right.data(), product.data(), m, k, n);
+    for (int64_t i = 0; i < m; ++i)
+      for (int64_t j = 0; j < n; ++j)
+        out[batch.offsets[2][p] + rows.offsets[2][i] + columns.offsets[2][j]] =
+            product[i * n + j];
+  }
+  return success();
+}
+
 static LogicalResult evaluateEinsum(EvalContext &ctx) {
   SmallVector<int64_t> ranks;
   for (const Tensor &input : ctx.inputs) {
@@ -195,6 +271,8 @@ static LogicalResult evaluateEinsum(EvalContext &ctx) {
     for (auto [loop, extent] : llvm::zip(dims, input.getShape()))
       if (loop >= labels.wide && extent != extents[loop])
         return ctx.error("a label stands for different extents");
+  if (ctx.inputs.size() == 2 && ctx.inputs[0].isFloat() && labels.wide == 0)
+    return multiplyPair(ctx, labels, extents);
   Calculator b;
   ctx.results[0] = ctx.inputs[0].isFloat()
                        ? einsum<double>(b, labels, ctx.inputs, false)

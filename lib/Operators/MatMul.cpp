@@ -6,6 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "lib/Operators/Contraction.h"
 #include "lib/Operators/Families.h"
 #include "lib/Operators/Formula.h"
 #include "lib/Operators/ShapeArithmetic.h"
@@ -57,20 +58,6 @@ static LogicalResult inferMatMul(InferContext &ctx) {
     dims->push_back(b.back());
   ctx.setResult(0, ctx.input(0).elementType, *dims);
   return success();
-}
-
-/// c += a * b of row-major matrices, with int64_t or double elements.
-template <typename T>
-static void multiplyMatrices(const T *a, const T *b, T *c, int64_t rows,
-                             int64_t depth, int64_t columns) {
-  using Wide = std::conditional_t<std::is_same_v<T, int64_t>, uint64_t, T>;
-  for (int64_t i = 0; i < rows; ++i)
-    for (int64_t k = 0; k < depth; ++k) {
-      Wide factor = Wide(a[i * depth + k]);
-      for (int64_t j = 0; j < columns; ++j)
-        c[i * columns + j] =
-            T(Wide(c[i * columns + j]) + factor * Wide(b[k * columns + j]));
-    }
 }
 
 static LogicalResult evaluateMatMul(EvalContext &ctx) {
