@@ -51,8 +51,10 @@ void AttentionMixer::listAssumptions(
     SmallVectorImpl<std::string> &assumptions) const {
   if (!window.left)
     assumptions.push_back(
-        "no window is longer than the traced length: every earlier token is "
+        "no window is longer than the lengths compared: every earlier token is "
         "seen");
+  if (!window.right)
+    assumptions.push_back("every later token is seen at other lengths, too");
 }
 
 /// Goes back from keys and values together, to where they have fewest heads:

@@ -29,14 +29,23 @@ public:
 
   /// Sets what no token decides; false where the region is no attention.
   bool read() {
-    return readWeights() && readWindow() && readBiases() && readScale();
+    return readScale() && readHeads() && readWeights() && readWindow() &&
+           readBiases() && hidesForGood() && isNormalised();
   }
 
 private:
-  /// The exit in its layout, for queries of `query` in the first feature and
-  /// keys of one there at token `key`. Values are one at token `base + i` in
-  /// feature i.
-  std::optional<Tensor> respond(double query, int64_t key, int64_t base) const;
+  /// The exit in its layout, for queries of `query` in the first feature, of
+  /// the first head or of all, for keys of `key(token)` there, and for values
+  /// of `value(token, feature)`.
+  std::optional<Tensor>
+  respond(double query, bool allHeads, llvm::function_ref<double(int64_t)> key,
+          llvm::function_ref<double(int64_t, int64_t)> value) const;
+  /// The logarithm of what key `key` weighs to the last query, beside the next
+  /// key, where its score is that of `query`.
+  std::optional<double> readScore(double query, int64_t key) const;
+  bool readHeads();
+  bool hidesForGood();
+  bool isNormalised();
   bool readWeights();
   bool readWindow();
   bool readBiases();
@@ -53,10 +62,10 @@ private:
 };
 } // namespace
 
-std::optional<Tensor> AttentionReader::respond(double query, int64_t key,
-                                               int64_t base) const {
-  auto fill = [&](const Role &role,
-                  llvm::function_ref<double(int64_t, int64_t)> of) {
+std::optional<Tensor> AttentionReader::respond(
+    double query, bool allHeads, llvm::function_ref<double(int64_t)> key,
+    llvm::function_ref<double(int64_t, int64_t)> value) const {
+  auto fill = [&](const Role &role, auto of) {
     ArrayRef<int64_t> shape = shapeOf(role);
     Tensor tensor(problem.elementType(role.value), shape);
     auto next = tensor.mutableFloats().begin();
@@ -64,16 +73,19 @@ std::optional<Tensor> AttentionReader::respond(double query, int64_t key,
       for (int64_t t = 0; t < shape[1]; ++t)
         for (int64_t h = 0; h < shape[2]; ++h)
           for (int64_t f = 0; f < shape[3]; ++f)
-            *next++ = of(t, f);
+            *next++ = of(t, h, f);
     return role.view.invert(tensor);
   };
   Assignment assignment;
   assignment[mixer.q->value] =
-      fill(*mixer.q, [&](int64_t, int64_t f) { return f ? 0 : query; });
-  assignment[mixer.k->value] = fill(
-      *mixer.k, [&](int64_t t, int64_t f) { return !f && t == key ? 1 : 0; });
+      fill(*mixer.q, [&](int64_t, int64_t h, int64_t f) {
+        return f == 0 && (allHeads || h == 0) ? query : 0;
+      });
+  assignment[mixer.k->value] =
+      fill(*mixer.k,
+           [&](int64_t t, int64_t, int64_t f) { return f == 0 ? key(t) : 0; });
   assignment[mixer.v->value] = fill(
-      *mixer.v, [&](int64_t t, int64_t f) { return t == base + f ? 1 : 0; });
+      *mixer.v, [&](int64_t t, int64_t, int64_t f) { return value(t, f); });
   FailureOr<SmallVector<Tensor>> result = problem.evaluate(assignment);
   const View &exit = mixer.layout.exit;
   if (failed(result) || !result->front().isFloat() ||
@@ -82,11 +94,86 @@ std::optional<Tensor> AttentionReader::respond(double query, int64_t key,
   return exit.apply(result->front());
 }
 
+/// A query in the first head moves the first head alone: heads and features
+/// are not the other way around.
+bool AttentionReader::readHeads() {
+  int64_t query = length - 1, key = query - 1;
+  double size = 4 * std::sqrt(double(shapeOf(*mixer.k)[3]));
+  std::optional<Tensor> y = respond(
+      size, /*allHeads=*/false, [&](int64_t t) { return t == key; },
+      [&](int64_t t, int64_t) { return t == key; });
+  if (!y)
+    return false;
+  auto at = [&](int64_t head) {
+    return y->floats()[(query * heads + head) * mixer.layout.features];
+  };
+  for (int64_t h = 1; h < heads; ++h)
+    if (std::abs(at(h) - at(0)) < 1e-9)
+      return false;
+  return true;
+}
+
+/// A mask may be a large number instead of infinity. What it hides stays
+/// hidden where all that is seen has a score of minus a million.
+bool AttentionReader::hidesForGood() {
+  constexpr double kLow = -1e6;
+  for (int64_t query : {int64_t(0), length / 2, length - 1}) {
+    int64_t hidden = 0;
+    while (hidden < length && mixer.window.sees(query, hidden))
+      ++hidden;
+    if (hidden == length || mixer.softcap)
+      continue;
+    std::optional<Tensor> y = respond(
+        kLow / mixer.scale, /*allHeads=*/true,
+        [&](int64_t t) { return mixer.window.sees(query, t); },
+        [&](int64_t t, int64_t) { return !mixer.window.sees(query, t); });
+    if (!y)
+      return false;
+    for (int64_t h = 0; h < heads; ++h)
+      if (y->floats()[(query * heads + h) * mixer.layout.features] != 0)
+        return false;
+  }
+  return true;
+}
+
+/// Weights sum to one, or with a sink to less, where all scores are low too:
+/// nothing else is added to their sum.
+bool AttentionReader::isNormalised() {
+  constexpr double kLow = -60;
+  std::optional<Tensor> y = respond(
+      kLow / mixer.scale, /*allHeads=*/true, [](int64_t) { return 1; },
+      [](int64_t, int64_t) { return 1; });
+  if (!y)
+    return false;
+  double low =
+      mixer.softcap ? *mixer.softcap * std::tanh(kLow / *mixer.softcap) : kLow;
+  for (int64_t h = 0; h < heads; ++h) {
+    double slope = mixer.slopes.isNull() ? 0 : mixer.slopes.floats()[h];
+    double sink =
+        mixer.sinks.isNull() ? 0 : std::exp(mixer.sinks.floats()[h] - low);
+    for (int64_t query = 0; query < length; ++query) {
+      double scores = 0;
+      for (int64_t key = 0; key < length; ++key)
+        if (mixer.window.sees(query, key))
+          scores += std::exp(-slope * std::abs(query - key));
+      double sum = y->floats()[(query * heads + h) * mixer.layout.features];
+      if (!(std::abs(sum - scores / (scores + sink)) < 1e-9))
+        return false;
+    }
+  }
+  return true;
+}
+
 bool AttentionReader::readWeights() {
+  constexpr int64_t kMostWeights = int64_t(1) << 26;
   int64_t features = mixer.layout.features;
+  if (heads * length * length > kMostWeights)
+    return false;
   weights.assign(heads * length * length, 0);
   for (int64_t base = 0; base < length; base += features) {
-    std::optional<Tensor> y = respond(0, -1, base);
+    std::optional<Tensor> y = respond(
+        0, /*allHeads=*/true, [](int64_t) { return 0; },
+        [&](int64_t t, int64_t f) { return t == base + f; });
     if (!y)
       return false;
     for (int64_t t = 0; t < length; ++t)
@@ -185,24 +272,33 @@ bool AttentionReader::readBiases() {
   return true;
 }
 
-/// The score of one key at two queries, of which one is twice the other, from
-/// the ratio of its weight to that of another key.
-bool AttentionReader::readScale() {
-  int64_t query = length - 1, key = query - 1;
-  if (!mixer.window.sees(query, key))
-    return false;
-  double size = 4 * std::sqrt(double(shapeOf(*mixer.k)[3])), scores[2];
+std::optional<double> AttentionReader::readScore(double query,
+                                                 int64_t key) const {
+  double weights[2];
   for (unsigned i : {0u, 1u}) {
-    double weights[2];
-    for (unsigned j : {0u, 1u}) {
-      std::optional<Tensor> y = respond((i + 1) * size, key, key + j);
-      if (!y)
-        return false;
-      weights[j] = y->floats()[query * heads * mixer.layout.features];
-    }
-    double slope = mixer.slopes.isNull() ? 0 : mixer.slopes.floats()[0];
-    scores[i] = std::log(weights[0] / weights[1]) + slope;
+    std::optional<Tensor> y = respond(
+        query, /*allHeads=*/true, [&](int64_t t) { return t == key; },
+        [&](int64_t t, int64_t f) { return f == 0 && t == key + i; });
+    if (!y)
+      return std::nullopt;
+    weights[i] = y->floats()[(length - 1) * heads * mixer.layout.features];
   }
+  return std::log(weights[0] / weights[1]);
+}
+
+/// The score of one key at two queries, of which one is twice the other, beside
+/// that of a query of zero, which is what biases make of it.
+bool AttentionReader::readScale() {
+  double size = 4 * std::sqrt(double(shapeOf(*mixer.k)[3])), scores[3];
+  for (unsigned i : {0u, 1u, 2u}) {
+    std::optional<double> score = readScore(i * size, length - 2);
+    if (!score || !std::isfinite(*score))
+      return false;
+    scores[i] = *score;
+  }
+  double bias = scores[0];
+  scores[0] = scores[1] - bias;
+  scores[1] = scores[2] - bias;
   if (!std::isfinite(scores[0]) || !std::isfinite(scores[1]) || scores[0] == 0)
     return false;
   double bend = 2 * scores[0] / scores[1] - 1; // tanh(s / cap)^2
@@ -223,6 +319,7 @@ void proposeAttention(const Problem &problem, MixerList &mixers) {
   if (!roles || roles->tokens.size() != 3 || !roles->states.empty() ||
       !problem.region.states.empty() || problem.analysis.getLength() < 3)
     return;
+  size_t tried = 0;
   for (const HeadLayout &layout : roles->layouts()) {
     SmallVector<unsigned> order{0, 1, 2};
     do {
@@ -241,6 +338,8 @@ void proposeAttention(const Problem &problem, MixerList &mixers) {
             mixer->q = q;
             mixer->k = k;
             mixer->v = v;
+            if (++tried > kMostProposals)
+              return;
             if (AttentionReader(problem, *mixer).read())
               mixers.push_back(std::move(mixer));
           }

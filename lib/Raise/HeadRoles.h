@@ -15,6 +15,9 @@
 
 namespace ssmc {
 
+/// More assignments of values with many digits than that are not tried.
+constexpr size_t kMostProposals = 128;
+
 /// One way to see the exit as [batch, time, head, feature].
 struct HeadLayout {
   int64_t heads, features;

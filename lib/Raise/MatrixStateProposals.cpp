@@ -153,6 +153,8 @@ private:
   }
 
   void fill(unsigned at) {
+    if (mixers.size() >= kMostProposals)
+      return;
     if (at == form.size())
       return fillStates();
     for (auto [i, value] : llvm::enumerate(roles.tokens)) {

@@ -230,7 +230,8 @@ void proposeMlstm(const Problem &problem, MixerList &mixers) {
               for (const Role &q : features(value(0), shapeOf(k)[3])) {
                 mixer.q = q, mixer.k = k, mixer.v = v;
                 mixer.input = input, mixer.forget = forget;
-                found.push_back(mixer);
+                if (found.size() < kMostProposals)
+                  found.push_back(mixer);
               }
     } while (std::next_permutation(order.begin(), order.end()));
   }

@@ -14,6 +14,12 @@ struct Proposal {
   /// `plant` the ops are wrong by a little, for the test of the gate.
   Proposal(const Raise &raise, std::vector<Problem> problems, bool plant);
 
+  /// It is not to be checked.
+  void refuse(std::string reason) {
+    values.clear();
+    verdict.reason = std::move(reason);
+  }
+
   const Raise &raise;
   std::vector<Problem> problems;
   llvm::SmallVector<mlir::Operation *> written;

@@ -1,11 +1,14 @@
 //===- RaisePass.cpp - replaces recognised regions by mixers --------------===//
 
+#include "lib/Raise/LengthLimits.h"
 #include "lib/Raise/Proposal.h"
 #include "lib/Raise/RaisePasses.h"
 
 #include "dialects/ssm/SsmOps.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "llvm/Support/FormatVariadic.h"
+
+#include <map>
 
 namespace ssmc {
 #define GEN_PASS_DEF_SSMRAISE
@@ -75,19 +78,38 @@ void SsmRaisePass::raise(func::FuncOp func) {
   int64_t number = count + recogniser.raises.size();
   count = number;
   // The same graph with its length free to be longer: what is not, is not.
-  SmallVector<std::unique_ptr<Graph>> longer;
-  if (!recogniser.raises.empty() && analysis.hasFreeLength())
-    for (int64_t stretch : {5, 16})
-      longer.push_back(std::make_unique<Graph>(func, stretch, lengths));
+  constexpr int64_t kStretches[] = {5, 16}, kMostStretch = 256;
+  int64_t longest = analysis.getLength() + kStretches[1];
+  std::map<int64_t, std::unique_ptr<Graph>> longer;
+  auto stretched = [&](int64_t stretch) -> const Graph & {
+    std::unique_ptr<Graph> &made = longer[stretch];
+    if (!made)
+      made = std::make_unique<Graph>(func, stretch, lengths);
+    return *made;
+  };
   // The last one first: what an earlier one replaces is then read by ops that
   // stand already.
   std::vector<Proposal> proposals;
   for (const Raise &raise : llvm::reverse(recogniser.raises)) {
     std::vector<Problem> problems;
     problems.emplace_back(finder, analysis, raise.region);
-    for (const auto &other : longer)
-      problems.emplace_back(finder, analysis, raise.region, *other);
+    int64_t limit = 0;
+    if (analysis.hasFreeLength()) {
+      SmallVector<int64_t> stretches(std::begin(kStretches),
+                                     std::end(kStretches));
+      limit = findLengthLimit(graph, raise.region, longest);
+      // A length at which the limit is passed.
+      if (limit && limit <= kMostStretch)
+        stretches.push_back(limit + 2);
+      for (int64_t stretch : stretches)
+        problems.emplace_back(finder, analysis, raise.region,
+                              stretched(stretch));
+    }
     proposals.emplace_back(raise, std::move(problems), --number == plantError);
+    if (limit > kMostStretch)
+      proposals.back().refuse("it compares positions with " +
+                              std::to_string(limit) +
+                              ", which no length of the check reaches");
   }
   checkProposals(proposals);
   for (const Proposal &proposal : proposals)
@@ -119,8 +141,8 @@ void SsmRaisePass::raise(func::FuncOp func) {
       site += " to " + nameOf(leftover.last);
     if (leftover.isNear)
       emitWarning(leftover.first->getLoc())
-          << "the nodes '" << site << "' are nearly a mixer, and are kept: "
-          << leftover.reason;
+          << "the nodes '" << site
+          << "' are nearly a mixer, and are kept: " << leftover.reason;
     note({builder.getNamedAttr("site", builder.getStringAttr(site)),
           builder.getNamedAttr("op", builder.getStringAttr("")),
           builder.getNamedAttr("nodes_before",
