@@ -3,7 +3,8 @@
 // Offsets are given in the order in which the entries use the constants, so
 // that a run reads the section from front to back. Attributes are uniqued by
 // the context: a constant is known by the pointer of its attribute, and weights
-// are never read here.
+// are never read here. A constant of equal elements is filled where it is used,
+// unless it is packed: a pack is carried out when the weights are written.
 //
 //===----------------------------------------------------------------------===//
 
@@ -121,12 +122,6 @@ struct ExternalizeWeights
       if (!value)
         continue;
       Location loc = op.getLoc();
-      if (auto splat = dyn_cast<SplatElementsAttr>(value)) {
-        builder.setInsertionPoint(op);
-        op.replaceAllUsesWith(fill(builder, loc, type, splat));
-        op.erase();
-        continue;
-      }
       auto find = [&](DictionaryAttr pack, ShapedType placed) -> Value {
         Value &view = views[{value, pack}];
         if (!view)
@@ -154,8 +149,12 @@ struct ExternalizeWeights
         if (narrowed->use_empty())
           narrowed.erase();
       }
-      if (!op->use_empty())
-        op.replaceAllUsesWith(find({}, type));
+      if (!op->use_empty()) {
+        auto splat = dyn_cast<SplatElementsAttr>(value);
+        builder.setInsertionPoint(op);
+        op.replaceAllUsesWith(splat ? fill(builder, loc, type, splat)
+                                    : find({}, type));
+      }
       op.erase();
     }
   }
