@@ -368,6 +368,14 @@ static LogicalResult lowerRecurrent(LowerContext &ctx) {
   unsigned results = ctx.node->getNumResults();
   if (results == 0)
     return success();
+  // A length is one of 0 to the extent of time.
+  int64_t time = cell.batchFirst ? 1 : 0;
+  if (presentInputs(ctx.node)[Lengths])
+    checkIndices(
+        ctx, Lengths, time,
+        {apply(ctx.builder, ctx.loc(), ctx.builder.getAffineSymbolExpr(0) + 1,
+               {b.size(ctx.input(X), time)})},
+        /*fromEnd=*/false);
   SmallVector<Value> ys;
   SmallVector<SmallVector<Value>> lasts(cell.numStates());
   for (int64_t d = 0; d < cell.directions(); ++d) {

@@ -23,6 +23,9 @@ def i8(*values):
     return np.array(values[0] if len(values) == 1 else values, "i8")
 
 
+LSTM = dict(x=rng.standard_normal((3, 2, 4)).astype("f4"), w=rng.standard_normal((1, 8, 4)).astype("f4"),
+            r=rng.standard_normal((1, 8, 2)).astype("f4"), i=np.array([3, 0], "i4"))
+
 # Node, its inputs, input of indices, replacement of its first element, message.
 CASES = [
     ("Gather", dict(axis=1), dict(x=x, i=i8([0, -3, 2])), 3, "the range -3 to 2 of axis 1"),
@@ -32,6 +35,8 @@ CASES = [
     ("GatherND", dict(batch_dims=1), dict(x=x, i=i8([2], [-3])), 3, "the range -3 to 2 of axis 1"),
     ("ScatterElements", dict(axis=2), dict(x=x, i=i8([[[-4]]]), u=x[:1, :1, :1]), 4, "the range -4 to 3 of axis 2"),
     ("ScatterND", {}, dict(x=x, i=i8([1, 2], [0, -3]), u=x[0, :2]), -3, "its data, from axis 0 on"),
+    ("LSTM", dict(hidden_size=2), LSTM, 4, "an index in input 4 is outside of the range 0 to 3 of axis 0"),
+    ("LSTM", dict(hidden_size=2, direction="reverse"), LSTM, -1, "the range 0 to 3 of axis 0"),
     ("RotaryEmbedding", {}, dict(x=x[None], c=table, s=table, i=i8([0, 4, 1])[None]), -1, "the range 0 to 4 of axis 0"),
 ]
 
@@ -49,6 +54,8 @@ for dims in ("static", "symbolic"):
             node = helper.make_node(op, list(inputs), ["y"], name=f"the_{op}", **attributes)
             if op == "RotaryEmbedding":
                 node.input[:] = ["x", "c", "s", "i"]
+            if op == "LSTM":
+                node.input[:] = ["x", "w", "r", "", "i"]
             infos = []
             for key, value in inputs.items():
                 # A tuple of indices has a length that is known.
@@ -56,7 +63,7 @@ for dims in ("static", "symbolic"):
                 shape = [f"{key}{d}" for d in range(value.ndim - len(last))] + list(last)
                 infos.append(helper.make_tensor_value_info(
                     key, helper.np_dtype_to_tensor_dtype(value.dtype),
-                    shape if dims == "symbolic" and op != "RotaryEmbedding" else value.shape))
+                    shape if dims == "symbolic" and op not in ("RotaryEmbedding", "LSTM") else value.shape))
             graph = helper.make_graph([node], "g", infos, [helper.make_tensor_value_info("y", T.FLOAT, None)])
             model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 23)], ir_version=10)
             path, lib = os.path.join(tmp, "m.onnx"), os.path.join(tmp, "m.so")
