@@ -1,5 +1,6 @@
 """Compiles a mixer by each strategy with ssmc and runs it with ssm-run."""
 import json
+import math
 import os
 import subprocess
 import sys
@@ -88,10 +89,17 @@ class Program:
         return times["p50_ms"], times["cpu_ms"]
 
 
+class TooLarge(Exception):
+    """An array has more bytes than can be counted."""
+
+
 class Bench:
     def __init__(self, folder, options, mixer):
         self.folder, self.options, self.mixer = folder, options, mixer
         self.text = mixer.function(options.dims, options.type)
+        # What numpy cannot count it refuses in ways that depend on its version.
+        if any(math.prod(shape) * 8 > sys.maxsize for _, shape in mixer.operands(options.dims)):
+            raise TooLarge
         self.data = mixer.make_inputs(options.dims, np.random.default_rng(1))
         self.program = self.compile("plan")
         self.decision = self.program.info()["plan"][0]
