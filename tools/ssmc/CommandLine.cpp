@@ -178,6 +178,10 @@ static bool readDims(const Flags &flags, CompilerOptions &options) {
       return usage("--dim " + text +
                    ": write INPUT:AXIS=NAME or INPUT:AXIS=NUMBER, as in "
                    "input_ids:1=L; a number is 1 to 2^31 - 1");
+    for (const LengthRequest &other : options.dims)
+      if (other.input == request->input && other.axis == request->axis &&
+          (other.number != request->number || other.symbol != request->symbol))
+        return usage("--dim " + text + ": contradicts --dim " + other.text);
     options.dims.push_back(std::move(*request));
   }
   return true;

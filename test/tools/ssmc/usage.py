@@ -44,6 +44,8 @@ expect(2, "as in input_ids:1=L; a number is 1 to 2^31 - 1", scale, "-o", out, "-
 for dim in ("", "x", "x:1", "x=L", ":1=L", "x:1=", "x:one=L", "x:1=-4", "x:1=a b", "x:1=1L", "x:-1=L", "x:1=0",
             "x:1=2147483648", "x:1=99999999999999999999"):
     expect(2, f"--dim {dim}: write INPUT:AXIS=NAME or INPUT:AXIS=NUMBER", scale, "-o", out, f"--dim={dim}")
+expect(2, "--dim x:1=M: contradicts --dim x:1=L", graph, "-o", out, "--dim=x:1=L", "--dim=x:1=M")
+expect(2, "--dim x:1=7: contradicts --dim x:1=L", graph, "-o", out, "--dim=x:1=L", "--dim=x:1=7")
 expect(2, "the output would replace the input", scale, "--emit=linalg", "-o", scale)
 expect(2, "a.h: this is the name of a file beside the library", scale, "-o", "a.h")
 expect(2, "a.weights: this is the name of a file beside the library", scale, "-o", "a.weights")
