@@ -8,12 +8,6 @@ using namespace mlir;
 
 namespace ssmc {
 
-/// The layout [batch, time, rest].
-static std::optional<View> tokenView(const Problem &problem, Value value) {
-  const ValueAxes &axes = *problem.analysis.getAxes(value);
-  return View::make(axes, true, {}, {unsigned(restExtents(axes).size())});
-}
-
 /// `tensor`, [batch, time, rest], without one token.
 static Tensor withoutToken(const Tensor &tensor, int64_t token) {
   ArrayRef<int64_t> shape = tensor.getShape();
@@ -29,19 +23,21 @@ static Tensor withoutToken(const Tensor &tensor, int64_t token) {
 
 std::optional<Direction> findDirection(const Problem &problem) {
   int64_t length = problem.analysis.getLength();
-  auto exit = tokenView(problem, problem.region.exit);
+  auto exit = View::merged(*problem.analysis.getAxes(problem.region.exit));
   Random random(11);
   Assignment assignment = problem.sample(random);
   FailureOr<SmallVector<Tensor>> base = problem.evaluate(assignment);
-  if (failed(base) || !exit || !base->front().isFloat() ||
-      base->front().getShape() != ArrayRef<int64_t>(exit->valueShape()))
+  if (failed(base) || !exit)
+    return std::nullopt;
+  std::optional<Tensor> before = exit->tryApply(base->front());
+  if (!before)
     return std::nullopt;
   // True where changing this token moves no other one.
   auto moves = [&](int64_t token) -> std::optional<bool> {
     Assignment changed = assignment;
     for (Value value : problem.region.frontier) {
       const ValueAxes &axes = *problem.analysis.getAxes(value);
-      auto view = tokenView(problem, value);
+      auto view = View::merged(axes);
       Tensor &tensor = changed[value];
       if (timeExtent(axes) != length || !view || !tensor.isFloat())
         continue;
@@ -56,7 +52,7 @@ std::optional<Direction> findDirection(const Problem &problem) {
     FailureOr<SmallVector<Tensor>> result = problem.evaluate(changed);
     if (failed(result))
       return std::nullopt;
-    return !(deviation(withoutToken(exit->apply(base->front()), token),
+    return !(deviation(withoutToken(*before, token),
                        withoutToken(exit->apply(result->front()), token)) <=
              1e-9);
   };

@@ -23,7 +23,6 @@ using namespace mlir;
 namespace ssmc {
 
 namespace {
-constexpr double kTolerance = 1e-9;
 constexpr int64_t kManyElements = 1 << 18;
 /// Beyond bounds that are there to be never reached, where smooth functions
 /// (a softplus for a maximum) show what they are.
@@ -130,8 +129,8 @@ static Comparison compare(const Problem &problem,
   }
   if (all)
     branches = std::move(seen);
-  return verdict.deviation <= kTolerance ? Comparison::Same
-                                         : Comparison::Different;
+  return verdict.deviation <= kMixerTolerance ? Comparison::Same
+                                              : Comparison::Different;
 }
 
 /// The extent of time under a graph's binding of symbols.

@@ -10,19 +10,12 @@ namespace ssmc {
 static constexpr size_t kMostDigits = 4;
 
 std::optional<HeadRoles> HeadRoles::read(const Problem &problem) {
+  std::optional<Frontier> frontier = problem.splitFrontier();
+  if (!frontier)
+    return std::nullopt;
   HeadRoles roles(problem);
-  for (Value value : problem.region.frontier) {
-    const ValueAxes *axes = problem.analysis.getAxes(value);
-    if (!axes || !isa<FloatType>(problem.elementType(value)))
-      return std::nullopt;
-    if (problem.analysis.getClass(value) == TokenClass::PerToken &&
-        timeExtent(*axes) == problem.analysis.getLength())
-      roles.tokens.push_back(value);
-    else if (timeExtent(*axes) == 1)
-      roles.states.push_back(value);
-    else
-      return std::nullopt;
-  }
+  roles.tokens = std::move(frontier->tokens);
+  roles.states = std::move(frontier->states);
   return roles;
 }
 

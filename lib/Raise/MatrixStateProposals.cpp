@@ -9,26 +9,13 @@
 
 #include "lib/Raise/Direction.h"
 #include "lib/Raise/MatrixStateMixer.h"
+#include "lib/Raise/Probe.h"
 
 #include <map>
 
 using namespace mlir;
 
 namespace ssmc {
-
-/// A role's value that is `number` at one token, or at all with -1, else zero.
-static Tensor pulse(const Problem &problem, const Role &role, int64_t token,
-                    double number) {
-  Tensor tensor(problem.elementType(role.value), shapeOf(role));
-  int64_t batch = shapeOf(role)[0], time = shapeOf(role)[1];
-  int64_t rest = tensor.getNumElements() / (batch * time);
-  for (int64_t b = 0; b < batch; ++b)
-    for (int64_t t = 0; t < time; ++t)
-      if (token < 0 || t == token)
-        llvm::fill(tensor.mutableFloats().slice((b * time + t) * rest, rest),
-                   number);
-  return role.view.invert(tensor);
-}
 
 namespace {
 /// What a region does with a single key and value. The roles' layouts do not
@@ -59,36 +46,24 @@ const Tensor &ConstantReader::respond(MatrixStateMixer &mixer) {
   if (!isNew)
     return it->second;
   int64_t first = reverse ? problem.analysis.getLength() - 1 : 0;
-  Assignment assignment;
-  auto set = [&](const std::optional<Role> &role, int64_t token,
-                 double number) {
-    if (role)
-      assignment[role->value] = pulse(problem, *role, token, number);
-  };
-  set(mixer.q, -1, 1);
-  set(mixer.k, first, 1);
-  set(mixer.v, first, 1);
-  set(mixer.decay, -1, 0);
-  set(mixer.beta, -1, 1);
-  set(mixer.erase, -1, 0);
-  set(mixer.initial, -1, 0);
-  if (FailureOr<SmallVector<Tensor>> result = problem.evaluate(assignment);
-      succeeded(result))
-    it->second = result->front();
-  return it->second;
+  Probe probe(problem);
+  probe.set(*mixer.q, 1).setAt(*mixer.k, first, 1).setAt(*mixer.v, first, 1);
+  for (auto *role : {&mixer.decay, &mixer.erase, &mixer.initial})
+    if (*role)
+      probe.set(**role, 0);
+  if (mixer.beta)
+    probe.set(*mixer.beta, 1);
+  return it->second = probe.read();
 }
 
 bool ConstantReader::read(MatrixStateMixer &mixer) {
-  const Tensor &response = respond(mixer);
-  const View &exit = mixer.layout.exit;
-  if (response.isNull() || !response.isFloat() ||
-      response.getShape() != ArrayRef<int64_t>(exit.valueShape()))
+  std::optional<Tensor> y = mixer.layout.exit.tryApply(respond(mixer));
+  if (!y)
     return false;
-  Tensor y = exit.apply(response);
   int64_t length = problem.analysis.getLength(), heads = mixer.layout.heads;
   int64_t first = reverse ? length - 1 : 0, second = reverse ? first - 1 : 1;
   auto at = [&](int64_t token, int64_t head) {
-    return y.floats()[(token * heads + head) * mixer.layout.features];
+    return y->floats()[(token * heads + head) * mixer.layout.features];
   };
   mixer.scale = at(first, 0) / shapeOf(*mixer.k)[3];
   if (std::abs(mixer.scale - 1) < 1e-12)
@@ -97,7 +72,7 @@ bool ConstantReader::read(MatrixStateMixer &mixer) {
     return false;
   if (mixer.decay)
     return true;
-  Tensor decay(y.getElementType(), {heads});
+  Tensor decay(y->getElementType(), {heads});
   bool any = false;
   for (int64_t h = 0; h < heads; ++h) {
     double left = at(second, h) / at(first, h);

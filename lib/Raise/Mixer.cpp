@@ -68,7 +68,7 @@ void skipViews(const AxisAnalysis &analysis, Role &role) {
     if (!axes || analysis.getClass(value) != TokenClass::PerToken)
       return;
     unsigned rest = restExtents(*axes).size();
-    auto view = View::make(*axes, true, {}, {rest});
+    auto view = View::merged(*axes);
     if (rest != 1 || !view || view->getShape() != role.view.getShape())
       return;
     role = {value, *view};

@@ -4,6 +4,7 @@
 
 #include "dialects/ssm/SsmOps.h"
 #include "lib/Raise/Direction.h"
+#include "lib/Raise/Probe.h"
 
 #include <cmath>
 
@@ -156,37 +157,25 @@ FailureOr<SmallVector<Value>> MlstmMixer::emit(GraphWriter &writer) const {
 // Proposals
 //===----------------------------------------------------------------------===//
 
-namespace {
 /// What the first token gives where it is alone: with queries, keys and values
 /// of one and input gates of `gate`.
-std::optional<double> respond(const Problem &problem, const MlstmMixer &mixer,
-                              double gate) {
-  Assignment assignment;
-  auto fill = [&](const Role &role, double number, bool everywhere) {
-    Tensor tensor(problem.elementType(role.value), shapeOf(role));
-    int64_t time = shapeOf(role)[1];
-    int64_t rest = tensor.getNumElements() / (shapeOf(role)[0] * time);
-    for (int64_t i = 0, e = tensor.getNumElements(); i < e; ++i)
-      if (everywhere || i / rest % time == 0)
-        tensor.mutableFloats()[i] = number;
-    assignment[role.value] = role.view.invert(tensor);
-  };
-  fill(*mixer.q, 1, true);
-  fill(*mixer.k, 1, false);
-  fill(*mixer.v, 1, false);
-  fill(*mixer.input, gate, true);
-  fill(*mixer.forget, 0, true);
-  FailureOr<SmallVector<Tensor>> result = problem.evaluate(assignment);
-  const View &exit = mixer.layout.exit;
-  if (failed(result) || !result->front().isFloat() ||
-      result->front().getShape() != ArrayRef<int64_t>(exit.valueShape()))
+static std::optional<double> respond(const Problem &problem,
+                                     const MlstmMixer &mixer, double gate) {
+  std::optional<Tensor> y = Probe(problem)
+                                .set(*mixer.q, 1)
+                                .setAt(*mixer.k, 0, 1)
+                                .setAt(*mixer.v, 0, 1)
+                                .set(*mixer.input, gate)
+                                .set(*mixer.forget, 0)
+                                .read(mixer.layout.exit);
+  if (!y)
     return std::nullopt;
-  return exit.apply(result->front()).floats()[0];
+  return y->floats().front();
 }
 
 /// An open input gate is divided out but for epsilon; a closed one is seen next
 /// to the bound of one.
-bool readConstants(const Problem &problem, MlstmMixer &mixer) {
+static bool readConstants(const Problem &problem, MlstmMixer &mixer) {
   constexpr double kGate = 10;
   auto open = respond(problem, mixer, kGate);
   auto closed = respond(problem, mixer, -kGate);
@@ -202,7 +191,6 @@ bool readConstants(const Problem &problem, MlstmMixer &mixer) {
     mixer.epsilon = 0;
   return std::isfinite(mixer.scale) && mixer.scale > 0;
 }
-} // namespace
 
 void proposeMlstm(const Problem &problem, MixerList &mixers) {
   auto roles = HeadRoles::read(problem);

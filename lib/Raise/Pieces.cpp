@@ -12,8 +12,7 @@ std::optional<Role> Pieces::flat(Value value) const {
       timeExtent(*axes) != problem.analysis.getLength() ||
       !isa<FloatType>(problem.elementType(value)))
     return std::nullopt;
-  auto view =
-      View::make(*axes, true, {}, {unsigned(restExtents(*axes).size())});
+  auto view = View::merged(*axes);
   if (!view)
     return std::nullopt;
   return Role{value, *view};

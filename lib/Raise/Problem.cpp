@@ -63,6 +63,23 @@ Tensor Problem::drawIntegers(Value value, Random &random) const {
   return tensor;
 }
 
+std::optional<Frontier> Problem::splitFrontier() const {
+  Frontier frontier;
+  for (Value value : region.frontier) {
+    const ValueAxes *axes = analysis.getAxes(value);
+    if (!axes || !isa<FloatType>(elementType(value)))
+      return std::nullopt;
+    if (analysis.getClass(value) == TokenClass::PerToken &&
+        timeExtent(*axes) == analysis.getLength())
+      frontier.tokens.push_back(value);
+    else if (timeExtent(*axes) == 1)
+      frontier.states.push_back(value);
+    else
+      return std::nullopt;
+  }
+  return frontier;
+}
+
 Assignment Problem::sample(Random &random) const {
   Assignment assignment;
   for (Value value : region.frontier) {

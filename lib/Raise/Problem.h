@@ -42,6 +42,12 @@ private:
 
 inline double silu(double x) { return x / (1 + std::exp(-x)); }
 
+/// The values a region reads, where all are floats.
+struct Frontier {
+  llvm::SmallVector<mlir::Value> tokens; // one of every token of the sequence
+  llvm::SmallVector<mlir::Value> states; // without time
+};
+
 class Problem {
 public:
   Problem(const RegionFinder &finder, const AxisAnalysis &analysis,
@@ -58,6 +64,8 @@ public:
   const Graph &graph;
   Region region;
 
+  /// Nothing where a value is neither, or no float.
+  std::optional<Frontier> splitFrontier() const;
   /// Integers that the nodes that read the value permit: positions along an
   /// axis where they are indices; else 0 and 1 above all, which may be masks,
   /// and others, on which products of masks are more than masks.

@@ -3,6 +3,7 @@
 #include "lib/Raise/ScanMixers.h"
 
 #include "dialects/ssm/SsmOps.h"
+#include "lib/Raise/Probe.h"
 
 using namespace mlir;
 
@@ -37,21 +38,14 @@ struct Shapes {
 
 static std::optional<Shapes> readShapes(const Problem &problem,
                                         unsigned tokens) {
-  Shapes shapes;
-  for (Value value : problem.region.frontier) {
-    const ValueAxes *axes = problem.analysis.getAxes(value);
-    if (!axes || !isa<FloatType>(problem.elementType(value)))
-      return std::nullopt;
-    if (problem.analysis.getClass(value) == TokenClass::PerToken &&
-        timeExtent(*axes) == problem.analysis.getLength())
-      shapes.tokens.push_back(value);
-    else if (!shapes.initial && timeExtent(*axes) == 1)
-      shapes.initial = value;
-    else
-      return std::nullopt;
-  }
-  if (shapes.tokens.size() != tokens)
+  std::optional<Frontier> frontier = problem.splitFrontier();
+  if (!frontier || frontier->tokens.size() != tokens ||
+      frontier->states.size() > 1)
     return std::nullopt;
+  Shapes shapes;
+  shapes.tokens = std::move(frontier->tokens);
+  if (!frontier->states.empty())
+    shapes.initial = frontier->states.front();
   shapes.exit = restExtents(*problem.analysis.getAxes(problem.region.exit));
   return shapes;
 }
@@ -141,19 +135,11 @@ static void propose(const Problem &problem, const Shapes &shapes, Value a,
 /// The constant that a scan starts from: its output where it neither decays
 /// nor is driven.
 static void readStart(const Problem &problem, ScanMixer &mixer) {
-  Assignment assignment;
-  for (bool decays : {false, true}) {
-    const Role &role = decays ? *mixer.a : *mixer.u;
-    Tensor tensor(problem.elementType(role.value), role.view.valueShape());
-    for (double &element : tensor.mutableFloats())
-      element = decays;
-    assignment[role.value] = tensor;
-  }
-  FailureOr<SmallVector<Tensor>> still = problem.evaluate(assignment);
-  if (failed(still) || !still->front().isFloat() ||
-      still->front().getShape() != ArrayRef<int64_t>(mixer.exit->valueShape()))
+  auto rest =
+      Probe(problem).set(*mixer.a, 1).set(*mixer.u, 0).read(*mixer.exit);
+  if (!rest)
     return;
-  Tensor h = mixer.exit->apply(still->front());
+  const Tensor &h = *rest;
   int64_t batch = h.getShape()[0], time = h.getShape()[1];
   int64_t width = llvm::product_of(h.getShape().drop_front(2));
   SmallVector<int64_t> shape(h.getShape());
@@ -196,29 +182,20 @@ void proposeConstantScans(const Problem &problem, MixerList &mixers) {
       length < 3)
     return;
   Value u = shapes->tokens.front();
-  const ValueAxes &exitAxes = *problem.analysis.getAxes(problem.region.exit);
-  auto exit = View::make(exitAxes, true, {}, {unsigned(shapes->exit.size())});
+  auto exit = View::merged(*problem.analysis.getAxes(problem.region.exit));
   if (!exit)
     return;
   for (const Role &role : roles(problem, u, shapes->exit, 0, true))
     for (bool reverse : {false, true}) {
-      ArrayRef<int64_t> layout = role.view.getShape();
-      int64_t width = layout[2];
-      Tensor impulse(problem.elementType(u), layout);
       int64_t at = reverse ? length - 1 : 0, after = reverse ? at - 1 : 1;
-      for (int64_t c = 0; c < width; ++c)
-        impulse.mutableFloats()[at * width + c] = 1;
-      Assignment assignment;
-      assignment[u] = role.view.invert(impulse);
-      FailureOr<SmallVector<Tensor>> response = problem.evaluate(assignment);
-      if (failed(response) || !response->front().isFloat() ||
-          response->front().getShape() != ArrayRef<int64_t>(exit->valueShape()))
+      int64_t width = shapeOf(role)[2];
+      auto h = Probe(problem).setAt(role, at, 1).read(*exit);
+      if (!h)
         return;
-      Tensor h = exit->apply(response->front());
       Tensor decay(problem.elementType(u), {width});
       bool any = false;
       for (int64_t c = 0; c < width; ++c) {
-        double value = h.floats()[after * width + c];
+        double value = h->floats()[after * width + c];
         decay.mutableFloats()[c] = value;
         any |= value != 0;
       }

@@ -8,7 +8,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "dialects/ssm/SsmOps.h"
-#include "lib/Raise/Mixer.h"
+#include "lib/Raise/Probe.h"
 #include "llvm/ADT/StringSet.h"
 
 #include <cmath>
@@ -89,39 +89,23 @@ void proposeShortConvs(const Problem &problem, MixerList &mixers) {
       collectCone(problem.graph, region.exit, region.frontier);
   if (!cone || !isAffine(problem, *cone))
     return;
-  SmallVector<int64_t> rest = restExtents(*inputAxes);
-  if (rest != restExtents(*exitAxes))
+  if (restExtents(*inputAxes) != restExtents(*exitAxes))
     return;
-  auto view = View::make(*inputAxes, true, {}, {unsigned(rest.size())});
-  auto exit = View::make(*exitAxes, true, {}, {unsigned(rest.size())});
+  auto view = View::merged(*inputAxes);
+  auto exit = View::merged(*exitAxes);
   if (!view || !exit || view->getShape() != exit->getShape())
     return;
 
   Type type = problem.elementType(input);
-  ArrayRef<int64_t> shape = view->getShape();
-  int64_t channels = shape[2];
-  // Values of the first batch row where the input is `value` at token `at`.
-  auto respond = [&](int64_t at, double value) -> FailureOr<Tensor> {
-    Tensor x(type, shape);
-    auto values = x.mutableFloats();
-    if (value != 0)
-      for (int64_t c = 0; c < channels; ++c)
-        values[at * channels + c] = value;
-    Assignment assignment;
-    assignment[input] = view->invert(x);
-    FailureOr<SmallVector<Tensor>> y = problem.evaluate(assignment);
-    if (failed(y) || !y->front().isFloat() ||
-        y->front().getShape() != ArrayRef<int64_t>(exit->valueShape()))
-      return failure();
-    return exit->apply(y->front());
-  };
-  FailureOr<Tensor> still = respond(0, 0);
-  if (failed(still))
+  int64_t channels = view->getShape()[2];
+  Role x{input, *view};
+  std::optional<Tensor> still = Probe(problem).set(x, 0).read(*exit);
+  if (!still)
     return;
   for (bool reverse : {false, true}) {
     int64_t at = reverse ? length - 1 : 0;
-    FailureOr<Tensor> struck = respond(at, 1);
-    if (failed(struck))
+    std::optional<Tensor> struck = Probe(problem).setAt(x, at, 1).read(*exit);
+    if (!struck)
       return;
     // Lags at which any channel answers.
     auto tap = [&](int64_t lag, int64_t c) {
@@ -143,7 +127,7 @@ void proposeShortConvs(const Problem &problem, MixerList &mixers) {
       continue;
     auto mixer = std::make_unique<ShortConvMixer>();
     mixer->analysis = &problem.analysis;
-    mixer->x = Role{input, *view};
+    mixer->x = x;
     mixer->exit = exit;
     mixer->reverse = reverse;
     mixer->dilation = spacing;
@@ -207,23 +191,21 @@ std::unique_ptr<Mixer> ShortConvMixer::combine(const Problem &problem,
     const ValueAxes *axes = problem.analysis.getAxes(next);
     if (!others.empty() || !axes || !isa<FloatType>(problem.elementType(next)))
       break;
-    SmallVector<int64_t> rest = restExtents(*axes);
-    auto view = View::make(*axes, true, {}, {unsigned(rest.size())});
+    auto view = View::merged(*axes);
     if (!view || view->getShape() != exit->getShape())
       break;
     // A map from token to token: three tokens show it, where it has no constant
     // of the sequence's length.
     std::optional<View> source, target;
-    auto run = [&](const Tensor &v) -> FailureOr<Tensor> {
+    auto run = [&](const Tensor &v) -> std::optional<Tensor> {
       Assignment assignment;
       assignment[from] = source->invert(v);
       FailureOr<SmallVector<Tensor>> y = problem.evaluate({next}, assignment);
-      if (failed(y) || !y->front().isFloat() ||
-          y->front().getShape() != ArrayRef<int64_t>(target->valueShape()))
-        return failure();
-      return target->apply(y->front());
+      if (failed(y))
+        return std::nullopt;
+      return target->tryApply(y->front());
     };
-    FailureOr<Tensor> still = failure();
+    std::optional<Tensor> still;
     for (bool shorter : {true, false}) {
       int64_t time = shorter ? 3 : problem.analysis.getLength();
       source =
@@ -232,10 +214,10 @@ std::unique_ptr<Mixer> ShortConvMixer::combine(const Problem &problem,
           shorter ? view->resized(problem.analysis.getBatch(), time) : view;
       if (source && target)
         still = run(Tensor(type, source->getShape()));
-      if (succeeded(still))
+      if (still)
         break;
     }
-    if (failed(still))
+    if (!still)
       break;
     // Either a bias is added, or the activation applied, over the one so far.
     Tensor added = best && !best->bias.isNull() ? best->bias : bias;
@@ -255,8 +237,8 @@ std::unique_ptr<Mixer> ShortConvMixer::combine(const Problem &problem,
       for (uint64_t seed : {1, 2, 3}) {
         Random random(seed);
         Tensor v = random.normals(type, source->getShape(), seed == 3 ? 20 : 1);
-        FailureOr<Tensor> y = run(v);
-        if (failed(y)) {
+        std::optional<Tensor> y = run(v);
+        if (!y) {
           right = false;
           break;
         }

@@ -15,6 +15,10 @@ SmallVector<int64_t> restExtents(const ValueAxes &axes) {
   return extents;
 }
 
+std::optional<View> View::merged(const ValueAxes &axes) {
+  return make(axes, /*hasTime=*/true, {}, {unsigned(restExtents(axes).size())});
+}
+
 std::optional<View> View::make(const ValueAxes &valueAxes, bool hasTimeAxis,
                                ArrayRef<unsigned> order,
                                ArrayRef<unsigned> groups) {
@@ -98,6 +102,13 @@ SmallVector<int64_t> View::valueShape() const {
 
 Tensor View::apply(const Tensor &value) const {
   return permute(value.reshaped(digits), perm).reshaped(result);
+}
+
+std::optional<Tensor> View::tryApply(const Tensor &value) const {
+  if (value.isNull() || !value.isFloat() ||
+      value.getShape() != ArrayRef<int64_t>(valueShape()))
+    return std::nullopt;
+  return apply(value);
 }
 
 Tensor View::invert(const Tensor &canonical) const {

@@ -29,11 +29,17 @@ public:
                                   llvm::ArrayRef<unsigned> order = {},
                                   llvm::ArrayRef<unsigned> groups = {});
 
+  /// The layout [batch, time, rest], all other digits in one.
+  static std::optional<View> merged(const ValueAxes &axes);
+
   /// Extents of the layout, with those of batch and time as analysed.
   llvm::ArrayRef<int64_t> getShape() const { return result; }
   /// The extents of the value itself.
   llvm::SmallVector<int64_t> valueShape() const;
   Tensor apply(const Tensor &value) const;
+  /// ... of a value that was computed: nothing where it is no float or of
+  /// another shape than the view's.
+  std::optional<Tensor> tryApply(const Tensor &value) const;
   Tensor invert(const Tensor &canonical) const;
   /// True where value and layout are the same.
   bool isIdentity() const;

@@ -1,0 +1,302 @@
+//===- AttentionReader.cpp - the constants of softmax attention -----------===//
+//
+// With queries and keys of zero, the weights of a softmax are those of its
+// masks and biases alone; values that are one at one token show its weight.
+// Equal weights are a mask, and the mask must be that of a window. Weights that
+// fall by the same factor with every token of distance have a slope, weights
+// that do not sum to one a sink. One score that is not zero then gives the
+// scale, twice of it the soft-cap.
+//
+//===----------------------------------------------------------------------===//
+
+#include "lib/Raise/AttentionReader.h"
+
+#include "lib/Raise/Probe.h"
+
+#include <cmath>
+
+using namespace mlir;
+
+namespace ssmc {
+
+namespace {
+/// Two weights are one where they differ by rounding only.
+constexpr double kSameWeight = 1e-11;
+
+class AttentionReader {
+public:
+  AttentionReader(const Problem &problem, AttentionMixer &mixer)
+      : problem(problem), mixer(mixer), length(problem.analysis.getLength()),
+        heads(mixer.layout.heads) {}
+
+  bool readScale();
+  bool readHeads();
+  bool readWeights();
+  bool readWindow();
+  bool readBiases();
+  bool hidesForGood();
+  bool isNormalised();
+
+private:
+  /// The exit in its layout, for queries of `query` in the first feature, of
+  /// the first head or of all, for keys of `key(token)` there, and for values
+  /// of `value(token, feature)`.
+  std::optional<Tensor>
+  respond(double query, bool allHeads, llvm::function_ref<double(int64_t)> key,
+          llvm::function_ref<double(int64_t, int64_t)> value) const;
+  /// The logarithm of what key `key` weighs to the last query, beside the next
+  /// key, where its score is that of `query`.
+  std::optional<double> readScore(double query, int64_t key) const;
+  double &weight(int64_t head, int64_t query, int64_t key) {
+    return weights[(head * length + query) * length + key];
+  }
+
+  const Problem &problem;
+  AttentionMixer &mixer;
+  int64_t length, heads;
+  std::vector<double> weights; // [head, query, key]
+};
+} // namespace
+
+std::optional<Tensor> AttentionReader::respond(
+    double query, bool allHeads, llvm::function_ref<double(int64_t)> key,
+    llvm::function_ref<double(int64_t, int64_t)> value) const {
+  using Index = ArrayRef<int64_t>; // batch, token, head, feature
+  return Probe(problem)
+      .set(*mixer.q,
+           [&](Index i) {
+             return i[3] == 0 && (allHeads || i[2] == 0) ? query : 0;
+           })
+      .set(*mixer.k, [&](Index i) { return i[3] == 0 ? key(i[1]) : 0; })
+      .set(*mixer.v, [&](Index i) { return value(i[1], i[3]); })
+      .read(mixer.layout.exit);
+}
+
+std::optional<double> AttentionReader::readScore(double query,
+                                                 int64_t key) const {
+  double weights[2];
+  for (unsigned i : {0u, 1u}) {
+    std::optional<Tensor> y = respond(
+        query, /*allHeads=*/true, [&](int64_t t) { return t == key; },
+        [&](int64_t t, int64_t f) { return f == 0 && t == key + i; });
+    if (!y)
+      return std::nullopt;
+    weights[i] = y->floats()[(length - 1) * heads * mixer.layout.features];
+  }
+  return std::log(weights[0] / weights[1]);
+}
+
+/// The score of one key at two queries, of which one is twice the other, beside
+/// that of a query of zero, which is what biases make of it.
+bool AttentionReader::readScale() {
+  double size = 4 * std::sqrt(double(shapeOf(*mixer.k)[3])), scores[3];
+  for (unsigned i : {0u, 1u, 2u}) {
+    std::optional<double> score = readScore(i * size, length - 2);
+    if (!score || !std::isfinite(*score))
+      return false;
+    scores[i] = *score;
+  }
+  double bias = scores[0];
+  scores[0] = scores[1] - bias;
+  scores[1] = scores[2] - bias;
+  if (!std::isfinite(scores[0]) || !std::isfinite(scores[1]) || scores[0] == 0)
+    return false;
+  double bend = 2 * scores[0] / scores[1] - 1; // tanh(s / cap)^2
+  if (std::abs(bend) < 1e-10) {
+    mixer.scale = scores[0] / size;
+    return true;
+  }
+  if (!(bend > 0 && bend < 1))
+    return false;
+  double angle = std::atanh(std::sqrt(bend));
+  mixer.softcap = std::abs(scores[0]) / std::sqrt(bend);
+  mixer.scale = std::copysign(angle * *mixer.softcap, scores[0]) / size;
+  return true;
+}
+
+/// A query in the first head moves the first head alone: heads and features
+/// are not the other way around.
+bool AttentionReader::readHeads() {
+  int64_t query = length - 1, key = query - 1;
+  double size = 4 * std::sqrt(double(shapeOf(*mixer.k)[3]));
+  std::optional<Tensor> y = respond(
+      size, /*allHeads=*/false, [&](int64_t t) { return t == key; },
+      [&](int64_t t, int64_t) { return t == key; });
+  if (!y)
+    return false;
+  auto at = [&](int64_t head) {
+    return y->floats()[(query * heads + head) * mixer.layout.features];
+  };
+  for (int64_t h = 1; h < heads; ++h)
+    if (std::abs(at(h) - at(0)) < 1e-9)
+      return false;
+  return true;
+}
+
+bool AttentionReader::readWeights() {
+  constexpr int64_t kMostWeights = int64_t(1) << 26;
+  int64_t features = mixer.layout.features;
+  if (heads * length * length > kMostWeights)
+    return false;
+  weights.assign(heads * length * length, 0);
+  for (int64_t base = 0; base < length; base += features) {
+    std::optional<Tensor> y = respond(
+        0, /*allHeads=*/true, [](int64_t) { return 0; },
+        [&](int64_t t, int64_t f) { return t == base + f; });
+    if (!y)
+      return false;
+    for (int64_t t = 0; t < length; ++t)
+      for (int64_t h = 0; h < heads; ++h)
+        for (int64_t f = 0; f < std::min(features, length - base); ++f) {
+          double w = y->floats()[(t * heads + h) * features + f];
+          if (!(w >= 0 && w <= 1 + kSameWeight))
+            return false;
+          weight(h, t, base + f) = w;
+        }
+    // A first look: what is no softmax shows it early.
+    if (base == 0 && llvm::all_of(weights, [](double w) { return w == 0; }))
+      return false;
+  }
+  return true;
+}
+
+/// The window of the first head; the other heads must have the same.
+bool AttentionReader::readWindow() {
+  int64_t left = 0, right = -length;
+  AttentionWindow &window = mixer.window;
+  auto seen = [&](int64_t t, int64_t s) { return weight(0, t, s) > 0; };
+  for (int64_t t = 0; t < length; ++t)
+    for (int64_t s = 0; s < length; ++s)
+      if (seen(t, s))
+        right = std::max(right, s - t);
+  if (right < length - 1)
+    window.right = right;
+  // Keys that the last query sees: the first ones, and those in its window.
+  int64_t last = length - 1, global = 0;
+  while (global < length && seen(last, global))
+    ++global;
+  if (global < length) {
+    int64_t first = length;
+    while (first > global && seen(last, first - 1))
+      --first;
+    left = last - first;
+    if (left < 0)
+      return false;
+    window.left = left;
+    window.global = global;
+  }
+  if (window.right && *window.right < 0)
+    return false;
+  for (int64_t h = 0; h < heads; ++h)
+    for (int64_t t = 0; t < length; ++t)
+      for (int64_t s = 0; s < length; ++s)
+        if ((weight(h, t, s) > 0) != window.sees(t, s))
+          return false;
+  return true;
+}
+
+/// Slopes and sinks from the ratios of weights.
+bool AttentionReader::readBiases() {
+  Type element = problem.elementType(mixer.v->value);
+  Tensor slopes(element, {heads}), sinks(element, {heads});
+  bool anySlope = false, anySink = false, allSink = true;
+  for (int64_t h = 0; h < heads; ++h) {
+    // The last query sees itself and, where it sees another, the one before.
+    int64_t t = length - 1;
+    double slope = mixer.window.sees(t, t - 1)
+                       ? std::log(weight(h, t, t) / weight(h, t, t - 1))
+                       : 0;
+    if (std::abs(slope) < kSameWeight)
+      slope = 0;
+    slopes.mutableFloats()[h] = slope;
+    anySlope |= slope != 0;
+    // exp(sink) beside the sum of exp(-slope distance).
+    std::optional<double> sink;
+    for (int64_t query = 0; query < length; ++query) {
+      double seen = 0, scores = 0;
+      for (int64_t key = 0; key < length; ++key)
+        if (mixer.window.sees(query, key)) {
+          seen += weight(h, query, key);
+          scores += std::exp(-slope * std::abs(query - key));
+        }
+      double rest = scores / seen - scores;
+      if (std::abs(rest) < kSameWeight * scores)
+        rest = 0;
+      if (sink && std::abs(*sink - rest) > 1e-9 * scores)
+        return false;
+      sink = rest;
+    }
+    if (!sink || !(*sink >= 0))
+      return false;
+    anySink |= *sink > 0;
+    allSink &= *sink > 0;
+    sinks.mutableFloats()[h] = std::log(*sink);
+  }
+  if (anySlope)
+    mixer.slopes = slopes;
+  if (anySink && !allSink)
+    return false;
+  if (anySink)
+    mixer.sinks = sinks;
+  return true;
+}
+
+/// A mask may be a large number instead of infinity. What it hides stays
+/// hidden where all that is seen has a score of minus a million.
+bool AttentionReader::hidesForGood() {
+  constexpr double kLow = -1e6;
+  for (int64_t query : {int64_t(0), length / 2, length - 1}) {
+    int64_t hidden = 0;
+    while (hidden < length && mixer.window.sees(query, hidden))
+      ++hidden;
+    if (hidden == length || mixer.softcap)
+      continue;
+    std::optional<Tensor> y = respond(
+        kLow / mixer.scale, /*allHeads=*/true,
+        [&](int64_t t) { return mixer.window.sees(query, t); },
+        [&](int64_t t, int64_t) { return !mixer.window.sees(query, t); });
+    if (!y)
+      return false;
+    for (int64_t h = 0; h < heads; ++h)
+      if (y->floats()[(query * heads + h) * mixer.layout.features] != 0)
+        return false;
+  }
+  return true;
+}
+
+/// Weights sum to one, or with a sink to less, where all scores are low too:
+/// nothing else is added to their sum.
+bool AttentionReader::isNormalised() {
+  constexpr double kLow = -60;
+  std::optional<Tensor> y = respond(
+      kLow / mixer.scale, /*allHeads=*/true, [](int64_t) { return 1; },
+      [](int64_t, int64_t) { return 1; });
+  if (!y)
+    return false;
+  double low =
+      mixer.softcap ? *mixer.softcap * std::tanh(kLow / *mixer.softcap) : kLow;
+  for (int64_t h = 0; h < heads; ++h) {
+    double slope = mixer.slopes.isNull() ? 0 : mixer.slopes.floats()[h];
+    double sink =
+        mixer.sinks.isNull() ? 0 : std::exp(mixer.sinks.floats()[h] - low);
+    for (int64_t query = 0; query < length; ++query) {
+      double scores = 0;
+      for (int64_t key = 0; key < length; ++key)
+        if (mixer.window.sees(query, key))
+          scores += std::exp(-slope * std::abs(query - key));
+      double sum = y->floats()[(query * heads + h) * mixer.layout.features];
+      if (!(std::abs(sum - scores / (scores + sink)) < 1e-9))
+        return false;
+    }
+  }
+  return true;
+}
+
+bool readAttention(const Problem &problem, AttentionMixer &mixer) {
+  AttentionReader reader(problem, mixer);
+  return reader.readScale() && reader.readHeads() && reader.readWeights() &&
+         reader.readWindow() && reader.readBiases() && reader.hidesForGood() &&
+         reader.isNormalised();
+}
+
+} // namespace ssmc
