@@ -1,11 +1,11 @@
 //===- ssmc.cpp - compiles a model ----------------------------------------===//
 
-#include "lib/Driver/Driver.h"
+#include "lib/Driver/CommandLine.h"
 #include "lib/Support/Error.h"
-#include "tools/ssmc/CommandLine.h"
 
 #include "llvm/Support/InitLLVM.h"
 #include "llvm/Support/PrettyStackTrace.h"
+#include "llvm/Support/Process.h"
 #include "llvm/Support/Signals.h"
 
 #include <csignal>
@@ -43,8 +43,11 @@ int main(int argc, char **argv) {
   llvm::setBugReportMsg("ssmc has crashed:\n");
   llvm::InitLLVM init(argc, argv);
   ssmc::CompilerOptions options;
-  if (!ssmc::parseCommandLine(argc, argv, options))
-    return ssmc::kUsage;
+  llvm::ArrayRef<const char *> arguments(argv, argc);
+  if (auto code = ssmc::parseCommandLine(arguments.drop_front(), options,
+                                         llvm::outs(), llvm::errs()))
+    return *code;
+  options.progress = llvm::sys::Process::StandardErrIsDisplayed();
   ssmc::Compiler compiler(std::move(options), llvm::errs());
   llvm::sys::AddSignalHandler(reportCrash, &compiler);
   // What is left in memory is the system's to take back: a model's IR is large.
