@@ -21,7 +21,7 @@
 extern "C" {
 #endif
 
-#define SSMRT_ABI_VERSION 2
+#define SSMRT_ABI_VERSION 3
 #define SSMRT_MAX_RANK 8
 
 typedef enum ssmrt_code {
@@ -91,7 +91,8 @@ typedef struct ssmrt_context ssmrt_context;
  * functions of the symbols (batch, length ...), in the order of `symbols`. */
 typedef struct ssmrt_entry_desc {
   const char *name;
-  int32_t num_symbols, num_inputs, num_outputs, reserved;
+  int32_t num_symbols, num_inputs, num_outputs;
+  int32_t num_states; /* 0, or that of the model: the entry goes on from them */
   const char *const *symbols;
   const ssmrt_value_desc *inputs;
   const ssmrt_value_desc *outputs;
@@ -104,12 +105,29 @@ typedef struct ssmrt_entry_desc {
   int32_t (*run)(const int64_t *symbols, void *const *inputs,
                  void *const *outputs, void *workspace, const void *weights,
                  ssmrt_context *context);
+  /* For state i of the model the input that takes it as it is before the
+   * entry's tokens, and the output that gives it as it is after them. */
+  const int32_t *state_inputs;
+  const int32_t *state_outputs;
 } ssmrt_entry_desc;
+
+/* What a model carries from token to token. The first dimension counts rows,
+ * one for each sequence of the batch: rows do not know of each other. */
+typedef struct ssmrt_state_desc {
+  const char *name;
+  int32_t dtype;
+  int32_t rank;
+  int64_t shape[SSMRT_MAX_RANK]; /* shape[0] is -1 where a batch is free */
+  double initial;                /* every element before the first token */
+} ssmrt_state_desc;
 
 typedef struct ssmrt_model_desc {
   int32_t abi_version; /* SSMRT_ABI_VERSION of the compiler */
   int32_t num_entries;
   const ssmrt_entry_desc *entries;
+  int32_t num_states; /* 0 where no entry goes on from a state */
+  int32_t reserved;
+  const ssmrt_state_desc *states;
   const void *weights; /* start of the mapped weight section, or null */
   int64_t weights_bytes;
   /* Weights of more than 1 GB lie in a file of this name beside the library.
@@ -195,6 +213,54 @@ typedef struct ssmrt_run_options {
 ssmrt_status ssmrt_run(const ssmrt_model *model, const ssmrt_entry_desc *entry,
                        const ssmrt_tensor *inputs, ssmrt_tensor *outputs,
                        const ssmrt_run_options *options);
+
+/*===- States
+ * ---------------------------------------------------------------===*/
+
+/* The states of so many sequences, the rows. It holds the model's states twice:
+ * a call that fails leaves them as they were. A state is used by one thread at
+ * a time; any number of states may be in use. It must not outlive the model. */
+typedef struct ssmrt_state ssmrt_state;
+
+/* States as they are before the first token. On failure *state is null. Fails
+ * with SSMRT_UNSUPPORTED where the model has no states. */
+ssmrt_status ssmrt_new_state(const ssmrt_model *model, int64_t rows,
+                             ssmrt_state **state);
+void ssmrt_free_state(ssmrt_state *state); /* may be null */
+int64_t ssmrt_state_rows(const ssmrt_state *state);
+/* State `i` of the model's table, in the memory of `state`, which the next call
+ * of ssmrt_advance puts elsewhere. May be read and written. */
+ssmrt_status ssmrt_state_tensor(ssmrt_state *state, int32_t i,
+                                ssmrt_tensor *tensor);
+
+/* Runs an entry that has states on tokens that follow on those before. `inputs`
+ * and `outputs` are those of the entry that are no states, in their order. */
+ssmrt_status ssmrt_advance(const ssmrt_model *model,
+                           const ssmrt_entry_desc *entry, ssmrt_state *state,
+                           const ssmrt_tensor *inputs, ssmrt_tensor *outputs,
+                           const ssmrt_run_options *options);
+/* As ssmrt_infer_outputs, for what ssmrt_advance takes. */
+ssmrt_status ssmrt_infer_advance(const ssmrt_entry_desc *entry,
+                                 const ssmrt_state *state,
+                                 const ssmrt_tensor *inputs,
+                                 ssmrt_tensor *outputs);
+
+/* Row `row` is as before the first token again. */
+ssmrt_status ssmrt_reset_row(ssmrt_state *state, int64_t row);
+/* Row r of `to` becomes row rows[r] of `from`, for every r: a beam search keeps
+ * and repeats rows by it. `to` may be `from`. */
+ssmrt_status ssmrt_copy_rows(ssmrt_state *to, const ssmrt_state *from,
+                             const int64_t *rows);
+
+/* Bytes of what ssmrt_save_state writes. */
+ssmrt_status ssmrt_state_bytes(const ssmrt_state *state, size_t *bytes);
+/* Writes the states into memory of the caller. */
+ssmrt_status ssmrt_save_state(const ssmrt_state *state, void *memory,
+                              size_t bytes);
+/* Makes a state of what ssmrt_save_state wrote, which must be of a model with
+ * the same states. */
+ssmrt_status ssmrt_load_state(const ssmrt_model *model, const void *memory,
+                              size_t bytes, ssmrt_state **state);
 
 #ifdef __cplusplus
 }

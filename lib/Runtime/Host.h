@@ -38,4 +38,7 @@ ssmrt_status ssmrt_bind(const ssmrt_entry_desc *entry,
 ssmrt_status ssmrt_workspace(const ssmrt_entry_desc *entry,
                              const int64_t *symbols, int64_t *bytes);
 
+/* That the entries take and give the states that the model lists. */
+ssmrt_status ssmrt_check_states(const ssmrt_model_desc *desc);
+
 #endif /* SSMRT_HOST_H */

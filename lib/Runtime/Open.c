@@ -142,6 +142,9 @@ static ssmrt_status load(ssmrt_model *model, const char *path) {
                       "processor does not have: compile it here, or with --cpu",
                       path, model->desc->cpu, feature);
   model->weights = model->desc->weights;
+  ssmrt_status states = ssmrt_check_states(model->desc);
+  if (states.code != SSMRT_OK)
+    return states;
   return model->desc->weights_file ? map_weights(model, path) : ssmrt_ok();
 }
 

@@ -11,6 +11,7 @@
 #include "lib/Support/Error.h"
 #include "ssmrt/ssmrt.h"
 
+#include "llvm/ADT/bit.h"
 #include "llvm/IR/LLVMContext.h"
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Module.h"
@@ -29,6 +30,7 @@ class DataWriter {
 public:
   explicit DataWriter(raw_ostream &os) : os(os) {}
 
+  void align() { os << "\t.p2align 3\n"; }
   void label(const Twine &name) { os << name << ":\n"; }
   void i32(int64_t value) { os << "\t.long " << int32_t(value) << "\n"; }
   void i64(uint64_t value) { os << "\t.quad " << value << "\n"; }
@@ -76,12 +78,29 @@ static void writeValues(DataWriter &out, const Twine &label,
 static void writeEntry(DataWriter &out, size_t i, const EntrySignature &entry) {
   out.string(entry.name);
   for (size_t count : {entry.symbols.size(), entry.inputs.size(),
-                       entry.outputs.size(), size_t(0)})
+                       entry.outputs.size(), entry.states.size()})
     out.i32(count);
   for (StringRef table : {"symbols", "inputs", "outputs"})
     out.pointer(".L" + table + Twine(i));
   for (StringRef function : {"dims", "workspace", "run"})
     out.pointer("ssm_" + entry.name + "_" + function);
+  for (StringRef table : {"state_inputs", "state_outputs"})
+    out.pointer(".L" + table + Twine(i));
+}
+
+/// ssmrt_state_desc[]
+static void writeStates(DataWriter &out, const EntrySignature *entry) {
+  out.label(".Lstates");
+  for (const StateSignature &state :
+       entry ? ArrayRef(entry->states) : ArrayRef<StateSignature>()) {
+    const ValueSignature &value = entry->inputs[state.input];
+    out.string(state.name);
+    out.i32(value.dtype);
+    out.i32(value.dims.size());
+    for (size_t d = 0; d != SSMRT_MAX_RANK; ++d)
+      out.i64(d < value.dims.size() ? value.dims[d].extent : 0);
+    out.i64(bit_cast<uint64_t>(state.initial));
+  }
 }
 
 static std::string writeAssembly(ArrayRef<EntrySignature> entries,
@@ -104,7 +123,17 @@ static std::string writeAssembly(ArrayRef<EntrySignature> entries,
       out.string(symbol);
     writeValues(out, ".Linputs" + Twine(i), entry.inputs);
     writeValues(out, ".Loutputs" + Twine(i), entry.outputs);
+    out.label(".Lstate_inputs" + Twine(i));
+    for (const StateSignature &state : entry.states)
+      out.i32(state.input);
+    out.label(".Lstate_outputs" + Twine(i));
+    for (const StateSignature &state : entry.states)
+      out.i32(state.output);
+    // What follows holds pointers.
+    out.align();
   }
+  const EntrySignature *states = findStates(entries);
+  writeStates(out, states);
   out.label(".Lentries");
   for (auto [i, entry] : enumerate(entries))
     writeEntry(out, i, entry);
@@ -113,6 +142,9 @@ static std::string writeAssembly(ArrayRef<EntrySignature> entries,
   out.i32(SSMRT_ABI_VERSION);
   out.i32(entries.size());
   out.pointer(".Lentries");
+  out.i32(states ? states->states.size() : 0);
+  out.i32(0);
+  out.pointer(".Lstates");
   inside ? out.pointer("ssm_weights") : out.i64(0);
   out.i64(place.bytes);
   place.file.empty() ? out.i64(0) : out.string(place.file);

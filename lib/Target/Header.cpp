@@ -58,6 +58,19 @@ static void defineValues(raw_ostream &os, const std::string &prefix,
   os << "#define " << prefix << "NUM_" << kind << "S " << values.size() << "\n";
 }
 
+static void describeStates(raw_ostream &os, const EntrySignature &entry) {
+  os << " *\n * States, kept from token to token by ssmrt_state: the first "
+        "dimension counts rows.\n";
+  for (auto [i, state] : enumerate(entry.states)) {
+    const ValueSignature &value = entry.inputs[state.input];
+    os << " *     " << i << "  " << commentText(state.name) << "  "
+       << getDtypeName(value.dtype) << "  [";
+    interleaveComma(value.dims, os,
+                    [&](const Dimension &dim) { os << commentText(dim.text); });
+    os << "], at first " << state.initial << "\n";
+  }
+}
+
 std::string ssmc::makeHeader(StringRef name, ArrayRef<EntrySignature> entries,
                              const WeightPlace &place,
                              const PackageOptions &options) {
@@ -76,6 +89,8 @@ std::string ssmc::makeHeader(StringRef name, ArrayRef<EntrySignature> entries,
      << " * Thread safety: any number of threads may run one opened model at "
         "the same time;\n"
      << " * each call has tensors and a workspace of its own.\n";
+  if (const EntrySignature *entry = findStates(entries))
+    describeStates(os, *entry);
   for (const EntrySignature &entry : entries) {
     os << " *\n * Entry " << commentText(entry.name);
     if (!entry.symbols.empty())
@@ -90,6 +105,9 @@ std::string ssmc::makeHeader(StringRef name, ArrayRef<EntrySignature> entries,
   os << " */\n#ifndef " << prefix << "H\n#define " << prefix << "H\n\n"
      << "#define " << prefix << "ABI_VERSION " << SSMRT_ABI_VERSION << "\n"
      << "#define " << prefix << "WEIGHTS_BYTES " << place.bytes << "\n";
+  const EntrySignature *states = findStates(entries);
+  os << "#define " << prefix << "NUM_STATES "
+     << (states ? states->states.size() : 0) << "\n";
   for (const EntrySignature &entry : entries) {
     std::string entryPrefix = prefix + macroName(entry.name) + "_";
     os << "\n/* Entry " << commentText(entry.name)

@@ -94,6 +94,56 @@ static FailureOr<ValueSignature> readValue(ModuleOp module, Attribute attr,
   return value;
 }
 
+static FailureOr<StateSignature> readState(ModuleOp module, Attribute attr,
+                                           const EntrySignature &entry) {
+  auto dict = dyn_cast<DictionaryAttr>(attr);
+  auto name = dict ? dict.getAs<StringAttr>("name") : StringAttr();
+  auto input = dict ? dict.getAs<IntegerAttr>("input") : IntegerAttr();
+  auto output = dict ? dict.getAs<IntegerAttr>("output") : IntegerAttr();
+  auto initial = dict ? dict.getAs<FloatAttr>("initial") : FloatAttr();
+  auto isOf = [](IntegerAttr index, const std::vector<ValueSignature> &values) {
+    return index && index.getValue().ult(values.size());
+  };
+  if (!name || !initial || !isOf(input, entry.inputs) ||
+      !isOf(output, entry.outputs))
+    return module.emitError("malformed signature of a state: ") << attr;
+  const ValueSignature &before = entry.inputs[input.getInt()],
+                       &after = entry.outputs[output.getInt()];
+  // Rows are counted by the first dimension, the others are numbers.
+  bool fits = before.dtype == after.dtype && !before.dims.empty() &&
+              before.dims.size() == after.dims.size();
+  for (size_t d = 0; fits && d < before.dims.size(); ++d)
+    fits = before.dims[d].text == after.dims[d].text &&
+           (before.dims[d].extent >= 0 || d == 0);
+  if (!fits)
+    return module.emitError("state '")
+           << name.getValue() << "' is not given as it is taken";
+  return StateSignature{name.str(), int32_t(input.getInt()),
+                        int32_t(output.getInt()), initial.getValueAsDouble()};
+}
+
+/// Entries go on from each other's states, so all that have some have the same.
+static LogicalResult compareStates(ModuleOp module, const EntrySignature &a,
+                                   const EntrySignature &b) {
+  auto fail = [&] {
+    return module.emitError("entries '")
+           << a.name << "' and '" << b.name << "' have different states";
+  };
+  if (a.states.size() != b.states.size())
+    return fail();
+  for (auto [x, y] : llvm::zip_equal(a.states, b.states)) {
+    const ValueSignature &first = a.inputs[x.input],
+                         &second = b.inputs[y.input];
+    if (x.name != y.name || x.initial != y.initial ||
+        first.dtype != second.dtype || first.dims.size() != second.dims.size())
+      return fail();
+    for (auto [one, other] : llvm::zip_equal(first.dims, second.dims))
+      if (one.extent != other.extent)
+        return fail();
+  }
+  return success();
+}
+
 static FailureOr<EntrySignature> readEntry(ModuleOp module, StringRef name,
                                            Attribute attr) {
   auto dict = dyn_cast<DictionaryAttr>(attr);
@@ -126,7 +176,20 @@ static FailureOr<EntrySignature> readEntry(ModuleOp module, StringRef name,
              << symbol << "' of entry '" << name
              << "' is not the extent of any input, so a run cannot know it; "
                 "fix it with --dim";
+  for (Attribute attr : list("states")) {
+    FailureOr<StateSignature> state = readState(module, attr, entry);
+    if (failed(state))
+      return failure();
+    entry.states.push_back(std::move(*state));
+  }
   return entry;
+}
+
+const EntrySignature *ssmc::findStates(ArrayRef<EntrySignature> entries) {
+  for (const EntrySignature &entry : entries)
+    if (!entry.states.empty())
+      return &entry;
+  return nullptr;
 }
 
 FailureOr<std::vector<EntrySignature>> ssmc::readSignatures(ModuleOp module) {
@@ -138,6 +201,10 @@ FailureOr<std::vector<EntrySignature>> ssmc::readSignatures(ModuleOp module) {
     FailureOr<EntrySignature> entry =
         readEntry(module, named.getName(), named.getValue());
     if (failed(entry))
+      return failure();
+    const EntrySignature *other = findStates(entries);
+    if (other && !entry->states.empty() &&
+        failed(compareStates(module, *other, *entry)))
       return failure();
     entries.push_back(std::move(*entry));
   }

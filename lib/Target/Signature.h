@@ -29,11 +29,22 @@ struct ValueSignature {
   int64_t getStaticBytes() const;
 };
 
+/// A state: which input takes it, which output gives it.
+struct StateSignature {
+  std::string name;
+  int32_t input = 0, output = 0;
+  double initial = 0;
+};
+
 struct EntrySignature {
   std::string name;
   std::vector<std::string> symbols;
   std::vector<ValueSignature> inputs, outputs;
+  std::vector<StateSignature> states; // equal for all entries that have some
 };
+
+/// The first entry with states, or null.
+const EntrySignature *findStates(llvm::ArrayRef<EntrySignature> entries);
 
 /// Fails with a diagnostic where a signature cannot be part of the interface:
 /// more than SSMRT_MAX_RANK dimensions, an unknown element type, or a symbol

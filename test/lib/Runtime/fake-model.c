@@ -105,11 +105,11 @@ static void tail_dims(const int64_t *s, int64_t *extents) {
 
 static const ssmrt_entry_desc entries[] = {
     {"scale", 3, 3, 1, 0, symbols, scale_inputs, scale_outputs, scale_dims,
-     scale_workspace, scale_run},
+     scale_workspace, scale_run, NULL, NULL},
     {"gather", 1, 2, 1, 0, symbols + 1, gather_inputs, gather_outputs,
-     gather_dims, gather_workspace, gather_run},
+     gather_dims, gather_workspace, gather_run, NULL, NULL},
     {"tail", 1, 2, 1, 0, symbols + 1, gather_inputs, tail_outputs, tail_dims,
-     gather_workspace, gather_run},
+     gather_workspace, gather_run, NULL, NULL},
 };
 
 __attribute__((visibility("default"))) const ssmrt_model_desc ssm_model = {
