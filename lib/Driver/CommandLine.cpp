@@ -156,10 +156,8 @@ static bool checkLimits(const Flags &flags, const CompilerOptions &options) {
       weights != "bf16")
     return flags.usage(
         "--products=bf16 multiplies weights in bf16, not --weights=" + weights);
-  if (std::string entry = flags.get(OPT_entry_EQ, "forward");
-      entry != "forward")
-    return flags.usage("--entry=" + entry +
-                       " is not in this release: forward is");
+  if (std::string fault = checkEntries(options.entries); !fault.empty())
+    return flags.usage("--entry=" + flags.get(OPT_entry_EQ, "") + ": " + fault);
   if (options.threads < 1)
     return flags.usage("--plan-threads must be at least 1");
   for (StringRef strategy : options.strategies)
@@ -194,6 +192,7 @@ static bool checkEffects(const Flags &flags, const CompilerOptions &options) {
   const char *late = options.report                ? "--report"
                      : !options.dims.empty()       ? "--dim"
                      : !options.strategies.empty() ? "--strategy"
+                     : options.entries.size() > 1  ? "--entry"
                                                    : nullptr;
   if (options.emit == Emit::Onnx && late)
     return flags.usage(
@@ -295,6 +294,10 @@ std::optional<ExitCode> ssmc::parseCommandLine(ArrayRef<const char *> arguments,
                         ? options.products
                         : flags.get(OPT_weights_EQ, "f32");
   options.externalDataDir = flags.get(OPT_external_data_dir_EQ);
+  options.entries.clear();
+  std::string entries = flags.get(OPT_entry_EQ, "forward");
+  for (StringRef entry : split(entries, ','))
+    options.entries.push_back(entry.str());
   options.strategies = flags.getAll(OPT_strategy_EQ);
   options.threads = std::min<uint64_t>(threads, UINT32_MAX);
   options.optLevel = flags.get(OPT_O, "2") == "0" ? 0 : 2;

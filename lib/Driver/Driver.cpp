@@ -23,6 +23,7 @@
 #include "lib/Pipelines/Register.h"
 #include "lib/Plan/PlanPasses.h"
 #include "lib/Raise/RaisePasses.h"
+#include "lib/Stream/StreamPasses.h"
 #include "lib/Support/Writable.h"
 #include "lib/Target/Package.h"
 
@@ -72,6 +73,9 @@ struct Compiler::Impl {
   LogicalResult checkDims();
   LogicalResult checkMixers();
   unsigned countPhases() const;
+  bool derivesSteps() const {
+    return options.entries != std::vector<std::string>{"forward"};
+  }
   LogicalResult writeReport();
   LogicalResult writeText();
   LogicalResult writeFile(StringRef path,
@@ -166,13 +170,21 @@ LogicalResult Compiler::Impl::prepareGraph() {
           addPlan(pm);
       })))
     return failure();
-  if (options.dims.empty())
+  if (!options.dims.empty() && failed(run("lengths", [&](OpPassManager &pm) {
+        OnnxFreeLengthsOptions lengths;
+        for (const LengthRequest &dim : options.dims)
+          lengths.dims.push_back(dim.text);
+        pm.addPass(createOnnxFreeLengths(std::move(lengths)));
+        pm.addPass(createOnnxFold());
+        addPlan(pm);
+      })))
+    return failure();
+  if (!derivesSteps())
     return success();
-  return run("lengths", [&](OpPassManager &pm) {
-    OnnxFreeLengthsOptions lengths;
-    for (const LengthRequest &dim : options.dims)
-      lengths.dims.push_back(dim.text);
-    pm.addPass(createOnnxFreeLengths(std::move(lengths)));
+  return run("steps", [&](OpPassManager &pm) {
+    SsmDeriveStepsOptions steps;
+    steps.entries.assign(options.entries.begin(), options.entries.end());
+    pm.addPass(createSsmDeriveSteps(std::move(steps)));
     pm.addPass(createOnnxFold());
     addPlan(pm);
   });
@@ -374,7 +386,7 @@ unsigned Compiler::Impl::countPhases() const {
   if (isGraph) {
     count += 1;
     if (options.emit > Emit::Onnx)
-      count += options.raise + !options.dims.empty();
+      count += options.raise + !options.dims.empty() + derivesSteps();
     if (options.emit > Emit::Ssm)
       count += 1;
   }
@@ -390,10 +402,10 @@ ExitCode Compiler::Impl::compile() {
     return kUsage;
   if (failed(readInput()))
     return kBadInput;
-  if (!isGraph && (!options.dims.empty() || options.report ||
+  if (!isGraph && (!options.dims.empty() || options.report || derivesSteps() ||
                    options.emit < Emit::Linalg)) {
     emitError(module->getLoc(),
-              "this is not an ONNX graph any more: --dim, --report, "
+              "this is not an ONNX graph any more: --dim, --entry, --report, "
               "--emit=onnx and --emit=ssm need one");
     return kUsage;
   }

@@ -26,6 +26,8 @@ struct CompilerOptions {
   Emit emit = Emit::Lib;
   std::string cpu = "host";
   std::vector<LengthRequest> dims;
+  /// Entries of the model: forward, prefill, step.
+  std::vector<std::string> entries = {"forward"};
   std::vector<std::string> strategies; // MIXER:NAME, checked
   unsigned threads = 1;                // that strategies are chosen for
   std::string externalDataDir;         // the model's folder where empty
@@ -70,6 +72,9 @@ private:
   struct Impl;
   std::unique_ptr<Impl> impl;
 };
+
+/// What is wrong with a list of entries; empty if nothing is.
+std::string checkEntries(llvm::ArrayRef<std::string> entries);
 
 /// What is wrong with "MIXER:NAME" as a strategy; empty if nothing is.
 std::string checkStrategy(llvm::StringRef text);

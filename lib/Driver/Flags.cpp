@@ -22,3 +22,14 @@ std::string ssmc::checkStrategy(StringRef text) {
     return (mixer + " has: " + ssm::listStrategies(known)).str();
   return {};
 }
+
+std::string ssmc::checkEntries(ArrayRef<std::string> entries) {
+  static constexpr StringLiteral known[] = {"forward", "prefill", "step"};
+  for (auto [i, entry] : enumerate(entries)) {
+    if (!is_contained(known, entry))
+      return "the entries are forward, prefill, step";
+    if (is_contained(entries.take_front(i), entry))
+      return entry + " is there twice";
+  }
+  return entries.empty() ? "name at least one" : "";
+}

@@ -46,7 +46,9 @@ defm strategy : Valued<"strategy", "<MIXER:NAME>",
   "repeated">;
 defm plan_threads : Valued<"plan-threads", "<N>",
   "Threads of a run for which mixers' strategies are chosen (default: 1)">;
-defm entry : Valued<"entry", "<forward>", "Entries of the model">;
+defm entry : Valued<"entry", "<LIST>",
+  "Entries of the model: forward, prefill, step (default: forward); the last two "
+  "go on from a state">;
 defm external_data_dir : Valued<"external-data-dir", "<DIR>",
   "Where external data lies (default: beside the model)">;
 def report : Word<"report",

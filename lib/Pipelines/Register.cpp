@@ -14,6 +14,7 @@
 #include "lib/Import/Onnx/Passes.h"
 #include "lib/Plan/PlanPasses.h"
 #include "lib/Raise/RaisePasses.h"
+#include "lib/Stream/StreamPasses.h"
 
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllExtensions.h"
@@ -34,4 +35,5 @@ void ssmc::registerAll(mlir::DialectRegistry &registry) {
   registerFoldPasses();
   registerOnnxToLinalgPasses();
   registerPlanPasses();
+  registerStreamPasses();
 }

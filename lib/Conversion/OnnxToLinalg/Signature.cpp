@@ -117,8 +117,11 @@ DictionaryAttr ssmc::buildSignature(func::FuncOp graph, ModuleSymbols &symbols,
   if (llvm::is_contained(inputs, Attribute()) ||
       llvm::is_contained(outputs, Attribute()))
     return {};
-  return b.getDictionaryAttr(
-      {b.getNamedAttr("inputs", b.getArrayAttr(inputs)),
-       b.getNamedAttr("outputs", b.getArrayAttr(outputs)),
-       b.getNamedAttr("symbols", b.getArrayAttr(names))});
+  NamedAttrList signature;
+  signature.append("inputs", b.getArrayAttr(inputs));
+  signature.append("outputs", b.getArrayAttr(outputs));
+  if (auto states = graph->getAttrOfType<ArrayAttr>("ssm.states"))
+    signature.append("states", states);
+  signature.append("symbols", b.getArrayAttr(names));
+  return signature.getDictionary(b.getContext());
 }
