@@ -12,6 +12,7 @@
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/JSON.h"
 
+#include <cmath>
 #include <map>
 
 using namespace llvm;
@@ -68,6 +69,21 @@ static void printValues(StringRef title, ArrayRef<ssmrt_value_desc> values,
       os << comma << value.dim_name[d];
     os << "]\n";
   }
+}
+
+/// What a row of a batch takes between calls.
+static void printStates(ArrayRef<ssmrt_state_desc> states, raw_ostream &os) {
+  if (states.empty())
+    return;
+  double total = 0;
+  for (const ssmrt_state_desc &state : states) {
+    double bytes = ssmrt_dtype_bytes(state.dtype);
+    for (int64_t extent : ArrayRef(state.shape, state.rank).drop_front())
+      bytes *= extent;
+    total += bytes;
+  }
+  os << formatv("states: {0}, {1:F0} bytes for each row\n", states.size(),
+                total);
 }
 
 static void printMemory(const Memory &memory, raw_ostream &os) {
@@ -150,6 +166,24 @@ static json::Array toJson(ArrayRef<ssmrt_value_desc> values) {
   return list;
 }
 
+static json::Array toJson(ArrayRef<ssmrt_state_desc> states) {
+  json::Array list;
+  for (const ssmrt_state_desc &state : states) {
+    json::Array dims;
+    for (int64_t extent : ArrayRef(state.shape, state.rank))
+      dims.push_back(extent);
+    // No number of JSON is infinite.
+    json::Value initial = state.initial;
+    if (!std::isfinite(state.initial))
+      initial = state.initial < 0 ? "-inf" : "inf";
+    list.push_back(json::Object{{"name", json::fixUTF8(state.name)},
+                                {"type", getDtypeName(state.dtype)},
+                                {"dims", std::move(dims)},
+                                {"initial", std::move(initial)}});
+  }
+  return list;
+}
+
 static json::Object toJson(const Memory &memory) {
   json::Object at;
   for (auto [name, value] : memory.symbols)
@@ -177,11 +211,13 @@ void ssmc::printInfo(const ssmrt_model_desc &model,
           {"inputs", toJson(ArrayRef(entry.inputs, entry.num_inputs))},
           {"outputs", toJson(ArrayRef(entry.outputs, entry.num_outputs))},
           {"memory", toJson(memoryOf(entry, symbols))}});
-    json::Object info{{"entries", std::move(list)},
-                      {"weights_bytes", model.weights_bytes},
-                      {"cpu", model.cpu},
-                      {"abi_version", model.abi_version},
-                      {"compilation", std::move(*record)}};
+    json::Object info{
+        {"entries", std::move(list)},
+        {"states", toJson(ArrayRef(model.states, model.num_states))},
+        {"weights_bytes", model.weights_bytes},
+        {"cpu", model.cpu},
+        {"abi_version", model.abi_version},
+        {"compilation", std::move(*record)}};
     if (model.weights_file)
       info["weights_file"] = model.weights_file;
     os << formatv("{0:2}\n", json::Value(std::move(info)));
@@ -193,6 +229,7 @@ void ssmc::printInfo(const ssmrt_model_desc &model,
     printValues("output", ArrayRef(entry.outputs, entry.num_outputs), os);
     printMemory(memoryOf(entry, symbols), os);
   }
+  printStates(ArrayRef(model.states, model.num_states), os);
   os << "weights: " << model.weights_bytes << " bytes";
   if (model.weights_file)
     os << " in " << model.weights_file;

@@ -53,4 +53,17 @@ llvm::Error bench(llvm::function_ref<llvm::Error()> run, int64_t tokens,
                   int64_t threads, const BenchOptions &options,
                   llvm::raw_ostream &os);
 
+struct GenerateOptions {
+  unsigned tokens = 0; // how many
+  bool json = false;
+  llvm::StringMap<int64_t> symbols; // of a random prompt
+};
+/// Writes the tokens that follow on the prompt that the arguments give to `os`
+/// as they are found, and how long they took to `log`.
+llvm::Error generate(const ssmrt_model *model,
+                     llvm::ArrayRef<std::string> arguments,
+                     const GenerateOptions &how,
+                     const ssmrt_run_options &options, llvm::raw_ostream &os,
+                     llvm::raw_ostream &log);
+
 } // namespace ssmc

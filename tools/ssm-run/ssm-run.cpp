@@ -57,24 +57,36 @@ struct Flags {
       cl::desc("Threads to use (default: one a processor)")};
   cl::opt<bool> info{"info", cl::cat(category),
                      cl::desc("Print what the model takes and gives")};
-  cl::opt<std::string> generate{"generate", cl::Hidden, cl::value_desc("N"),
-                                cl::cat(category),
-                                cl::desc("Generate N tokens")};
+  cl::opt<std::string> generate{
+      "generate", cl::value_desc("N"), cl::cat(category),
+      cl::desc("Go on with N tokens after those of --input, the most likely "
+               "ones (needs the entries prefill and step)")};
+  unsigned generated = 0; // the number in --generate=N
 };
 
 /// Flags that have no effect are mistakes, and told before the work.
 Error checkFlags(Flags &flags) {
   if (flags.model.empty())
     return usageError("which model? give MODEL.so (see ssm-run --help)");
-  if (flags.generate.getNumOccurrences())
-    return usageError("--generate is not in this release: models have the "
-                      "entry forward, and no prefill and step yet");
+  bool generates = flags.generate.getNumOccurrences() > 0;
+  if (generates &&
+      (StringRef(flags.generate).getAsInteger(10, flags.generated) ||
+       flags.generated == 0))
+    return usageError("--generate=" + flags.generate +
+                      " is not a number of tokens");
+  if (generates &&
+      (flags.bench.getNumOccurrences() || flags.calls.getNumOccurrences() ||
+       !flags.expects.empty() || flags.output.getNumOccurrences() ||
+       flags.info || flags.entry.getNumOccurrences()))
+    return usageError("--generate runs prefill and step, and has only --input, "
+                      "--dim, --threads and --json with it");
   bool benches = flags.bench.getNumOccurrences() > 0;
   if (!flags.bench.empty() &&
       (StringRef(flags.bench).getAsInteger(10, flags.runs) || flags.runs == 0))
     return usageError("--bench=" + flags.bench + " is not a number of runs");
-  if (flags.json && !benches && !flags.info)
-    return usageError("--json has no effect without --bench or --info");
+  if (flags.json && !benches && !flags.info && !generates)
+    return usageError(
+        "--json has no effect without --bench, --generate or --info");
   for (const cl::opt<double> *tolerance : {&flags.atol, &flags.rtol}) {
     if (!tolerance->getNumOccurrences())
       continue;
@@ -149,7 +161,7 @@ Error Session::open() {
   if (Error error = check(ssmrt_open(flags.model.c_str(), &model)))
     return error;
   entry = ssmrt_find_entry(model, flags.entry.c_str());
-  if (entry || flags.info || !flags.calls.empty())
+  if (entry || flags.info || flags.generated || !flags.calls.empty())
     return Error::success();
   const ssmrt_model_desc *desc = ssmrt_describe(model);
   std::string names;
@@ -321,6 +333,17 @@ Expected<bool> Session::run() {
             ArrayRef(description.entries, description.num_entries), symbols))
       return error;
     printInfo(description, symbols, flags.json, outs());
+    return true;
+  }
+  if (flags.generated) {
+    GenerateOptions how{flags.generated, flags.json, {}};
+    const ssmrt_entry_desc *prefill = ssmrt_find_entry(model, "prefill");
+    if (prefill)
+      if (Error error = readDims(*prefill, how.symbols))
+        return error;
+    if (Error error =
+            generate(model, flags.inputs, how, options(), outs(), errs()))
+      return error;
     return true;
   }
   if (!flags.calls.empty()) {

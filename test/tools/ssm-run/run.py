@@ -131,8 +131,10 @@ run(2, "the model has no entry 'step': it has forward", "--input", "@in.npz", "-
 run(2, "--dim L is not NAME=NUMBER", "--input", "@in.npz", "--dim=L")
 run(2, "--output out.npz is not @FILE.npz", "--input", "@in.npz", "--output=out.npz")
 run(2, "--output @dir is not @FILE.npz", "--input", "@in.npz", "--output=@dir")
-run(2, "--generate is not in this release", "--input", "@in.npz", "--generate=5")
-run(2, "--json has no effect without --bench or --info", "--input", "@in.npz", "--json")
+run(1, "--generate needs the entries prefill and step, and the model has no prefill", "--input", "@in.npz", "--generate=5")
+run(2, "--generate=0 is not a number of tokens", "--input", "@in.npz", "--generate=0")
+run(2, "--generate runs prefill and step, and has only", "--input", "@in.npz", "--generate=5", "--output=@out.npz")
+run(2, "--json has no effect without --bench, --generate or --info", "--input", "@in.npz", "--json")
 run(2, "--atol has no effect without --expect", "--input", "@in.npz", "--atol=1")
 for bad in ("-1", "nan"):
     run(2, "--rtol is not a tolerance", "--input", "@in.npz", "--expect", "@keys.npz", "--rtol=" + bad)

@@ -1,0 +1,53 @@
+"""The decoder that is derived from a forward graph: prefill(a), prefill(b) and
+steps on what follows give what PyTorch gives for the whole sequence.
+
+    steps.py FOLDER/GRAPH.onnx TMP [ssmc options]
+"""
+import json
+import os
+import subprocess
+import sys
+import zlib
+
+import numpy as np
+
+graph, tmp, *options = sys.argv[1:]
+os.makedirs(tmp, exist_ok=True)
+lib, given, made = (os.path.join(tmp, name) for name in ("model.so", "in.npz", "out.npz"))
+stored = np.load(os.path.join(os.path.dirname(graph), "lengths.npz"))
+subprocess.run(["ssmc", graph, "-o", lib, "--dim=input_ids:0=B", "--dim=input_ids:1=L", "--entry=prefill,step",
+                *options], check=True)
+info = subprocess.run(["ssm-run", lib, "--info", "--json"], check=True, capture_output=True, text=True).stdout
+states = json.loads(info)["states"]
+rng = np.random.default_rng(zlib.crc32("/".join(graph.split("/")[-2:]).encode()))
+
+
+def new_state(rows):
+    return {s["name"]: np.full([rows, *s["dims"][1:]], s["initial"], {"float32": "f4", "int64": "i8"}[s["type"]])
+            for s in states}
+
+
+def advance(entry, ids, state):
+    np.savez(given, input_ids=ids, **state)
+    subprocess.run(["ssm-run", lib, f"--entry={entry}", f"--input=@{given}", f"--output=@{made}"], check=True)
+    with np.load(made) as outputs:
+        return outputs["logits"], {s["name"]: outputs[s["name"]] for s in states}
+
+
+for length, rows in ((24, [0, 1]), (40, [1, 0, 1])):
+    ids, logits = (stored[f"{name}_L{length}"][rows] for name in ("input_ids", "logits"))
+    a = int(rng.integers(1, length - 6))
+    b = int(rng.integers(0, length - 4 - a))
+    found, state = [], new_state(len(rows))
+    for entry, begin, end in (("prefill", 0, a), ("prefill", a, a + b),
+                              *(("step", t, t + 1) for t in range(a + b, min(length, a + b + 12)))):
+        part, state = advance(entry, ids[:, begin:end], state)
+        found.append(part)
+    found = np.concatenate(found, 1)
+    deviation = np.abs(found - logits[:, :found.shape[1]]).max()
+    print(f"{length} tokens, {len(rows)} rows, prefill {a} and {b}: largest deviation {deviation:.2g}")
+    assert deviation <= 1e-4 * max(1, np.abs(logits).max())
+    # Rows do not know of each other.
+    alone, _ = advance("step", ids[1:2, :1], {name: array[1:2] for name, array in state.items()})
+    together, _ = advance("step", ids[:, :1], state)
+    assert np.allclose(alone[0], together[1], rtol=0, atol=1e-5)
