@@ -1,5 +1,5 @@
-"""check.py [--count=N] [--first=SEED] [--batch=N] [--keep=FOLDER]: compares random
-programs compiled at -O2 with the reference, -O0.
+"""check.py [--count=N] [--first=SEED] [--batch=N] [--jobs=N] [--keep=FOLDER]: compares
+random programs compiled at -O2 with the reference, -O0.
 
 A program is made of its seed alone. Those of a batch are entries of one artifact,
 so that compiling them costs little; one that fails is left in FOLDER, with its
@@ -85,12 +85,13 @@ def main():
     parser.add_argument("--count", type=int, default=300)
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--batch", type=int, default=FAMILY)
+    parser.add_argument("--jobs", type=int, default=os.cpu_count())
     parser.add_argument("--keep", type=pathlib.Path, default=pathlib.Path("failed-programs"))
     options = parser.parse_args()
     seeds = range(options.first, options.first + options.count)
     batches = [list(seeds[i:i + options.batch]) for i in range(0, len(seeds), options.batch)]
     with tempfile.TemporaryDirectory() as folder, \
-            concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+            concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
         found = [f for part in pool.map(lambda seeds: failures({s: generate(s) for s in seeds}, folder), batches)
                  for f in part]
     for seed, failure in found:

@@ -122,12 +122,13 @@ class Program:
         return self.emit(f"linalg.fill ins({at} : {dtype}) outs({of.name} : {of.type}) -> TYPE", dims, dtype)
 
     def state(self, dims, dtype=None):
-        """What is before the op: nothing, an input, or what another op left."""
-        dtype = dtype or self.wide
-        left = [v for v in self.kept if v.type == self.fresh(dims, dtype).type]
+        """What is before the op: nothing, an input, or what another op left; of the
+        same symbols, as the rows of a batch are not those of a sequence."""
+        like = self.fresh(dims, dtype or self.wide)
+        left = [v for v in self.kept if (v.dims, v.dtype) == (like.dims, like.dtype)]
         if left and self.maybe(0.5):
             return self.draw(left)
-        return self.full(0.0, dims, dtype) if self.maybe(0.4) else self.input(dims, dtype)
+        return self.full(0.0, dims, like.dtype) if self.maybe(0.4) else self.input(dims, like.dtype)
 
     def keep(self, value):
         self.kept.append(value)
