@@ -3,6 +3,11 @@
 // Only what is exact for every input is done here: a scan with a = 0 is not its
 // b where an infinite state would have given NaN.
 //
+// Decompositions take slices without the extent of time. Where such an index
+// becomes a constant, upstream's pattern finds the slice's sizes anew, from the
+// type alone: of 1 x 5 x 1 x 3, of which the third extent is dropped, it makes
+// 1 x 1 x 5 x 3. This one, which comes first, keeps them.
+//
 //===----------------------------------------------------------------------===//
 
 #include "dialects/ssm/SsmOps.h"
@@ -54,6 +59,39 @@ struct DropEmptyTime : OpRewritePattern<Op> {
           return success();
         }
     return failure();
+  }
+};
+
+struct FoldPlaceOfSlice : OpRewritePattern<tensor::ExtractSliceOp> {
+  FoldPlaceOfSlice(MLIRContext *context)
+      : OpRewritePattern(context, /*benefit=*/2) {}
+  LogicalResult matchAndRewrite(tensor::ExtractSliceOp op,
+                                PatternRewriter &rewriter) const override {
+    RankedTensorType type = op.getType();
+    if (op.getSourceType().getRank() == type.getRank())
+      return failure();
+    SmallVector<OpFoldResult> offsets = op.getMixedOffsets(),
+                              sizes = op.getMixedSizes(),
+                              strides = op.getMixedStrides();
+    bool folded = succeeded(foldDynamicOffsetSizeList(offsets));
+    folded |= succeeded(foldDynamicOffsetSizeList(sizes));
+    folded |= succeeded(foldDynamicStrideList(strides));
+    if (!folded)
+      return failure();
+    SmallVector<int64_t> shape;
+    llvm::SmallBitVector dropped = op.getDroppedDims();
+    for (auto [dim, size] : llvm::enumerate(sizes))
+      if (!dropped[dim])
+        shape.push_back(
+            getConstantIntValue(size).value_or(ShapedType::kDynamic));
+    auto slice =
+        tensor::ExtractSliceOp::create(rewriter, op.getLoc(), type.clone(shape),
+                                       op.getSource(), offsets, sizes, strides);
+    if (slice.getType() == type)
+      rewriter.replaceOp(op, slice);
+    else
+      rewriter.replaceOpWithNewOp<tensor::CastOp>(op, type, slice);
+    return success();
   }
 };
 
@@ -154,6 +192,11 @@ struct DropUnusedOfRecurrence : OpRewritePattern<RecurrenceOp> {
   }
 };
 } // namespace
+
+void SsmDialect::getCanonicalizationPatterns(
+    RewritePatternSet &patterns) const {
+  patterns.add<FoldPlaceOfSlice>(patterns.getContext());
+}
 
 static void addPatternsOf(RecurrenceOp, RewritePatternSet &patterns) {
   patterns.add<DropUnusedOfRecurrence>(patterns.getContext());

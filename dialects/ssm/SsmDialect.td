@@ -26,6 +26,7 @@ def Ssm_Dialect : Dialect {
   ];
   let useDefaultAttributePrinterParser = 1;
   let hasOperationAttrVerify = 1;
+  let hasCanonicalizer = 1;
 }
 
 def Ssm_Activation : I32EnumAttr<"Activation", "what follows a convolution", [

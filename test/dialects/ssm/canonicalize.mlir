@@ -85,3 +85,16 @@ func.func @counted(%x: tensor<?x2xf32>, %s: tensor<2xf32>) -> tensor<2xf32> {
   } -> tensor<2xf32>
   return %0 : tensor<2xf32>
 }
+
+// A constant index leaves the sizes as they are: it is the third extent that is
+// dropped, not the first, which is 1 too.
+// CHECK-LABEL: func @place_of_slice
+func.func @place_of_slice(%x: tensor<1x5x5x3xf32>) -> (tensor<1x5x3xf32>, tensor<?x3xf32>) {
+  // CHECK: tensor.extract_slice %{{.*}}[0, 0, 2, 0] [1, 5, 1, 3] [1, 1, 1, 1] : tensor<1x5x5x3xf32> to tensor<1x5x3xf32>
+  %two = arith.constant 2 : index
+  %0 = tensor.extract_slice %x[0, 0, %two, 0] [1, 5, 1, 3] [1, 1, 1, 1] : tensor<1x5x5x3xf32> to tensor<1x5x3xf32>
+  // CHECK: tensor.extract_slice %{{.*}}[0, 0, 0, 0] [1, 2, 1, 3] [1, 2, 1, 1] : tensor<1x5x5x3xf32> to tensor<2x3xf32>
+  // CHECK: tensor.cast %{{.*}} : tensor<2x3xf32> to tensor<?x3xf32>
+  %1 = tensor.extract_slice %x[0, 0, 0, 0] [1, %two, 1, 3] [1, %two, 1, 1] : tensor<1x5x5x3xf32> to tensor<?x3xf32>
+  return %0, %1 : tensor<1x5x3xf32>, tensor<?x3xf32>
+}
