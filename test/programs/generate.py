@@ -65,9 +65,9 @@ def both(p, x):
 ARITHMETIC = [squash, sigmoid, add, gate, bias, norm, part, both]
 
 
-def generate(seed, mixers=MIXERS):
+def generate(seed, mixers=MIXERS, double=False):
     """The program and its text."""
-    p = Program(seed)
+    p = Program(seed, double)
     mixers = [p.pick(mixers) for _ in range(5)]
     sizes = [p.pick(range(1, 49)) for _ in range(2)]
     x = p.input([p.B, p.L, p.draw(sizes)], p.storage)

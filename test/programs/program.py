@@ -40,10 +40,15 @@ class Program:
     """`rng` makes numbers and decides what goes where; `taste`, which programs of a
     family share, everything that types and attributes depend on."""
 
-    def __init__(self, seed):
+    def __init__(self, seed, double=False):
+        """With `double`, what is a program in single precision otherwise, with the
+        same numbers."""
         self.name, self.rng, self.family = f"p{seed}", np.random.default_rng(seed), seed // FAMILY
         self.turn_to()
         self.storage = self.pick(["f32"] * 12 + ["f64", "f16", "bf16", "bf16"])
+        self.rounding = ARRAYS[self.storage] if double else None
+        if double:
+            self.storage = "f64"
         # The type of states, and of arithmetic.
         self.wide = "f64" if self.storage == "f64" else "f32"
         self.half = self.storage in ("f16", "bf16")
@@ -97,8 +102,14 @@ class Program:
         value = self.fresh(dims, dtype)
         shape = [d.size for d in value.dims]
         array = make(shape) if make else self.rng.standard_normal(shape)
-        self.inputs[value] = np.asarray(array).astype(ARRAYS[dtype])
+        self.inputs[value] = self.rounded(array, dtype)
         return value
+
+    def rounded(self, array, dtype):
+        array = np.asarray(array)
+        if self.rounding and dtype == "f64":
+            array = array.astype(self.rounding)
+        return array.astype(ARRAYS[dtype])
 
     def flags(self, *dims, often=0.1):
         return self.input(dims, "i1", lambda shape: self.rng.random(shape) < often)

@@ -2,7 +2,7 @@
 products with a packed weight."""
 import numpy as np
 
-from program import ARRAYS, listed
+from program import listed
 
 
 def step_type(p, x, dtype):
@@ -116,7 +116,7 @@ def epilogue(p, x, w, columns, out):
 
 def constant(p, x, columns, out):
     depth = x.dims[1].size
-    w = (p.rng.standard_normal((depth, columns)) / np.sqrt(depth)).astype(ARRAYS[x.dtype])
+    w = p.rounded(p.rng.standard_normal((depth, columns)) / np.sqrt(depth), x.dtype)
     text = w.tobytes().hex().upper()
     weight = p.emit(f'arith.constant dense<"0x{text}"> : TYPE', [depth, columns], x.dtype)
     zero = p.number(0.0, x.dtype)
