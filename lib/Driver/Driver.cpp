@@ -20,6 +20,7 @@
 #include "lib/Fold/Passes.h"
 #include "lib/Import/Onnx/Import.h"
 #include "lib/Import/Onnx/Passes.h"
+#include "lib/Loops/Passes.h"
 #include "lib/Pipelines/Register.h"
 #include "lib/Plan/PlanPasses.h"
 #include "lib/Raise/RaisePasses.h"
@@ -155,6 +156,7 @@ LogicalResult Compiler::Impl::prepareGraph() {
         pm.addPass(createOnnxInlineFunctions());
         pm.addPass(createOnnxReportUnsupported());
         pm.addPass(createOnnxInferShapes());
+        pm.addPass(createOnnxLoopToScan());
         pm.addPass(createOnnxFold());
         pm.addPass(createOnnxSimplify());
       })))

@@ -11,6 +11,7 @@
 #include "lib/Operators/Extents.h"
 #include "lib/Operators/IndexLowering.h"
 #include "lib/Operators/Indexing.h"
+#include "lib/Operators/LoopNode.h"
 #include "lib/Operators/ShapeArithmetic.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 
@@ -131,9 +132,7 @@ static LogicalResult lowerIf(LowerContext &ctx) {
 // Loop: body(iteration, condition, carried...) -> condition, carried, scanned
 //===----------------------------------------------------------------------===//
 
-// Numbers of carried and of scanned values; fails where the node's parts do not
-// fit together.
-static FailureOr<std::pair<int64_t, int64_t>> loopCounts(onnx::NodeOp node) {
+FailureOr<LoopParts> ssmc::readLoop(onnx::NodeOp node) {
   Block *body = bodyOf(node, node.getInt("body", 0));
   int64_t carried = static_cast<int64_t>(node.getInputs().size()) - 2;
   int64_t scanned = static_cast<int64_t>(node->getNumResults()) - carried;
@@ -141,7 +140,7 @@ static FailureOr<std::pair<int64_t, int64_t>> loopCounts(onnx::NodeOp node) {
       body->getNumArguments() != carried + 2 ||
       body->back().getNumOperands() != carried + scanned + 1)
     return failure();
-  return std::make_pair(carried, scanned);
+  return LoopParts{body, carried, scanned};
 }
 
 static bool isTrue(Value value) {
@@ -153,9 +152,7 @@ static bool isTrue(Value value) {
          dense.getSplatValue<bool>();
 }
 
-// True if the condition can never become false: it is absent or true before
-// the loop, and the body hands on what it got or a constant.
-static bool onlyCounts(onnx::NodeOp node, Block &body) {
+bool ssmc::onlyCounts(onnx::NodeOp node, Block &body) {
   if (node.hasInput(1) && !isTrue(node.getInputs()[1]))
     return false;
   Value next = body.back().getOperand(0);
@@ -171,11 +168,11 @@ static constexpr const char *kMalformedLoop =
     "has inputs, outputs and a body that do not fit together";
 
 static LogicalResult inferLoop(InferContext &ctx) {
-  auto counts = loopCounts(ctx.node);
-  if (failed(counts))
+  auto parts = readLoop(ctx.node);
+  if (failed(parts))
     return ctx.error(kMalformedLoop);
-  auto [carried, scanned] = *counts;
-  Block &body = *bodyOf(ctx.node, ctx.node.getInt("body", 0));
+  int64_t carried = parts->carried, scanned = parts->scanned;
+  Block &body = *parts->body;
   Builder builder(ctx.getContext());
   SmallVector<ValueShape> arguments{{builder.getI64Type(), {}},
                                     {builder.getI1Type(), {}}};
@@ -241,11 +238,11 @@ static LogicalResult inferLoop(InferContext &ctx) {
 
 static LogicalResult evaluateLoop(EvalContext &ctx) {
   constexpr int64_t limit = 1 << 20;
-  auto counts = loopCounts(ctx.node);
-  if (failed(counts))
+  auto parts = readLoop(ctx.node);
+  if (failed(parts))
     return ctx.error(kMalformedLoop);
-  auto [carried, scanned] = *counts;
-  Block &body = *bodyOf(ctx.node, ctx.node.getInt("body", 0));
+  int64_t carried = parts->carried, scanned = parts->scanned;
+  Block &body = *parts->body;
   MLIRContext *context = ctx.node->getContext();
   int64_t trips = std::numeric_limits<int64_t>::max();
   if (ctx.has(0)) {
@@ -325,12 +322,12 @@ static Value insertRow(OpBuilder &b, Location loc, Value row, Value rows,
 static LogicalResult lowerLoop(LowerContext &ctx) {
   OpBuilder &b = ctx.builder;
   Location loc = ctx.loc();
-  auto counts = loopCounts(ctx.node);
-  if (failed(counts))
+  auto parts = readLoop(ctx.node);
+  if (failed(parts))
     return ctx.error(kMalformedLoop);
-  int64_t carried = counts->first, scanned = counts->second;
+  int64_t carried = parts->carried, scanned = parts->scanned;
   unsigned region = ctx.node.getInt("body", 0);
-  Block &body = *bodyOf(ctx.node, region);
+  Block &body = *parts->body;
   bool counting = onlyCounts(ctx.node, body);
   if (!ctx.input(0) && scanned > 0)
     return ctx.error("collects rows without a limit on their number");

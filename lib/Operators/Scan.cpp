@@ -11,22 +11,12 @@
 #include "lib/Operators/Extents.h"
 #include "lib/Operators/IndexLowering.h"
 #include "lib/Operators/Indexing.h"
+#include "lib/Operators/ScanSpec.h"
 
 using namespace mlir;
 using namespace ssmc;
 
-namespace {
-/// Axes and directions of a node with N states, M sequences read and K written.
-struct ScanSpec {
-  int64_t states, reads, writes;
-  SmallVector<int64_t> readAxes, writeAxes;
-  SmallVector<bool> readBackwards, writeBackwards;
-};
-} // namespace
-
-// The spec that attributes and the numbers of inputs and outputs give; axes are
-// not normalized yet.
-static FailureOr<ScanSpec> scanSpec(onnx::NodeOp node) {
+FailureOr<ScanSpec> ssmc::scanSpec(onnx::NodeOp node) {
   ScanSpec spec;
   int64_t inputs = node.getInputs().size(), outputs = node->getNumResults();
   spec.reads = node.getInt("num_scan_inputs", 0);

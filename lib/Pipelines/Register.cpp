@@ -12,6 +12,7 @@
 #include "lib/Conversion/OnnxToLinalg/Passes.h"
 #include "lib/Fold/Passes.h"
 #include "lib/Import/Onnx/Passes.h"
+#include "lib/Loops/Passes.h"
 #include "lib/Plan/PlanPasses.h"
 #include "lib/Raise/RaisePasses.h"
 #include "lib/Stream/StreamPasses.h"
@@ -33,6 +34,7 @@ void ssmc::registerAll(mlir::DialectRegistry &registry) {
   registerOnnxImportPasses();
   registerCodegenPipelines();
   registerFoldPasses();
+  registerLoopsPasses();
   registerOnnxToLinalgPasses();
   registerPlanPasses();
   registerStreamPasses();

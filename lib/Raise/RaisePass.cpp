@@ -1,5 +1,7 @@
 //===- RaisePass.cpp - replaces recognised regions by mixers --------------===//
 
+#include "lib/Fold/ShapeInference.h"
+#include "lib/Loops/HoistSteps.h"
 #include "lib/Raise/LengthLimits.h"
 #include "lib/Raise/Proposal.h"
 #include "lib/Raise/RaisePasses.h"
@@ -44,16 +46,40 @@ struct SsmRaisePass : public ssmc::impl::SsmRaiseBase<SsmRaisePass> {
     Builder builder(&getContext());
     report.clear();
     told.clear();
+    rerolled.clear();
     count = 0;
     for (auto func : module.getOps<func::FuncOp>())
       if (!func.isPrivate() && !func.isExternal() &&
-          llvm::hasSingleElement(func.getBody()))
+          llvm::hasSingleElement(func.getBody())) {
+        isAgain = false;
+        if (failed(hoist(func)))
+          return signalPassFailure();
         raise(func);
+        // A loop that was rolled up may be a mixer, now that its step is seen.
+        isAgain = true;
+        if (rerolled.empty())
+          continue;
+        FailureOr<bool> changed = hoist(func);
+        if (failed(changed))
+          return signalPassFailure();
+        if (*changed)
+          raise(func);
+      }
     module->setAttr("ssmc.report", builder.getArrayAttr(report));
   }
 
+  /// Leaves in Scans only what is recurrent; true where that changed some.
+  FailureOr<bool> hoist(func::FuncOp func) {
+    if (!hoistSteps(func))
+      return false;
+    ShapeInference inference(getOperation());
+    if (failed(inference.run(func)))
+      return failure();
+    return true;
+  }
   void raise(func::FuncOp func);
-  void replace(const Proposal &proposal);
+  void replace(const Graph &graph, const Proposal &proposal);
+  DictionaryAttr takeRerolled(const Graph &graph, const ssmc::Region &region);
   void note(ArrayRef<NamedAttribute> entry) {
     report.push_back(DictionaryAttr::get(&getContext(), entry));
   }
@@ -62,6 +88,10 @@ struct SsmRaisePass : public ssmc::impl::SsmRaiseBase<SsmRaisePass> {
   /// What has an entry: what was to be replaced and was not, and what was
   /// written instead.
   DenseSet<Operation *> told;
+  /// Loops that were rolled up, by name: their entries.
+  llvm::StringMap<DictionaryAttr> rerolled;
+  /// Once more, for what these are.
+  bool isAgain = false;
   int64_t count = 0;
 };
 } // namespace
@@ -113,13 +143,15 @@ void SsmRaisePass::raise(func::FuncOp func) {
   }
   checkProposals(proposals);
   for (const Proposal &proposal : proposals)
-    replace(proposal);
+    replace(graph, proposal);
   std::reverse(report.begin() + before, report.end());
   // What only the replaced regions needed is gone now.
   for (Operation *op : llvm::reverse(graph.getNodes()))
     if (op->use_empty() && isMemoryEffectFree(op))
       op->erase();
 
+  if (isAgain)
+    return;
   Builder builder(&getContext());
   // A Scan of the model that was not replaced is compiled as the recurrence
   // that it is.
@@ -152,22 +184,53 @@ void SsmRaisePass::raise(func::FuncOp func) {
   }
 }
 
-void SsmRaisePass::replace(const Proposal &proposal) {
+/// The entry of the loop that the region consists of, where it was rolled up
+/// before; it is no entry any more.
+DictionaryAttr SsmRaisePass::takeRerolled(const Graph &graph,
+                                          const ssmc::Region &region) {
+  SmallVector<Value> roots{region.exit};
+  llvm::append_range(roots, region.states);
+  std::optional<Cone> cone = collectCone(graph, roots, region.frontier);
+  for (Operation *op : cone ? ArrayRef(cone->nodes) : ArrayRef<Operation *>()) {
+    auto node = dyn_cast<onnx::NodeOp>(op);
+    if (!node || node.getOpType() != "Scan")
+      continue;
+    if (DictionaryAttr entry = rerolled.lookup(nameOf(op))) {
+      llvm::erase(report, entry);
+      return entry;
+    }
+  }
+  return nullptr;
+}
+
+void SsmRaisePass::replace(const Graph &graph, const Proposal &proposal) {
   const Raise &raise = proposal.raise;
   const ssmc::Region &region = raise.region;
   const Verdict &verdict = proposal.verdict;
   Operation *last = region.exit.getDefiningOp();
   std::string site = nameOf(last);
   Builder attrs(&getContext());
+  if (isAgain && !verdict.accepted) {
+    for (Operation *op : llvm::reverse(proposal.written))
+      op->erase();
+    return;
+  }
+  DictionaryAttr before;
+  int64_t nodes = raise.nodes;
+  double deviation = std::max(verdict.deviation, raise.deviation);
+  if (isAgain && (before = takeRerolled(graph, region))) {
+    site = before.getAs<StringAttr>("site").str();
+    nodes = before.getAs<IntegerAttr>("nodes_before").getInt();
+    deviation = std::max(
+        deviation, before.getAs<FloatAttr>("deviation").getValueAsDouble());
+  }
   SmallVector<NamedAttribute> entry{
       attrs.getNamedAttr("site", attrs.getStringAttr(site)),
       attrs.getNamedAttr("op", attrs.getStringAttr(verdict.accepted
                                                        ? raise.mixer->getName()
                                                        : StringRef())),
-      attrs.getNamedAttr("nodes_before", attrs.getI64IntegerAttr(raise.nodes)),
-      attrs.getNamedAttr(
-          "deviation",
-          attrs.getF64FloatAttr(std::max(verdict.deviation, raise.deviation)))};
+      attrs.getNamedAttr("nodes_before", attrs.getI64IntegerAttr(nodes)),
+      attrs.getNamedAttr("deviation", attrs.getF64FloatAttr(deviation))};
   if (!verdict.accepted) {
     told.insert(last);
     for (Operation *op : llvm::reverse(proposal.written))
@@ -199,7 +262,10 @@ void SsmRaisePass::replace(const Proposal &proposal) {
   });
   SmallVector<std::string> assumptions;
   raise.mixer->listAssumptions(assumptions);
-  if (verdict.lengths.size() == 1)
+  if (before)
+    for (Attribute text : before.getAs<ArrayAttr>("assumptions"))
+      assumptions.push_back(cast<StringAttr>(text).str());
+  else if (verdict.lengths.size() == 1)
     assumptions.push_back("what holds at the traced length of " +
                           std::to_string(verdict.lengths.front()) +
                           " holds at every length");
@@ -208,7 +274,13 @@ void SsmRaisePass::replace(const Proposal &proposal) {
   SmallVector<StringRef> texts(assumptions.begin(), assumptions.end());
   entry.push_back(
       attrs.getNamedAttr("assumptions", attrs.getStrArrayAttr(texts)));
-  entry.push_back(
-      attrs.getNamedAttr("lengths", attrs.getI64ArrayAttr(verdict.lengths)));
+  // The loop was compared at these.
+  entry.push_back(before ? attrs.getNamedAttr("lengths", before.get("lengths"))
+                         : attrs.getNamedAttr("lengths", attrs.getI64ArrayAttr(
+                                                             verdict.lengths)));
   note(entry);
+  for (Operation *op : proposal.written)
+    if (auto node = dyn_cast<onnx::NodeOp>(op))
+      if (node.getOpType() == "Scan")
+        rerolled[nameOf(op)] = cast<DictionaryAttr>(report.back());
 }

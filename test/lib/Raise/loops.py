@@ -18,7 +18,7 @@ from raising import check, failures, raised
 
 EXPECTED = {
     "elman": "ssm.recurrence", "lstm": "ssm.recurrence", "backward": "ssm.recurrence",
-    "inside": "ssm.recurrence", "average": "ssm.scan", "sums": "ssm.scan",
+    "inside": "ssm.selective_scan", "average": "ssm.scan", "sums": "ssm.scan",
     "scalar": "ssm.selective_scan", "selective": "ssm.selective_scan", "unread": "ssm.scan",
     "masked": "ssm.recurrence", "given": "ssm.scan", "leading": "ssm.scan", "alone": "ssm.scan",
     # Near misses are kept.

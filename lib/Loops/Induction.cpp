@@ -1,0 +1,239 @@
+//===- Induction.cpp - counters of a Loop ---------------------------------===//
+
+#include "lib/Loops/Induction.h"
+
+#include "lib/Eval/Tensor.h"
+#include "lib/Operators/LoopNode.h"
+#include "lib/Operators/ShapeArithmetic.h"
+
+using namespace mlir;
+
+namespace ssmc {
+
+using Counters = SmallVector<Counter>;
+static constexpr size_t kMost = 64;
+
+Induction::Induction(const ShapeInference &inference, onnx::NodeOp loop)
+    : inference(inference), loop(loop), body(*readLoop(loop)->body) {}
+
+std::optional<Counters> Induction::readOutside(Value value) {
+  Counters result;
+  MLIRContext *context = value.getContext();
+  if (ElementsAttr constant = inference.constantOf(value)) {
+    if (!isa<IntegerType>(constant.getElementType()) ||
+        constant.getNumElements() > int64_t(kMost))
+      return std::nullopt;
+    FailureOr<Tensor> tensor = Tensor::fromAttr(constant);
+    if (failed(tensor) || tensor->isFloat())
+      return std::nullopt;
+    for (int64_t element : tensor->ints())
+      result.push_back({0, getAffineConstantExpr(element, context)});
+    return result;
+  }
+  auto elements = inference.elementsOf(value);
+  if (!elements)
+    return std::nullopt;
+  for (AffineExpr element : *elements)
+    result.push_back({0, element});
+  return result;
+}
+
+/// What the body carries and changes by the same amount in every iteration.
+std::optional<Counter> Induction::readCarried(unsigned number) {
+  Value argument = body.getArgument(number + 2);
+  auto node = body.back().getOperand(number + 1).getDefiningOp<onnx::NodeOp>();
+  while (node && node.getDomain().empty() && node.getOpType() == "Identity")
+    node = node.getInputs()[0].getDefiningOp<onnx::NodeOp>();
+  auto initial = readOutside(loop.getInputs()[number + 2]);
+  if (!initial || initial->size() != 1)
+    return std::nullopt;
+  if (body.back().getOperand(number + 1) == argument)
+    return initial->front();
+  if (!node || !node.getDomain().empty() || node.getInputs().size() != 2)
+    return std::nullopt;
+  bool adds = node.getOpType() == "Add", subtracts = node.getOpType() == "Sub";
+  if (!adds && !subtracts)
+    return std::nullopt;
+  unsigned own = node.getInputs()[0] == argument ? 0 : 1;
+  if (node.getInputs()[own] != argument || (subtracts && own == 1))
+    return std::nullopt;
+  auto step = readOne(node.getInputs()[1 - own]);
+  if (!step || step->slope != 0)
+    return std::nullopt;
+  auto amount = constantExtent(step->base);
+  if (!amount)
+    return std::nullopt;
+  return Counter{adds ? *amount : -*amount, initial->front().base};
+}
+
+std::optional<Counters> Induction::readNode(onnx::NodeOp node) {
+  if (!node.getDomain().empty() || node->getNumResults() != 1 ||
+      node->getNumRegions() != 0)
+    return std::nullopt;
+  StringRef type = node.getOpType();
+  auto element = dyn_cast<ShapedType>(node->getResult(0).getType());
+  if (!element || !isa<IntegerType>(element.getElementType()) ||
+      element.getElementType().isInteger(1))
+    return std::nullopt;
+  if (type == "Identity" || type == "Cast" || type == "Unsqueeze" ||
+      type == "Squeeze" || type == "Reshape")
+    return read(node.getInputs()[0]);
+  if (type == "Concat") {
+    Counters all;
+    for (Value input : node.getInputs()) {
+      auto part = read(input);
+      if (!part || all.size() + part->size() > kMost)
+        return std::nullopt;
+      llvm::append_range(all, *part);
+    }
+    return all;
+  }
+  if (type == "Neg") {
+    auto all = read(node.getInputs()[0]);
+    if (all)
+      for (Counter &counter : *all)
+        counter = {-counter.slope, simplifyExtent(-counter.base)};
+    return all;
+  }
+  bool adds = type == "Add", subtracts = type == "Sub", scales = type == "Mul";
+  if ((!adds && !subtracts && !scales) || node.getInputs().size() != 2)
+    return std::nullopt;
+  auto a = read(node.getInputs()[0]), b = read(node.getInputs()[1]);
+  if (!a || !b || (a->size() != b->size() && a->size() != 1 && b->size() != 1))
+    return std::nullopt;
+  Counters result;
+  for (size_t i = 0; i < std::max(a->size(), b->size()); ++i) {
+    Counter x = (*a)[a->size() == 1 ? 0 : i], y = (*b)[b->size() == 1 ? 0 : i];
+    if (scales) {
+      if (x.slope != 0)
+        std::swap(x, y);
+      auto factor = constantExtent(x.base);
+      if (x.slope != 0 || !factor || std::abs(*factor) > (1 << 24))
+        return std::nullopt;
+      result.push_back({y.slope * *factor, simplifyExtent(y.base * *factor)});
+    } else {
+      result.push_back(
+          {adds ? x.slope + y.slope : x.slope - y.slope,
+           simplifyExtent(adds ? x.base + y.base : x.base - y.base)});
+    }
+    if (std::abs(result.back().slope) > (1 << 24))
+      return std::nullopt;
+  }
+  return result;
+}
+
+std::optional<Counters> Induction::compute(Value value) {
+  if (value == body.getArgument(0))
+    return Counters{{1, getAffineConstantExpr(0, value.getContext())}};
+  auto argument = dyn_cast<BlockArgument>(value);
+  if (argument && argument.getOwner() == &body) {
+    if (argument.getArgNumber() < 2)
+      return std::nullopt;
+    auto carried = readCarried(argument.getArgNumber() - 2);
+    return carried ? std::optional(Counters{*carried}) : std::nullopt;
+  }
+  Operation *op = value.getDefiningOp();
+  if (!op || op->getBlock() != &body)
+    return readOutside(value);
+  if (auto outside = readOutside(value))
+    return outside;
+  auto node = dyn_cast<onnx::NodeOp>(op);
+  return node ? readNode(node) : std::nullopt;
+}
+
+std::optional<Counters> Induction::read(Value value) {
+  if (auto it = known.find(value); it != known.end())
+    return it->second;
+  known[value] = std::nullopt; // where it is asked for again meanwhile
+  auto result = compute(value);
+  known[value] = result;
+  return result;
+}
+
+std::optional<Counter> Induction::readOne(Value value) {
+  auto all = read(value);
+  if (!all || all->size() != 1)
+    return std::nullopt;
+  return all->front();
+}
+
+/// The loop goes on after iteration i while i + b < n: n - b.
+AffineExpr Induction::limitOf(Value condition) {
+  auto node = condition.getDefiningOp<onnx::NodeOp>();
+  while (node && node.getDomain().empty() && node->getNumResults() == 1 &&
+         (node.getOpType() == "Identity" || node.getOpType() == "Cast"))
+    node = node.getInputs()[0].getDefiningOp<onnx::NodeOp>();
+  if (!node || !node.getDomain().empty() || node.getInputs().size() != 2)
+    return {};
+  StringRef type = node.getOpType();
+  bool swapped = type.starts_with("Greater");
+  if (!swapped && !type.starts_with("Less"))
+    return {};
+  auto low = readOne(node.getInputs()[swapped ? 1 : 0]);
+  auto high = readOne(node.getInputs()[swapped ? 0 : 1]);
+  if (!low || !high)
+    return {};
+  // Either side may count.
+  int64_t slope = low->slope - high->slope;
+  if (slope != 1)
+    return {};
+  AffineExpr limit = high->base - low->base;
+  return simplifyExtent(type.ends_with("OrEqual") ? limit + 1 : limit);
+}
+
+/// Whether the condition in front of the loop is right for `trips` iterations.
+bool Induction::startsTrue(AffineExpr trips) {
+  bool some = isNonNegative(simplifyExtent(trips - 1));
+  if (!loop.hasInput(1))
+    return some;
+  Value start = loop.getInputs()[1];
+  if (ElementsAttr constant = inference.constantOf(start)) {
+    FailureOr<Tensor> tensor = Tensor::fromAttr(constant);
+    return some && succeeded(tensor) && tensor->getNumElements() == 1 &&
+           tensor->at(0) != 0;
+  }
+  // The same comparison before the first iteration.
+  auto node = start.getDefiningOp<onnx::NodeOp>();
+  if (!node || !node.getDomain().empty() || node.getInputs().size() != 2)
+    return false;
+  StringRef type = node.getOpType();
+  bool swapped = type.starts_with("Greater");
+  if (!swapped && !type.starts_with("Less"))
+    return false;
+  auto low = readOutside(node.getInputs()[swapped ? 1 : 0]);
+  auto high = readOutside(node.getInputs()[swapped ? 0 : 1]);
+  if (!low || !high || low->size() != 1 || high->size() != 1)
+    return false;
+  AffineExpr left = high->front().base - low->front().base;
+  if (type.ends_with("OrEqual"))
+    left = left + 1;
+  return simplifyExtent(left) == trips;
+}
+
+AffineExpr Induction::countTrips() {
+  AffineExpr counted, limited;
+  if (loop.hasInput(0)) {
+    auto count = readOutside(loop.getInputs()[0]);
+    if (!count || count->size() != 1)
+      return {};
+    counted = count->front().base;
+    // As good as none.
+    if (auto constant = constantExtent(counted);
+        constant && *constant >= std::numeric_limits<int32_t>::max())
+      counted = {};
+  }
+  if (!onlyCounts(loop, body)) {
+    limited = limitOf(body.back().getOperand(0));
+    if (!limited)
+      return {};
+    limited = simplifyExtent(limited + 1);
+    if (!startsTrue(limited))
+      return {};
+  }
+  if (!counted || !limited || counted == limited)
+    return counted ? counted : limited;
+  AffineExpr least = minExprs(counted, limited);
+  return least ? simplifyExtent(least) : AffineExpr();
+}
+
+} // namespace ssmc

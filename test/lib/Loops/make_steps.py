@@ -1,0 +1,294 @@
+"""Recurrences as Loop and Scan, in the spellings of exporters, with random weights.
+
+A model is a step and a loop around it. A step is a function of tokens and
+states; a loop says how tokens are cut, rows are gathered and iterations are
+counted. All are functions of x [batch, time, width].
+"""
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+FLOAT, INT, BOOL = TensorProto.FLOAT, TensorProto.INT64, TensorProto.BOOL
+OPSET = 21
+
+
+class Graph:
+    """Nodes of one graph, the main one or a body, which sees those around it."""
+
+    def __init__(self, names, prefix=""):
+        self.nodes, self.names, self.prefix = [], names, prefix
+
+    def name(self, op):
+        self.names.append(None)
+        return f"{self.prefix}{op.lower()}_{len(self.names)}"
+
+    def __call__(self, op, *inputs, outputs=1, **attributes):
+        results = [self.name(op) for _ in range(outputs)]
+        self.nodes.append(helper.make_node(op, list(inputs), results, name=f"node_{results[0]}", **attributes))
+        return results[0] if outputs == 1 else results
+
+    def constant(self, array):
+        array = np.asarray(array)
+        return self("Constant", value=numpy_helper.from_array(array))
+
+    def ints(self, *values):
+        return self.constant(np.array(values, np.int64))
+
+    def body(self, name):
+        return Graph(self.names, name + "_")
+
+    def close(self, name, inputs, outputs):
+        info = helper.make_tensor_value_info
+        # Numbers and conditions are scalars, which ONNX Runtime wants to be told.
+        return helper.make_graph(self.nodes, name, [info(n, t, None if t == FLOAT else []) for n, t in inputs],
+                                 [info(n, t, None) for n, t in outputs])
+
+
+# Steps: (graph, model) -> (sequences [batch, time, ...], initial states, step). The step gets a
+# graph, the tokens without time and the states, and gives the states and the result.
+
+def mamba(g, m, outside=False):
+    """Discretisation, state, read-out and skip within the step, dt from the token."""
+    d, n = m.width, 4
+    rate = -np.abs(m.random.normal(1, 0.5, (d, n))).astype(np.float32)
+    wdt, wb, wc = m.weight(d, d), m.weight(d, n), m.weight(d, n)
+    skip = m.weight(d)
+
+    def step(b, tokens, states):
+        x, h = tokens[0], states[0]
+        dt = b("Softplus", b("MatMul", x, b.constant(wdt)))
+        wide = b("Unsqueeze", dt, b.ints(-1))
+        decay = b("Exp", b("Mul", wide, b.constant(rate)))
+        drive = b("Mul", b("Mul", wide, b("Unsqueeze", b("MatMul", x, b.constant(wb)), b.ints(1))),
+                  b("Unsqueeze", x, b.ints(-1)))
+        h = b("Add", b("Mul", decay, h), drive)
+        c = b("Unsqueeze", b("MatMul", x, b.constant(wc)), b.ints(-1))
+        y = b("Squeeze", b("MatMul", h, c), b.ints(-1))
+        return [h], b("Add", y, b("Mul", x, b.constant(skip)))
+
+    return ["x"], [(d, n)], step
+
+
+def mamba2(g, m):
+    """One decay for each head, a matrix state."""
+    heads, p, n = 2, m.width // 2, 3
+    wdt, wb, wc = m.weight(m.width, heads), m.weight(m.width, n), m.weight(m.width, n)
+
+    def step(b, tokens, states):
+        x, s = tokens[0], states[0]
+        dt = b("Softplus", b("MatMul", x, b.constant(wdt)))
+        decay = b("Exp", b("Neg", dt))
+        v = b("Mul", b("Reshape", x, b.ints(0, heads, p)), b("Unsqueeze", dt, b.ints(-1)))
+        k = b("Unsqueeze", b("MatMul", x, b.constant(wb)), b.ints(1, 2))
+        outer = b("Mul", b("Unsqueeze", v, b.ints(-1)), k)
+        s = b("Add", b("Mul", b("Unsqueeze", decay, b.ints(-1, -2)), s), outer)
+        q = b("Unsqueeze", b("MatMul", x, b.constant(wc)), b.ints(1, 3))
+        y = b("MatMul", s, q)
+        return [s], b("Reshape", y, b.ints(0, m.width))
+
+    return ["x"], [(heads, p, n)], step
+
+
+def delta(g, m):
+    """Gated delta rule."""
+    heads, n, p = 2, 3, m.width // 2
+    wq, wk, wg, wb = m.weight(m.width, heads * n), m.weight(m.width, heads * n), m.weight(m.width, heads), m.weight(
+        m.width, heads)
+
+    def step(b, tokens, states):
+        x, s = tokens[0], states[0]
+        q = b("Reshape", b("MatMul", x, b.constant(wq)), b.ints(0, heads, n))
+        k = b("Reshape", b("MatMul", x, b.constant(wk)), b.ints(0, heads, n))
+        v = b("Reshape", x, b.ints(0, heads, p))
+        decay = b("Sigmoid", b("MatMul", x, b.constant(wg)))
+        beta = b("Sigmoid", b("MatMul", x, b.constant(wb)))
+        s = b("Mul", s, b("Unsqueeze", decay, b.ints(-1, -2)))
+        column = b("Unsqueeze", k, b.ints(-1))
+        old = b("ReduceSum", b("Mul", s, column), b.ints(-2), keepdims=0)
+        new = b("Mul", b("Sub", v, old), b("Unsqueeze", beta, b.ints(-1)))
+        s = b("Add", s, b("Mul", column, b("Unsqueeze", new, b.ints(-2))))
+        y = b("ReduceSum", b("Mul", s, b("Unsqueeze", q, b.ints(-1))), b.ints(-2), keepdims=0)
+        return [s], b("Reshape", y, b.ints(0, m.width))
+
+    return ["x"], [(heads, n, p)], step
+
+
+def gated(g, m):
+    """h = a h + (1 - a) u with a gate of the token; the result is normalised and projected."""
+    wa, wo = m.weight(m.width, m.width), m.weight(m.width, m.width)
+
+    def step(b, tokens, states):
+        x, h = tokens[0], states[0]
+        a = b("Sigmoid", b("MatMul", x, b.constant(wa)))
+        h = b("Add", b("Mul", a, h), b("Mul", b("Sub", b.constant(np.float32(1)), a), x))
+        square = b("ReduceMean", b("Mul", h, h), b.ints(-1))
+        y = b("Div", h, b("Sqrt", b("Add", square, b.constant(np.float32(1e-5)))))
+        return [h], b("MatMul", b("Tanh", y), b.constant(wo))
+
+    return ["x"], [(m.width,)], step
+
+
+def conditional(g, m):
+    """A near miss: the decay depends on the state."""
+    def step(b, tokens, states):
+        x, h = tokens[0], states[0]
+        a = b("Sigmoid", b("Add", x, h))
+        h = b("Add", b("Mul", a, h), x)
+        return [h], b("Identity", h)
+
+    return ["x"], [(m.width,)], step
+
+
+def lstm(g, m):
+    """Two states that are not affine."""
+    wx, wh, bias = m.weight(m.width, 4 * m.width), m.weight(m.width, 4 * m.width), m.weight(4 * m.width)
+
+    def step(b, tokens, states):
+        h, c = states
+        gates = b("Add", b("Add", b("MatMul", tokens[0], b.constant(wx)), b.constant(bias)),
+                  b("MatMul", h, b.constant(wh)))
+        i, f, z, o = b("Split", gates, outputs=4, axis=1, num_outputs=4)
+        c = b("Add", b("Mul", b("Sigmoid", f), c), b("Mul", b("Sigmoid", i), b("Tanh", z)))
+        h = b("Mul", b("Sigmoid", o), b("Tanh", c))
+        return [h, c], b("Identity", h)
+
+    return ["x"], [(m.width,), (m.width,)], step
+
+
+def rotation(g, m):
+    """Dense: the state is turned, by an angle of the token."""
+    wt = m.weight(m.width, 1)
+    turn = np.linalg.qr(m.random.normal(0, 1, (m.width, m.width)))[0].astype(np.float32) * 0.9
+
+    def step(b, tokens, states):
+        x, h = tokens[0], states[0]
+        scale = b("Sigmoid", b("MatMul", x, b.constant(wt)))
+        h = b("Add", b("Mul", scale, b("MatMul", h, b.constant(turn))), x)
+        return [h], b("Identity", h)
+
+    return ["x"], [(m.width,)], step
+
+
+STEPS = {f.__name__: f for f in (mamba, mamba2, delta, gated, conditional, lstm, rotation)}
+
+
+class Model:
+    def __init__(self, step, loop, batch, time, width, seed=0, **options):
+        self.batch, self.time, self.width = batch, time, width
+        self.random = np.random.default_rng(seed)
+        self.graph, self.loop, self.options = Graph([]), loop, options
+        self.sequences, self.states, self.step = STEPS[step](self.graph, self)
+
+    def weight(self, *shape, scale=0.4):
+        return self.random.normal(0, scale, shape).astype(np.float32)
+
+    def build(self):
+        g = self.graph
+        initial = [g.constant(np.zeros((self.batch, *state), np.float32)) for state in self.states]
+        y, last = LOOPS[self.loop](g, self, initial, **self.options)
+        g.nodes.append(helper.make_node("Identity", [y], ["y"]))
+        outputs = [helper.make_tensor_value_info("y", FLOAT, None)]
+        if last:
+            g.nodes.append(helper.make_node("Identity", [last], ["h"]))
+            outputs.append(helper.make_tensor_value_info("h", FLOAT, None))
+        free = self.options.get("free")
+        shape = ["B" if self.options.get("any_batch") else self.batch, "L" if free else self.time, self.width]
+        x = helper.make_tensor_value_info("x", FLOAT, shape)
+        graph = helper.make_graph(g.nodes, "model", [x], outputs)
+        return helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=10)
+
+
+# Loops: -> the result [batch, time, width], the last state or None.
+
+def trip_count(g, m, free):
+    return g("Squeeze", g("Slice", g("Shape", "x"), g.ints(1), g.ints(2)), g.ints(0)) if free else g.constant(
+        np.int64(m.time))
+
+
+def rows(g, m, initial, free=False, short=0, reverse=False, last=True):
+    """A Loop that gathers tokens by number and yields rows."""
+    trips = trip_count(g, m, free)
+    if short:
+        trips = g("Sub", trips, g.constant(np.int64(short)))
+    end = g("Sub", trip_count(g, m, free), g.constant(np.int64(1)))
+    b = g.body("rows")
+    at = b("Sub", end, "i") if reverse else "i"
+    tokens = [b("Gather", name, at, axis=1) for name in m.sequences]
+    states, y = m.step(b, tokens, [f"h{k}" for k in range(len(initial))])
+    keep = b("Identity", "go")
+    body = b.close("body", [("i", INT), ("go", BOOL)] + [(f"h{k}", FLOAT) for k in range(len(initial))],
+                   [(keep, BOOL)] + [(s, FLOAT) for s in states] + [(y, FLOAT)])
+    results = g("Loop", trips, g.constant(np.bool_(True)), *initial, outputs=len(initial) + 1, body=body)
+    return g("Transpose", results[-1], perm=[1, 0, 2]), results[0] if last else None
+
+
+def grown(g, m, initial, free=False, last=False, dead=True):
+    """A Loop whose result grows by a Concat, tokens cut by Slice; a product that nobody reads is carried too."""
+    one, axis = g.ints(1), g.ints(1)
+    empty = g("Slice", "x", g.ints(0), g.ints(0), axis)
+    total = g.constant(np.ones((m.batch, 1, m.width), np.float32))
+    b = g.body("grown")
+    index = b("Reshape", "i", b.ints(1))
+    wide = [b("Slice", name, index, b("Add", index, one), axis) for name in m.sequences]
+    tokens = [b("Squeeze", w, axis) for w in wide]
+    states, y = m.step(b, tokens, [f"h{k}" for k in range(len(initial))])
+    product = b("Mul", "total", wide[0])
+    outs = b("Concat", "ys", b("Unsqueeze", y, axis), axis=1)
+    keep = b("Identity", "go")
+    body = b.close("body", [("i", INT), ("go", BOOL), ("total", FLOAT), ("ys", FLOAT)] +
+                   [(f"h{k}", FLOAT) for k in range(len(initial))],
+                   [(keep, BOOL), (product, FLOAT), (outs, FLOAT)] + [(s, FLOAT) for s in states])
+    results = g("Loop", trip_count(g, m, free), "", total, empty, *initial, outputs=2 + len(initial), body=body)
+    return results[1], results[2] if last else None
+
+
+def counted(g, m, initial, free=False, last=True, until=None):
+    """No trip count: a counter of its own and a condition, as of a while loop."""
+    limit = trip_count(g, m, free)
+    b = g.body("counted")
+    tokens = [b("Gather", name, "k", axis=1) for name in m.sequences]
+    states, y = m.step(b, tokens, [f"h{k}" for k in range(len(initial))])
+    following = b("Add", "k", b.constant(np.int64(1)))
+    go = b("Less", following, limit)
+    if until:
+        # An early exit: a sum of the state decides.
+        go = b("And", go, b("Less", b("ReduceMax", states[0], keepdims=0), b.constant(np.float32(until))))
+    body = b.close("body", [("i", INT), ("go", BOOL), ("k", INT)] + [(f"h{k}", FLOAT) for k in range(len(initial))],
+                   [(go, BOOL), (following, INT)] + [(s, FLOAT) for s in states] + [(y, FLOAT)])
+    start = g.constant(np.int64(0))
+    trips = trip_count(g, m, free) if until else ""
+    results = g("Loop", trips, g("Less", start, limit), start, *initial, outputs=len(initial) + 2, body=body)
+    return g("Transpose", results[-1], perm=[1, 0, 2]), results[1] if last else None
+
+
+def scan(g, m, initial, free=False, last=True, reverse=False, leading=False):
+    """A Scan along the second axis, or along the first of what is transposed."""
+    b = g.body("scan")
+    states, y = m.step(b, ["token"], [f"h{k}" for k in range(len(initial))])
+    body = b.close("body", [(f"h{k}", FLOAT) for k in range(len(initial))] + [("token", FLOAT)],
+                   [(s, FLOAT) for s in states] + [(y, FLOAT)])
+    axis = 0 if leading else 1
+    x = g("Transpose", "x", perm=[1, 0, 2]) if leading else "x"
+    results = g("Scan", *initial, x, outputs=len(initial) + 1, body=body, num_scan_inputs=1, scan_input_axes=[axis],
+                scan_output_axes=[axis], scan_input_directions=[int(reverse)], scan_output_directions=[int(reverse)])
+    y = g("Transpose", results[-1], perm=[1, 0, 2]) if leading else results[-1]
+    return y, results[0] if last else None
+
+
+def unrolled(g, m, initial, last=False, different=None, reverse=False):
+    """One token after the other; step `different` lacks a part of its input."""
+    states, ys = list(initial), []
+    for t in reversed(range(m.time)) if reverse else range(m.time):
+        token = g("Gather", "x", g.constant(np.int64(t)), axis=1)
+        if t == different:
+            token = g("Mul", token, g.constant(np.float32(0.99)))
+        states, y = m.step(g, [token], states)
+        ys.append(g("Unsqueeze", y, g.ints(1)))
+    return g("Concat", *(ys[::-1] if reverse else ys), axis=1), states[0] if last else None
+
+
+LOOPS = {f.__name__: f for f in (rows, grown, counted, scan, unrolled)}
+
+
+def build(step, loop, batch=2, time=12, width=8, **options):
+    return Model(step, loop, batch, time, width, **options).build()

@@ -1,0 +1,79 @@
+"""Checks what loops become, and that they compute what ONNX Runtime does.
+
+Every spelling of a loop is raised to the mixer that its step is, and computes the
+same; some are compiled with their length and batch free and run at others.
+"""
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+import numpy as np
+import onnx
+import onnxruntime
+
+import make_steps
+
+sys.path.append(str(pathlib.Path(__file__).parent.parent / "Raise"))
+from raising import check, failures, raised
+
+PASSES = "onnx-infer-shapes,onnx-loop-to-scan,onnx-fold,onnx-simplify,ssm-raise"
+SELECTIVE, SCAN, STEP = "ssm.selective_scan", "ssm.scan", "ssm.recurrence"
+KEPT, LOOP = "a Scan", "a Loop"
+# Step, loop, options: what it becomes.
+CASES = [
+    ("mamba", "scan", {}, SELECTIVE), ("mamba", "rows", {}, SELECTIVE), ("mamba", "grown", {}, SELECTIVE),
+    ("mamba", "counted", {}, SELECTIVE), ("mamba", "unrolled", {}, SELECTIVE),
+    ("mamba", "scan", {"reverse": True}, SELECTIVE), ("mamba", "rows", {"reverse": True, "last": False}, None),
+    ("mamba", "scan", {"leading": True}, SELECTIVE), ("gated", "unrolled", {}, SCAN), ("gated", "counted", {}, SCAN),
+    ("gated", "grown", {"free": True}, SCAN), ("gated", "unrolled", {"reverse": True}, SCAN),
+    ("lstm", "unrolled", {}, STEP), ("lstm", "rows", {}, KEPT),
+    # Near misses: the gate sees the state, one step differs, the loop may end early, or ends before the sequence.
+    ("conditional", "unrolled", {}, STEP), ("conditional", "counted", {}, KEPT),
+    ("mamba", "unrolled", {"different": 5}, None), ("gated", "unrolled", {"different": 0}, None),
+    ("gated", "counted", {"until": 0.3}, LOOP), ("gated", "rows", {"short": 3}, None),
+    ("rotation", "scan", {}, KEPT), ("rotation", "unrolled", {}, STEP),
+]
+COMPILED = [("mamba", "grown", {"free": True}), ("gated", "counted", {"free": True, "last": False}),
+            ("lstm", "rows", {"free": True}), ("mamba", "unrolled", {}), ("conditional", "rows", {"free": True})]
+
+
+def feed(model, folder, batch, time, width):
+    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    x = np.random.default_rng(1).uniform(-1, 1, (batch, time, width)).astype(np.float32)
+    names = [info.name for info in session.get_outputs()]
+    out = folder / "feed.npz"
+    np.savez(out, x=x, **dict(zip(names, session.run(None, {"x": x}))))
+    return ["--input", f"x=@{out}:x"] + [a for name in names for a in ("--expect", f"{name}=@{out}:{name}")]
+
+
+def run(what, *command):
+    done = subprocess.run([str(part) for part in command], capture_output=True, text=True)
+    check(done.returncode == 0, *what, command, done.stdout, done.stderr)
+
+
+def main(folder):
+    path = folder / "model.onnx"
+    for step, loop, options, op in CASES:
+        model = make_steps.build(step, loop, **options)
+        onnx.save(model, path)
+        found, report, _ = raised(path, passes=PASSES)
+        wanted = [op] if op and op.startswith("ssm.") else []
+        check(found == wanted, step, loop, options, "is raised to", found, report)
+        check(op != KEPT or "a Scan of the model" in report, step, loop, options, "is no Scan:", report)
+        check(op != LOOP or not report, step, loop, options, "is no Loop:", report)
+        run((step, loop, options), "ssm-eval", path, f"--passes={PASSES}", *feed(model, folder, 2, 12, 8))
+    for step, loop, options in COMPILED:
+        onnx.save(make_steps.build(step, loop, **options), path)
+        library = folder / "model.so"
+        run((step, loop), "ssmc", path, "-o", library, "--dim=x:0=B",
+            *([] if options.get("free") else ["--dim=x:1=L"]))
+        for batch, time in ((2, 12), (3, 5), (1, 33)):
+            model = make_steps.build(step, loop, batch=batch, time=time, **options)
+            run((step, loop, batch, time), "ssm-run", library, *feed(model, folder, batch, time, 8))
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as temporary:
+        main(pathlib.Path(temporary))
+    sys.exit(1 if failures else 0)
