@@ -39,25 +39,43 @@ mlir::onnx::NodeLocation mlir::onnx::describeLocation(Location loc) {
 }
 
 static constexpr StringLiteral kModelError = "onnx.model_error";
+static constexpr StringLiteral kRemedy = "onnx.remedy";
+
+static void mark(Diagnostic &diagnostic, StringRef as) {
+  MLIRContext *context = diagnostic.getLocation().getContext();
+  diagnostic.getMetadata().push_back(
+      DiagnosticArgument(StringAttr::get(context, as)));
+}
+
+static bool isMarked(Diagnostic &diagnostic, StringRef as) {
+  return llvm::any_of(diagnostic.getMetadata(), [&](DiagnosticArgument &entry) {
+    if (entry.getKind() !=
+        DiagnosticArgument::DiagnosticArgumentKind::Attribute)
+      return false;
+    auto text = dyn_cast<StringAttr>(entry.getAsAttribute());
+    return text && text.getValue() == as;
+  });
+}
 
 InFlightDiagnostic mlir::onnx::emitModelError(Location loc) {
   InFlightDiagnostic diagnostic = mlir::emitError(loc);
   // Without a handler nobody listens.
   if (Diagnostic *underlying = diagnostic.getUnderlyingDiagnostic())
-    underlying->getMetadata().push_back(
-        DiagnosticArgument(StringAttr::get(loc.getContext(), kModelError)));
+    mark(*underlying, kModelError);
   return diagnostic;
 }
 
 bool mlir::onnx::isModelError(Diagnostic &diagnostic) {
-  return llvm::any_of(diagnostic.getMetadata(), [](DiagnosticArgument &entry) {
-    if (entry.getKind() !=
-        DiagnosticArgument::DiagnosticArgumentKind::Attribute)
-      return false;
-    auto text = dyn_cast<StringAttr>(entry.getAsAttribute());
-    return text && text.getValue() == kModelError;
-  });
+  return isMarked(diagnostic, kModelError);
 }
+
+Diagnostic &mlir::onnx::attachRemedy(InFlightDiagnostic &diagnostic) {
+  Diagnostic &note = diagnostic.attachNote();
+  mark(note, kRemedy);
+  return note;
+}
+
+bool mlir::onnx::isRemedy(Diagnostic &note) { return isMarked(note, kRemedy); }
 
 static void printLocation(Location loc, llvm::raw_ostream &os) {
   if (auto file = dyn_cast<FileLineColLoc>(loc); file && file.getLine() != 0) {

@@ -36,6 +36,10 @@ NodeLocation describeLocation(Location loc);
 InFlightDiagnostic emitModelError(Location loc);
 bool isModelError(Diagnostic &diagnostic);
 
+/// A note that says what to do.
+Diagnostic &attachRemedy(InFlightDiagnostic &diagnostic);
+bool isRemedy(Diagnostic &note);
+
 /// Prints a diagnostic and its notes, a line each, in the format above; with
 /// line and column where the location is one of an .mlir file.
 void printDiagnostic(Diagnostic &diagnostic, llvm::raw_ostream &os);

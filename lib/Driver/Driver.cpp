@@ -41,13 +41,10 @@ using namespace mlir;
 using namespace ssmc;
 
 struct Compiler::Impl {
-  Impl(CompilerOptions options, raw_ostream &log)
-      : options(std::move(options)), log(log), context(makeRegistry()),
-        handler(&context, [this](Diagnostic &diagnostic) {
-          if (diagnostic.getSeverity() == DiagnosticSeverity::Error)
-            ++(onnx::isModelError(diagnostic) ? modelErrors : ownErrors);
-          if (diagnostic.getSeverity() != DiagnosticSeverity::Remark)
-            onnx::printDiagnostic(diagnostic, this->log);
+  Impl(CompilerOptions options, raw_ostream &log, Compiler::Handler listener)
+      : options(std::move(options)), log(log), listener(std::move(listener)),
+        context(makeRegistry()), handler(&context, [this](Diagnostic &said) {
+          handle(said);
           return success();
         }) {
     // A message about a graph is not to print the graph.
@@ -63,6 +60,8 @@ struct Compiler::Impl {
     return registry;
   }
 
+  void handle(Diagnostic &diagnostic);
+  StringRef suggest(Diagnostic &diagnostic) const;
   ExitCode compile();
   LogicalResult readInput();
   LogicalResult prepareGraph();
@@ -91,6 +90,7 @@ struct Compiler::Impl {
 
   CompilerOptions options;
   raw_ostream &log;
+  Compiler::Handler listener;
   MLIRContext context;
   unsigned modelErrors = 0, ownErrors = 0;
   ScopedDiagnosticHandler handler;
@@ -100,6 +100,38 @@ struct Compiler::Impl {
   CpuTarget cpu;
   bool isGraph = false;
 };
+
+//===----------------------------------------------------------------------===//
+// Diagnostics
+//===----------------------------------------------------------------------===//
+
+void Compiler::Impl::handle(Diagnostic &diagnostic) {
+  if (diagnostic.getSeverity() == DiagnosticSeverity::Error)
+    ++(onnx::isModelError(diagnostic) ? modelErrors : ownErrors);
+  if (diagnostic.getSeverity() == DiagnosticSeverity::Remark)
+    return;
+  if (listener)
+    listener(diagnostic, suggest(diagnostic));
+  else
+    onnx::printDiagnostic(diagnostic, log);
+}
+
+/// What can be done about most errors of a phase.
+StringRef Compiler::Impl::suggest(Diagnostic &diagnostic) const {
+  if (!phases || diagnostic.getSeverity() != DiagnosticSeverity::Error)
+    return "";
+  StringRef phase = phases->getPhase();
+  if (phase == "import")
+    return "onnx.checker.check_model tells whether the file is at fault: then "
+           "export the model again";
+  if (!onnx::isModelError(diagnostic))
+    return "";
+  if (phase == "lengths")
+    return "leave the extent as it was traced, or export the model with this "
+           "dimension dynamic";
+  return "onnx.checker.check_model(path, full_check=True) tells whether the "
+         "node is at fault: then export the model again";
+}
 
 //===----------------------------------------------------------------------===//
 // Phases
@@ -123,7 +155,7 @@ static LogicalResult checkConstants(ModuleOp module) {
 LogicalResult Compiler::Impl::readInput() {
   LogicalResult read =
       phases->call("import", ModuleOp(), [&]() -> LogicalResult {
-        if (StringRef(options.input).ends_with(".mlir")) {
+        if (!options.model && StringRef(options.input).ends_with(".mlir")) {
           module = parseSourceFile<ModuleOp>(options.input, &context);
           if (!module || failed(checkConstants(*module)))
             return failure();
@@ -134,7 +166,9 @@ LogicalResult Compiler::Impl::readInput() {
         }
         ImportOptions import;
         import.externalDataDir = options.externalDataDir;
-        module = importOnnx(options.input, &context, import);
+        module = options.model ? importOnnx(*options.model, options.input,
+                                            &context, import)
+                               : importOnnx(options.input, &context, import);
         isGraph = true;
         return success(bool(module));
       });
@@ -448,8 +482,9 @@ ExitCode Compiler::Impl::compile() {
   return writeCode();
 }
 
-Compiler::Compiler(CompilerOptions options, raw_ostream &log)
-    : impl(std::make_unique<Impl>(std::move(options), log)) {}
+Compiler::Compiler(CompilerOptions options, raw_ostream &log, Handler handler)
+    : impl(std::make_unique<Impl>(std::move(options), log,
+                                  std::move(handler))) {}
 
 Compiler::~Compiler() = default;
 

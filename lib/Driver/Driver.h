@@ -11,9 +11,15 @@
 
 #include "llvm/Support/raw_ostream.h"
 
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
+
+namespace mlir {
+class Diagnostic;
+} // namespace mlir
 
 namespace ssmc {
 
@@ -21,7 +27,10 @@ namespace ssmc {
 enum class Emit { Onnx, Ssm, Linalg, Tiled, Llvm, Asm, Obj, Lib };
 
 struct CompilerOptions {
-  std::string input;  // MODEL.onnx or FILE.mlir
+  std::string input; // MODEL.onnx or FILE.mlir
+  /// The bytes of an ONNX model, which outlive the compilation; `input` then
+  /// names it only.
+  std::optional<llvm::ArrayRef<char>> model;
   std::string output; // "-" is standard output, for text
   Emit emit = Emit::Lib;
   std::string cpu = "host";
@@ -57,8 +66,14 @@ enum ExitCode : int {
 /// One compilation.
 class Compiler {
 public:
-  /// Diagnostics, progress and reports go to `log`.
-  Compiler(CompilerOptions options, llvm::raw_ostream &log);
+  /// Is given a diagnostic and what to do about it, as far as it has no notes
+  /// that say so (onnx::isRemedy).
+  using Handler = std::function<void(mlir::Diagnostic &, llvm::StringRef)>;
+
+  /// Diagnostics, progress and reports go to `log`; diagnostics to `handler` if
+  /// there is one.
+  Compiler(CompilerOptions options, llvm::raw_ostream &log,
+           Handler handler = {});
   ~Compiler();
 
   ExitCode run();

@@ -41,6 +41,9 @@ public:
 
   void writeReproducer();
 
+  /// The one in progress, or the last.
+  llvm::StringRef getPhase() const { return phase; }
+
 private:
   void start(llvm::StringRef name, llvm::StringRef pipeline,
              mlir::ModuleOp module);

@@ -21,21 +21,28 @@
 #include "mlir/InitAllExtensions.h"
 #include "mlir/InitAllPasses.h"
 
-void ssmc::registerAll(mlir::DialectRegistry &registry) {
-  mlir::registerAllDialects(registry);
-  mlir::registerAllExtensions(registry);
+/// The table of passes belongs to the process, and no lock guards it.
+static bool registerPasses() {
   mlir::registerAllPasses();
   mlir::ssm::registerSsmPasses();
-  registerCpuPasses();
+  ssmc::registerCpuPasses();
   ssmc::registerRaisePasses();
+  ssmc::registerCodegenPasses();
+  ssmc::registerOnnxImportPasses();
+  ssmc::registerCodegenPipelines();
+  ssmc::registerFoldPasses();
+  ssmc::registerLoopsPasses();
+  ssmc::registerOnnxToLinalgPasses();
+  ssmc::registerPlanPasses();
+  ssmc::registerStreamPasses();
+  return true;
+}
+
+void ssmc::registerAll(mlir::DialectRegistry &registry) {
+  static const bool once = registerPasses();
+  (void)once;
+  mlir::registerAllDialects(registry);
+  mlir::registerAllExtensions(registry);
   registry.insert<mlir::ssm::SsmDialect, mlir::onnx::OnnxDialect>();
   mlir::ssm::registerBufferizableOpInterfaceExternalModels(registry);
-  registerCodegenPasses();
-  registerOnnxImportPasses();
-  registerCodegenPipelines();
-  registerFoldPasses();
-  registerLoopsPasses();
-  registerOnnxToLinalgPasses();
-  registerPlanPasses();
-  registerStreamPasses();
 }

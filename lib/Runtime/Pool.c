@@ -117,11 +117,24 @@ static void *worker_main(void *unused) {
   return NULL;
 }
 
+/* In a process that fork made, none but the calling thread is there. */
+static void forget_workers(void) {
+  pthread_mutex_init(&pool.mutex, NULL);
+  pthread_cond_init(&pool.opened, NULL);
+  pthread_cond_init(&pool.drained, NULL);
+  pool.jobs = NULL;
+  pool.workers = pool.sleepers = 0;
+}
+
+static void watch_forks(void) { pthread_atfork(NULL, NULL, forget_workers); }
+
 /* Called under the mutex. Fewer workers than wanted are no error. Workers block
  * all signals: those of the process are for the threads it knows. */
 static void start_workers(int64_t wanted) {
   if (pool.workers >= wanted)
     return;
+  static pthread_once_t once = PTHREAD_ONCE_INIT;
+  pthread_once(&once, watch_forks);
   sigset_t all, mask;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &mask);

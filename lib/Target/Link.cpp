@@ -12,6 +12,7 @@
 #include "llvm/Support/Signals.h"
 
 #include <deque>
+#include <dlfcn.h>
 #include <link.h>
 
 using namespace llvm;
@@ -29,9 +30,14 @@ static constexpr StringLiteral kLinkerScript =
     "SECTIONS { .ssm.weights : ALIGN(4096) { *(.ssm.weights) } } "
     "INSERT AFTER .bss;\n";
 
-/// The lld beside this program, or else the one of the LLVM it was built with.
+/// The lld beside this program or library, or else the one of the LLVM it was
+/// built with.
 static std::string findLinker() {
   std::string self = sys::fs::getMainExecutable(nullptr, nullptr);
+  Dl_info place;
+  if (dladdr(kKernelObject, &place) && place.dli_fname &&
+      StringRef(place.dli_fname).contains(".so"))
+    self = place.dli_fname;
   SmallString<256> beside(sys::path::parent_path(self));
   sys::path::append(beside, "ld.lld");
   return sys::fs::can_execute(beside) ? beside.str().str() : SSMC_LLD;

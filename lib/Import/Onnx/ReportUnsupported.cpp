@@ -61,8 +61,9 @@ LogicalResult ssmc::reportUnsupported(ModuleOp module) {
   }
   InFlightDiagnostic diagnostic = mlir::onnx::emitModelError(module.getLoc());
   diagnostic << text;
-  diagnostic.attachNote() << "export the model without them, or define them in "
-                             "the file as model-local functions";
+  mlir::onnx::attachRemedy(diagnostic)
+      << "export the model without them, or define them in the file as "
+         "model-local functions";
   return diagnostic;
 }
 
