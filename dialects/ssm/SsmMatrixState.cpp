@@ -34,7 +34,7 @@ Value MatrixState::forget(Value decay, Value resets, Value now) {
       decay = d.slice(decay, 1, now);
     const AffineMap maps[] = {d.dims(4, {H}), d.dims(4, {H, N}), head(),
                               d.dims(4, {B, H, N})};
-    operands.push_back({decay, maps[rank - 1]});
+    operands.push_back({exponential(decay), maps[rank - 1]});
   }
   if (resets)
     operands.push_back({d.slice(resets, 1, now), d.dims(4, {B})});
@@ -48,13 +48,23 @@ Value MatrixState::forget(Value decay, Value resets, Value now) {
           value = arith::SelectOp::create(b, loc, args.drop_back().back(), zero,
                                           value);
         }
-        if (decay) {
-          Value g = convertFloat(b, loc, args[0], type);
-          value = arith::MulFOp::create(b, loc, math::ExpOp::create(b, loc, g),
-                                        value);
-        }
+        if (decay)
+          value = arith::MulFOp::create(b, loc, args[0], value);
         return {value};
       })[0];
+}
+
+/// Once for each decay, not for each element of the state that it scales.
+Value MatrixState::exponential(Value decay) {
+  unsigned rank = cast<ShapedType>(decay.getType()).getRank();
+  AffineMap identity =
+      AffineMap::getMultiDimIdentityMap(rank, type.getContext());
+  return d.map({{decay, identity}, {d.emptyLike(decay, type), identity}},
+               /*numOuts=*/1, rank, /*reductions=*/{},
+               [&](OpBuilder &b, Location loc, ValueRange args) {
+                 Value g = convertFloat(b, loc, args[0], type);
+                 return SmallVector<Value>{math::ExpOp::create(b, loc, g)};
+               })[0];
 }
 
 Value MatrixState::write(Value k, Value v) {

@@ -30,6 +30,8 @@ public:
   Value readOut(Value state, Value q, Value y);
 
 private:
+  Value exponential(Value decay);
+
   Decomposition &d;
   Value state;
   Type type;

@@ -3,7 +3,6 @@
 #include "lib/Raise/AttentionMixer.h"
 
 #include "dialects/ssm/SsmOps.h"
-#include "lib/Raise/Written.h"
 
 using namespace mlir;
 
@@ -57,8 +56,7 @@ void AttentionMixer::listAssumptions(
     assumptions.push_back("every later token is seen at other lengths, too");
 }
 
-/// Goes back from keys and values together, to where they have fewest heads:
-/// what an exporter has repeated for the queries. Each step is compared.
+/// Keys and values from where they have fewest heads, both as many.
 std::unique_ptr<Mixer> AttentionMixer::combine(const Problem &problem,
                                                Region &region) {
   auto roles = HeadRoles::read(problem);
@@ -66,17 +64,14 @@ std::unique_ptr<Mixer> AttentionMixer::combine(const Problem &problem,
     return nullptr;
   std::vector<Role> keys = roles->sharedHeads(*k),
                     values = roles->sharedHeads(*v);
-  auto mixer = std::make_unique<AttentionMixer>(*this);
-  // The fewest heads come last.
   for (const Role &key : llvm::reverse(keys))
-    for (const Role &value : llvm::reverse(values)) {
-      if (shapeOf(key)[2] != shapeOf(value)[2])
-        continue;
-      mixer->k = key;
-      mixer->v = value;
-      if (agrees(problem, *mixer))
+    for (const Role &value : llvm::reverse(values))
+      if (shapeOf(key)[2] == shapeOf(value)[2]) {
+        auto mixer = std::make_unique<AttentionMixer>(*this);
+        mixer->k = key;
+        mixer->v = value;
         return mixer;
-    }
+      }
   return nullptr;
 }
 

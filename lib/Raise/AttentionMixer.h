@@ -30,6 +30,9 @@ public:
   llvm::StringRef getName() const override { return "ssm.attention"; }
   mlir::FailureOr<llvm::SmallVector<mlir::Value>>
   emit(GraphWriter &writer) const override;
+  std::unique_ptr<Mixer> clone() const override {
+    return std::make_unique<AttentionMixer>(*this);
+  }
   std::unique_ptr<Mixer> combine(const Problem &problem,
                                  Region &region) override;
   void listAssumptions(llvm::SmallVectorImpl<std::string> &) const override;

@@ -2,6 +2,8 @@
 
 #include "lib/Raise/HeadRoles.h"
 
+#include "lib/Raise/Pieces.h"
+
 using namespace mlir;
 
 namespace ssmc {
@@ -92,9 +94,31 @@ std::vector<Role> HeadRoles::sharedHeads(const Role &role) const {
         features(source.front(), [&](int64_t h, int64_t f) {
           return h < heads && heads % h == 0 && f == width;
         });
-    found.insert(found.end(), ways.begin(), ways.end());
+    llvm::copy_if(ways, std::back_inserter(found),
+                  [&](const Role &way) { return repeats(way, role); });
   }
   return found;
+}
+
+bool HeadRoles::repeats(const Role &fewer, const Role &role) const {
+  Pieces pieces(problem, shapeOf(role)[3]);
+  return pieces.holds([&](int64_t time) {
+    Random random(17);
+    Tensor from = random.normals(problem.elementType(fewer.value),
+                                 pieces.shape(fewer, time), 1);
+    FailureOr<SmallVector<Tensor>> result =
+        pieces.run({&role}, {{&fewer, from}}, time);
+    if (failed(result))
+      return Answer::Unknown;
+    ArrayRef<double> to = result->front().floats();
+    int64_t heads = shapeOf(role)[2], width = shapeOf(role)[3];
+    int64_t group = heads / shapeOf(fewer)[2];
+    for (int64_t row = 0, e = to.size() / width; row < e; ++row)
+      if (to.slice(row * width, width) !=
+          from.floats().slice(row / group * width, width))
+        return Answer::Wrong;
+    return Answer::Right;
+  });
 }
 
 std::vector<Role> HeadRoles::scalars(Value value, int64_t heads) const {

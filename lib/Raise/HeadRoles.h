@@ -43,14 +43,15 @@ public:
   /// ... of a value that has no time as [batch, head, keys, values].
   std::vector<Role> matrices(mlir::Value value, int64_t heads, int64_t keys,
                              int64_t values) const;
-  /// The values in front of a role of heads that determine it and have fewer of
-  /// them, in every layout, the nearest first: what an exporter has repeated.
+  /// The values in front of a role that have fewer heads, each of them repeated
+  /// for as many neighbours in the role; the nearest first.
   std::vector<Role> sharedHeads(const Role &role) const;
 
 private:
   explicit HeadRoles(const Problem &problem) : problem(problem) {}
   std::vector<View> views(mlir::Value value, bool hasTime, unsigned axes,
                           llvm::function_ref<bool(const View &)>) const;
+  bool repeats(const Role &fewer, const Role &role) const;
   const Problem &problem;
 };
 

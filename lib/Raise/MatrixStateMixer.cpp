@@ -3,7 +3,6 @@
 #include "lib/Raise/MatrixStateMixer.h"
 
 #include "dialects/ssm/SsmOps.h"
-#include "lib/Raise/Written.h"
 
 using namespace mlir;
 
@@ -92,28 +91,16 @@ MatrixStateMixer::emit(GraphWriter &writer) const {
   return writer.leave(layout.exit, op->getResult(0), states, op->getResult(1));
 }
 
-/// Goes back from queries, then from keys, to where they have fewest heads.
+/// Queries and keys each from where they have fewest heads.
 std::unique_ptr<Mixer> MatrixStateMixer::combine(const Problem &problem,
                                                  Region &region) {
   auto mixer = std::make_unique<MatrixStateMixer>(*this);
   auto roles = HeadRoles::read(problem);
   if (!roles || erase)
     return nullptr;
-  bool any = false;
-  for (auto operand : {&MatrixStateMixer::q, &MatrixStateMixer::k}) {
-    std::optional<Role> &role = *mixer.*operand, own = role;
-    std::vector<Role> sources = roles->sharedHeads(*own);
-    bool found = false;
-    for (size_t i = sources.size(); i-- > 0 && !found;) {
-      role = sources[i];
-      found = agrees(problem, *mixer);
-    }
-    if (!found)
-      role = own;
-    any |= found;
-  }
-  if (!any)
-    return nullptr;
+  for (auto operand : {&MatrixStateMixer::q, &MatrixStateMixer::k})
+    if (auto sources = roles->sharedHeads(*(this->*operand)); !sources.empty())
+      *mixer.*operand = sources.back();
   return mixer;
 }
 

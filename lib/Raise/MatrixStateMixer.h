@@ -21,6 +21,9 @@ public:
   }
   mlir::FailureOr<llvm::SmallVector<mlir::Value>>
   emit(GraphWriter &writer) const override;
+  std::unique_ptr<Mixer> clone() const override {
+    return std::make_unique<MatrixStateMixer>(*this);
+  }
   std::unique_ptr<Mixer> combine(const Problem &problem,
                                  Region &region) override;
   llvm::SmallVector<Role *> getRoles() override;

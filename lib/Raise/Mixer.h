@@ -46,6 +46,9 @@ public:
                                          Region &region) {
     return nullptr;
   }
+  /// A copy whose roles may be given other values: the mixer of an equal
+  /// region. Null where it holds more of its own region than its roles.
+  virtual std::unique_ptr<Mixer> clone() const { return nullptr; }
   /// What a check at the traced length cannot show.
   virtual void listAssumptions(llvm::SmallVectorImpl<std::string> &) const {}
   /// Its operands that are values of the graph.

@@ -27,6 +27,9 @@ public:
   llvm::StringRef getName() const override { return "ssm.semiseparable"; }
   mlir::FailureOr<llvm::SmallVector<mlir::Value>>
   emit(GraphWriter &writer) const override;
+  std::unique_ptr<Mixer> clone() const override {
+    return std::make_unique<MlstmMixer>(*this);
+  }
   llvm::SmallVector<Role *> getRoles() override {
     return {&*q, &*k, &*v, &*input, &*forget};
   }

@@ -118,83 +118,119 @@ bool Recogniser::recognise(const Region &region, Proposer propose) {
   return merged.frontier != region.frontier && tryFrontier(region, propose);
 }
 
-bool Recogniser::tryFrontier(Region region, Proposer propose) {
-  for (Value value : region.frontier)
-    if (!graph.getShape(value) || !analysis.getAxes(value))
-      return false;
+/// An equal layer is the same mixer of its own values, where the axes of these
+/// are the same.
+std::unique_ptr<Mixer> Recogniser::transfer(const Proof &proof,
+                                            const Region &region) const {
+  auto values = [](const Region &region) {
+    SmallVector<Value> all(region.frontier);
+    all.push_back(region.exit);
+    llvm::append_range(all, region.states);
+    return all;
+  };
+  SmallVector<Value> before = values(proof.region), now = values(region);
+  if (before.size() != now.size())
+    return nullptr;
+  for (auto [from, to] : llvm::zip(before, now)) {
+    const ValueAxes *own = analysis.getAxes(from),
+                    *other = analysis.getAxes(to);
+    if (!own || !other || *own != *other)
+      return nullptr;
+  }
+  std::unique_ptr<Mixer> mixer = proof.mixer->clone();
+  for (Role *role : mixer->getRoles()) {
+    auto it = llvm::find(proof.region.frontier, role->value);
+    if (it == proof.region.frontier.end())
+      return nullptr;
+    role->value = region.frontier[it - proof.region.frontier.begin()];
+  }
+  return mixer;
+}
+
+std::unique_ptr<Mixer> Recogniser::identify(const Region &region,
+                                            Proposer propose,
+                                            double &deviation) {
+  // Weights may make one layer look like nothing, but hardly two.
+  constexpr unsigned kEnough = 2;
   bool rerolled = propose == proposeRecurrences;
   size_t structure = llvm::hash_combine(
       hashRegion(graph, region, /*weights=*/false), rerolled);
-  if (auto it = hopeless.find(structure); it != hopeless.end()) {
+  if (auto it = hopeless.find(structure);
+      it != hopeless.end() && it->second.regions >= kEnough) {
     note(it->second);
-    return false;
+    return nullptr;
   }
+  size_t identity =
+      llvm::hash_combine(hashRegion(graph, region, /*weights=*/true), rerolled);
+  if (auto it = proven.find(identity); it != proven.end())
+    if (std::unique_ptr<Mixer> mixer = transfer(it->second, region)) {
+      deviation = it->second.deviation;
+      return mixer;
+    }
+
   Problem problem(finder, analysis, region);
   MixerList mixers;
   propose(problem, mixers);
   if (mixers.empty())
-    return false;
-
-  // Equal layers become equal proposals. With the same constants there is
-  // nothing left to compare, with others once is enough.
-  size_t identity =
-      llvm::hash_combine(hashRegion(graph, region, /*weights=*/true), rerolled);
-  int64_t chosen = -1, likely = -1;
-  double error = 0;
-  if (auto it = known.find(structure); it != known.end())
-    likely = it->second;
-  if (auto it = proven.find(identity); it != proven.end())
-    std::tie(chosen, error) = it->second;
-  if (std::max(chosen, likely) >= int64_t(mixers.size()))
-    return false;
-  if (chosen < 0) {
-    Random first(1), second(2);
-    Assignment assignment = problem.sample(first), fresh;
-    FailureOr<SmallVector<Tensor>> expected = problem.evaluate(assignment);
-    if (failed(expected)) {
-      note({"the region cannot be evaluated", INFINITY});
-      return false;
-    }
-    FailureOr<SmallVector<Tensor>> again = failure();
-    Miss nearest{"", INFINITY};
-    auto matches = [&](size_t i) {
-      const Mixer &mixer = *mixers[i];
-      Candidate candidate(problem, mixer);
-      double seen = candidate.deviation(assignment, *expected);
-      if (seen < nearest.deviation)
-        nearest = {(Twine("closest candidate ") + mixer.getName() +
-                    " deviates by " + llvm::formatv("{0:e1}", seen).str())
-                       .str(),
-                   seen};
-      if (!(seen <= kMixerTolerance))
-        return false;
-      if (int64_t(i) != likely) {
-        if (failed(again)) {
-          fresh = problem.sample(second);
-          again = problem.evaluate(fresh);
-        }
-        if (failed(again) ||
-            !(candidate.deviation(fresh, *again) <= kMixerTolerance))
-          return false;
-      }
-      chosen = i;
-      error = seen;
-      return true;
-    };
-    if (likely < 0 || !matches(likely))
-      for (size_t i = 0; i < mixers.size() && !matches(i);)
-        ++i;
-    if (chosen < 0) {
-      note(nearest);
-      hopeless[structure] = nearest;
-      return false;
-    }
-    known[structure] = chosen;
-    proven[identity] = {chosen, error};
+    return nullptr;
+  Random first(1), second(2);
+  Assignment assignment = problem.sample(first), fresh;
+  FailureOr<SmallVector<Tensor>> expected = problem.evaluate(assignment);
+  if (failed(expected)) {
+    note({"the region cannot be evaluated", INFINITY});
+    return nullptr;
   }
+  FailureOr<SmallVector<Tensor>> again = failure();
+  Miss nearest{"", INFINITY};
+  // What was right for another layer is right where it agrees once.
+  auto matches = [&](size_t i, bool likely) {
+    Candidate candidate(problem, *mixers[i]);
+    deviation = candidate.deviation(assignment, *expected);
+    if (deviation < nearest.deviation)
+      nearest = {(Twine("closest candidate ") + mixers[i]->getName() +
+                  " deviates by " + llvm::formatv("{0:e1}", deviation).str())
+                     .str(),
+                 deviation};
+    if (!(deviation <= kMixerTolerance))
+      return false;
+    if (likely)
+      return true;
+    if (failed(again)) {
+      fresh = problem.sample(second);
+      again = problem.evaluate(fresh);
+    }
+    return succeeded(again) &&
+           candidate.deviation(fresh, *again) <= kMixerTolerance;
+  };
+  auto likely = known.find(structure);
+  size_t chosen = mixers.size();
+  if (likely != known.end() && likely->second < mixers.size() &&
+      matches(likely->second, /*likely=*/true))
+    chosen = likely->second;
+  for (size_t i = 0; i < mixers.size() && chosen == mixers.size(); ++i)
+    if (matches(i, /*likely=*/false))
+      chosen = i;
+  if (chosen == mixers.size()) {
+    note(nearest);
+    nearest.regions = hopeless.lookup(structure).regions + 1;
+    hopeless[structure] = nearest;
+    return nullptr;
+  }
+  known[structure] = chosen;
+  if (std::unique_ptr<Mixer> copy = mixers[chosen]->clone())
+    proven[identity] = {region, std::move(copy), deviation};
+  return std::move(mixers[chosen]);
+}
 
+bool Recogniser::tryFrontier(Region region, Proposer propose) {
+  for (Value value : region.frontier)
+    if (!graph.getShape(value) || !analysis.getAxes(value))
+      return false;
   Raise raise;
-  raise.mixer = std::move(mixers[chosen]);
+  raise.mixer = identify(region, propose, raise.deviation);
+  if (!raise.mixer)
+    return false;
+  Problem problem(finder, analysis, region);
   if (std::unique_ptr<Mixer> wider = raise.mixer->combine(problem, region))
     raise.mixer = std::move(wider);
   region.frontier.clear();
@@ -212,7 +248,6 @@ bool Recogniser::tryFrontier(Region region, Proposer propose) {
   raise.nodes = cone->nodes.size();
   raise.structure = hashRegion(graph, region, /*weights=*/false);
   raise.identity = hashRegion(graph, region, /*weights=*/true);
-  raise.deviation = error;
   raise.region = std::move(region);
   raises.push_back(std::move(raise));
   return true;

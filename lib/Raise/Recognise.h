@@ -46,19 +46,32 @@ private:
   using Proposer = void (*)(const Problem &, MixerList &);
   bool recognise(const Region &region, Proposer propose);
   bool tryFrontier(Region region, Proposer propose);
+  /// The proposal that computes what the region does.
+  std::unique_ptr<Mixer> identify(const Region &region, Proposer propose,
+                                  double &deviation);
   void give(const Component &component, Leftover &leftover) const;
 
   const AxisAnalysis &analysis;
   const Graph &graph;
   RegionFinder finder;
   /// By the hash of a region without weights: the number of the proposal that
-  /// was right. By the hash with them: also its deviation.
-  llvm::DenseMap<size_t, int64_t> known;
-  llvm::DenseMap<size_t, std::pair<int64_t, double>> proven;
+  /// was right.
+  llvm::DenseMap<size_t, size_t> known;
+  /// By the hash with them: a region and the mixer that it is.
+  struct Proof {
+    Region region;
+    std::unique_ptr<Mixer> mixer;
+    double deviation = 0;
+  };
+  llvm::DenseMap<size_t, Proof> proven;
+  /// The mixer of a proof with the values of an equal region in its roles.
+  std::unique_ptr<Mixer> transfer(const Proof &proof,
+                                  const Region &region) const;
   /// A proposal that was wrong.
   struct Miss {
     std::string text;
     double deviation = 0;
+    unsigned regions = 0; // of which that has been said
   };
   void note(const Miss &miss);
   /// By the hash without weights: regions that nothing matched, and what came

@@ -13,6 +13,9 @@ public:
   llvm::StringRef getName() const override { return "ssm.scan"; }
   mlir::FailureOr<llvm::SmallVector<mlir::Value>>
   emit(GraphWriter &writer) const override;
+  std::unique_ptr<Mixer> clone() const override {
+    return std::make_unique<ScanMixer>(*this);
+  }
   std::unique_ptr<Mixer> combine(const Problem &problem,
                                  Region &region) override;
   llvm::SmallVector<Role *> getRoles() override;

@@ -26,6 +26,9 @@ class ShortConvMixer : public Mixer {
 public:
   StringRef getName() const override { return "ssm.short_conv"; }
   FailureOr<SmallVector<Value>> emit(GraphWriter &writer) const override;
+  std::unique_ptr<Mixer> clone() const override {
+    return std::make_unique<ShortConvMixer>(*this);
+  }
   std::unique_ptr<Mixer> combine(const Problem &problem,
                                  Region &region) override;
   void listAssumptions(SmallVectorImpl<std::string> &list) const override {

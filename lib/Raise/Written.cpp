@@ -84,18 +84,4 @@ double Candidate::deviation(const Assignment &assignment,
   return worst;
 }
 
-bool agrees(const Problem &problem, Mixer &mixer) {
-  Problem own(problem.finder, problem.analysis, problem.region, problem.graph);
-  own.region.frontier.clear();
-  for (Role *role : mixer.getRoles())
-    if (!llvm::is_contained(own.region.frontier, role->value))
-      own.region.frontier.push_back(role->value);
-  Random random(3);
-  Assignment assignment = own.sample(random);
-  FailureOr<SmallVector<Tensor>> expected = own.evaluate(assignment);
-  return succeeded(expected) &&
-         Candidate(own, mixer).deviation(assignment, *expected) <=
-             kMixerTolerance;
-}
-
 } // namespace ssmc

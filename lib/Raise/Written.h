@@ -42,8 +42,4 @@ private:
   llvm::DenseMap<mlir::Value, Tensor> exact;
 };
 
-/// True where the mixer does what the problem's region does, from its own
-/// roles on.
-bool agrees(const Problem &problem, Mixer &mixer);
-
 } // namespace ssmc
