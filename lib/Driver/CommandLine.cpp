@@ -163,9 +163,13 @@ static bool checkLimits(const Flags &flags, const CompilerOptions &options) {
   for (StringRef strategy : options.strategies)
     if (std::string fault = checkStrategy(strategy); !fault.empty())
       return flags.usage("--strategy=" + strategy + ": " + fault);
-  if (flags.has(OPT_max_length_EQ))
-    return flags.usage("--max-length has no use in this release: no entry has "
-                       "a cache that grows");
+  if (flags.has(OPT_max_length_EQ) &&
+      (options.maxLength < 1 || options.maxLength > INT32_MAX))
+    return flags.usage("--max-length must be 1 to 2^31 - 1");
+  if (flags.has(OPT_max_length_EQ) && options.entries.size() == 1 &&
+      options.entries.front() == "forward")
+    return flags.usage("--max-length is the capacity of caches of prefill and "
+                       "step, and has no effect without --entry=prefill,step");
   return true;
 }
 
@@ -274,14 +278,16 @@ std::optional<ExitCode> ssmc::parseCommandLine(ArrayRef<const char *> arguments,
     out << "ssmc " << SSMC_VERSION << "\n";
     return kDone;
   }
-  uint64_t threads = options.threads, inlined = options.maxInlineWeights;
+  uint64_t threads = options.threads, inlined = options.maxInlineWeights,
+           maxLength = 0;
   if (missing) {
     flags.usage(Twine(args.getArgString(missingAt)) + " requires a value");
     return kUsage;
   }
   if (!checkSpelling(table, flags) || !readEmit(flags, options) ||
       !readNumber(flags, OPT_plan_threads_EQ, threads) ||
-      !readNumber(flags, OPT_max_inline_weights_EQ, inlined))
+      !readNumber(flags, OPT_max_inline_weights_EQ, inlined) ||
+      !readNumber(flags, OPT_max_length_EQ, maxLength))
     return kUsage;
   options.input = flags.get(OPT_INPUT, options.input);
   if (options.input.empty()) {
@@ -294,6 +300,7 @@ std::optional<ExitCode> ssmc::parseCommandLine(ArrayRef<const char *> arguments,
                         ? options.products
                         : flags.get(OPT_weights_EQ, "f32");
   options.externalDataDir = flags.get(OPT_external_data_dir_EQ);
+  options.maxLength = std::min<uint64_t>(maxLength, INT64_MAX);
   options.entries.clear();
   std::string entries = flags.get(OPT_entry_EQ, "forward");
   for (StringRef entry : split(entries, ','))

@@ -220,6 +220,7 @@ LogicalResult Compiler::Impl::prepareGraph() {
   return run("steps", [&](OpPassManager &pm) {
     SsmDeriveStepsOptions steps;
     steps.entries.assign(options.entries.begin(), options.entries.end());
+    steps.maxLength = options.maxLength;
     pm.addPass(createSsmDeriveSteps(std::move(steps)));
     pm.addPass(createOnnxFold());
     addPlan(pm);

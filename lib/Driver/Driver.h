@@ -37,6 +37,7 @@ struct CompilerOptions {
   std::vector<LengthRequest> dims;
   /// Entries of the model: forward, prefill, step.
   std::vector<std::string> entries = {"forward"};
+  int64_t maxLength = 0; // capacity of caches that grow; 0: not given
   std::vector<std::string> strategies; // MIXER:NAME, checked
   unsigned threads = 1;                // that strategies are chosen for
   std::string externalDataDir;         // the model's folder where empty

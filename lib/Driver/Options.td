@@ -49,6 +49,8 @@ defm plan_threads : Valued<"plan-threads", "<N>",
 defm entry : Valued<"entry", "<LIST>",
   "Entries of the model: forward, prefill, step (default: forward); the last two "
   "go on from a state">;
+defm max_length : Valued<"max-length", "<N>",
+  "Tokens that a sequence may have where attention keeps all of them">;
 defm external_data_dir : Valued<"external-data-dir", "<DIR>",
   "Where external data lies (default: beside the model)">;
 def report : Word<"report",
@@ -58,7 +60,6 @@ def report_EQ : Joined<["--", "-"], "report=">, MetaVarName<"<FILE.json>">,
 def time : Word<"time", "Print the time each phase took">;
 defm dump_ir : Valued<"dump-ir", "<DIR>", "Write the IR after each phase into DIR">;
 
-defm max_length : Unlisted<"max-length", "Capacity of caches that grow">;
 defm max_inline_weights : Unlisted<"max-inline-weights",
   "Bytes from which weights lie in a file beside the library">;
 defm fail_in : Unlisted<"fail-in", "Fail after this phase (for tests)">;

@@ -36,6 +36,11 @@ bool AxisAnalysis::visitMixer(Operation *op) {
   }
   if (shape.time)
     noteSequence(extentLabels[*shape.time]);
+  else if (isa<ssm::AttentionOp, ssm::QuasiseparableOp>(op))
+    // Time is no loop of theirs: every query sees many keys.
+    for (auto [name, labels] : llvm::zip(shape.extents, extentLabels))
+      if (name == "L" || name == "Lk")
+        noteSequence(labels);
   for (auto [i, result] : llvm::enumerate(op->getResults())) {
     auto type = dyn_cast<RankedTensorType>(result.getType());
     auto extents = graph.getShape(result);

@@ -6,6 +6,7 @@
 #include "dialects/onnx/OnnxLocation.h"
 #include "dialects/ssm/SsmOps.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
+#include "mlir/Dialect/ControlFlow/IR/ControlFlow.h"
 
 namespace ssmc {
 #define GEN_PASS_DEF_SSMDERIVESTEPS
@@ -28,40 +29,46 @@ struct DeriveSteps : ssmc::impl::SsmDeriveStepsBase<DeriveSteps> {
     auto graph = getOperation().lookupSymbol<func::FuncOp>("forward");
     if (entries.empty() || !graph || graph.isExternal())
       return;
-    ShapeInference shapes(getOperation());
-    if (failed(shapes.run(graph)))
+    if (failed(derive(graph)))
       return signalPassFailure();
-    Sequence sequence(graph, shapes);
-    if (!sequence.analyse()) {
-      report(graph, sequence.getRefusal());
-      return required ? signalPassFailure() : void();
-    }
-    for (StringRef name : entries)
-      if (name != "forward" &&
-          failed(makeStepEntry(sequence, name, name == "step")))
-        return signalPassFailure();
     if (!llvm::is_contained(entries, "forward"))
       graph.erase();
   }
 
-  void report(func::FuncOp graph, const Refusal &refusal) {
-    Operation *op = refusal.op ? refusal.op : graph.getOperation();
-    std::string what = isa<onnx::NodeOp, func::FuncOp>(op)
-                           ? ""
-                           : op->getName().getStringRef().str() + " ";
-    if (required) {
-      onnx::emitModelError(op->getLoc())
-          << what << refusal.why << ", so prefill and step cannot be derived";
-      return;
-    }
+  LogicalResult derive(func::FuncOp graph) {
+    Sequence sequence(graph);
+    FailureOr<bool> right = sequence.analyse();
+    if (failed(right))
+      return failure();
+    if (!*right)
+      return report(sequence.getRefusal());
+    for (const Attention &attention : sequence.getAttentions())
+      if (!attention.window && maxLength == 0)
+        return report(
+            {attention.op->getLoc(),
+             "attention sees all tokens before, whose keys need a cache: say "
+             "how many tokens a sequence may have with --max-length=N"});
+    for (StringRef name : entries)
+      if (name != "forward" &&
+          failed(StepEntry(sequence, {name.str(), name == "step", maxLength})
+                     .make()))
+        return failure();
+    return success();
+  }
+
+  LogicalResult report(const Refusal &refusal) {
+    if (required)
+      return onnx::emitModelError(refusal.loc)
+             << refusal.why << ", so prefill and step cannot be derived";
     Builder b(&getContext());
     getOperation()->setAttr(
         "ssmc.steps",
         b.getDictionaryAttr(
-            {b.getNamedAttr("reason", b.getStringAttr(what + refusal.why)),
+            {b.getNamedAttr("reason", b.getStringAttr(refusal.why)),
              b.getNamedAttr(
                  "site",
-                 b.getStringAttr(onnx::describeLocation(op->getLoc()).node))}));
+                 b.getStringAttr(onnx::describeLocation(refusal.loc).node))}));
+    return success();
   }
 };
 } // namespace

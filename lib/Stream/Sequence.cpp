@@ -2,17 +2,30 @@
 
 #include "lib/Stream/Sequence.h"
 
+#include "dialects/onnx/OnnxLocation.h"
 #include "dialects/ssm/SsmOps.h"
+#include "lib/Raise/AxisRules.h"
 #include "llvm/ADT/StringSwitch.h"
 
 using namespace mlir;
 using namespace ssmc;
 
-Sequence::Sequence(func::FuncOp graph, ShapeInference &shapes)
-    : graph(graph), shapes(shapes) {}
+Sequence::Sequence(func::FuncOp forward) {
+  graph = forward.clone();
+  graph.setName((forward.getName() + ".sequence").str());
+  graph.setPrivate();
+  forward->getParentOfType<ModuleOp>().push_back(graph);
+}
+
+Sequence::~Sequence() { graph.erase(); }
 
 bool Sequence::refuse(Operation *op, const Twine &why) {
-  refusal = {op, why.str()};
+  if (!op)
+    op = graph;
+  std::string name;
+  if (isa<ssm::MixerOpInterface>(op))
+    name = (op->getName().getStringRef() + " ").str();
+  refusal = {op->getLoc(), name + why.str()};
   return false;
 }
 
@@ -23,15 +36,15 @@ bool Sequence::hasLength(AffineExpr expr) const {
 }
 
 bool Sequence::hasLength(Value value) const {
-  const ValueShape *shape = shapes.shapeOf(value);
+  const ValueShape *shape = shapes->shapeOf(value);
   return shape && llvm::any_of(shape->dims,
                                [&](AffineExpr dim) { return hasLength(dim); });
 }
 
 // Time and batch of all inputs that have them are one length and one batch.
-bool Sequence::findAxes(const AxisAnalysis &analysis) {
-  for (const AxisSeed &seed : analysis.getSeeds()) {
-    const ValueShape *shape = shapes.shapeOf(graph.getArgument(seed.argument));
+bool Sequence::findAxes(ArrayRef<AxisSeed> seeds) {
+  for (const AxisSeed &seed : seeds) {
+    const ValueShape *shape = shapes->shapeOf(graph.getArgument(seed.argument));
     if (!shape || seed.axis >= shape->dims.size())
       continue;
     AffineExpr extent = shape->dims[seed.axis];
@@ -52,6 +65,20 @@ bool Sequence::findAxes(const AxisAnalysis &analysis) {
   return true;
 }
 
+std::optional<unsigned> Sequence::findAxis(Value value, AxisKind kind,
+                                           const AxisAnalysis &analysis) const {
+  const ValueAxes *axes = analysis.getAxes(value);
+  if (axes)
+    for (auto [d, axis] : llvm::enumerate(*axes))
+      if (axis.size() == 1 && axis[0].kind == kind)
+        return d;
+  return std::nullopt;
+}
+
+//===----------------------------------------------------------------------===//
+// Nodes
+//===----------------------------------------------------------------------===//
+
 /// True where an operand says extents, which the length may be part of.
 static bool saysExtents(onnx::NodeOp node, unsigned operand) {
   return llvm::StringSwitch<bool>(node.getOpType())
@@ -64,12 +91,12 @@ static bool saysExtents(onnx::NodeOp node, unsigned operand) {
 // The number of tokens of a call says nothing of the sequence.
 bool Sequence::checkLengthReading(onnx::NodeOp node) {
   bool stays = llvm::all_of(node->getResults(), [&](Value result) {
-    return shapes.elementsOf(result).has_value();
+    return shapes->elementsOf(result).has_value();
   });
   if (stays)
     return true;
   for (OpOperand &operand : node->getOpOperands()) {
-    auto elements = shapes.elementsOf(operand.get());
+    auto elements = shapes->elementsOf(operand.get());
     if (elements && !saysExtents(node, operand.getOperandNumber()) &&
         llvm::any_of(*elements, [&](AffineExpr e) { return hasLength(e); }))
       return refuse(node, "computes with the length of the sequence");
@@ -77,48 +104,124 @@ bool Sequence::checkLengthReading(onnx::NodeOp node) {
   return true;
 }
 
+/// True where equal elements make equal elements.
+static bool keepsUniform(onnx::NodeOp node) {
+  return !getAlignedOperands(node).empty() ||
+         llvm::StringSwitch<bool>(node.getOpType())
+             .Cases({"ConstantOfShape", "Expand", "Reshape", "Transpose"}, true)
+             .Cases({"Squeeze", "Unsqueeze", "Identity", "Cast"}, true)
+             .Default(false);
+}
+
+// What depends on positions only is handed to the rest where that says which
+// row a token is of.
+bool Sequence::checkPositions(onnx::NodeOp node, const AxisAnalysis &analysis) {
+  for (OpOperand &operand : node->getOpOperands()) {
+    const ValueShape *shape = shapes->shapeOf(operand.get());
+    if (!shape || dependsOnData(operand.get()) || !hasLength(operand.get()))
+      continue;
+    if (!analysis.getGraph().dependsOnInput(operand.get()))
+      continue; // equal everywhere
+    auto aligned = getAlignedOperands(node);
+    auto rows = node->getNumResults() == 1
+                    ? findAxis(node->getResult(0), AxisKind::Batch, analysis)
+                    : std::nullopt;
+    const ValueShape *result = shapes->shapeOf(node->getResult(0));
+    if (operand.getOperandNumber() >= aligned.size() || !rows || !result ||
+        llvm::count(shape->dims, length) != 1 ||
+        llvm::count_if(shape->dims,
+                       [&](AffineExpr dim) { return hasLength(dim); }) != 1)
+      return refuse(node, "reads the positions of the tokens in a way that is "
+                          "not known");
+    unsigned lead = result->dims.size() - shape->dims.size();
+    if (*rows >= lead && shape->dims[*rows - lead] != batch &&
+        constantExtent(shape->dims[*rows - lead]) != 1)
+      return refuse(node, "reads positions that differ between rows");
+    positionUses.push_back({&operand, unsigned(result->dims.size()), *rows});
+  }
+  return true;
+}
+
 bool Sequence::checkNode(onnx::NodeOp node, const AxisAnalysis &analysis) {
   if (!checkLengthReading(node))
     return false;
-  bool reads =
-      llvm::any_of(node->getOperands(), [&](Value v) { return hasLength(v); });
-  for (Value result : node->getResults()) {
-    if (!hasLength(result))
-      continue;
-    // What is equal everywhere may be as long as anything.
-    bool spreads =
-        node.getOpType() == "ConstantOfShape" || node.getOpType() == "Expand";
-    if (!reads && !spreads)
+  bool depends = llvm::any_of(node->getResults(), [&](Value result) {
+    return analysis.getGraph().dependsOnInput(result);
+  });
+  for (Value result : node->getResults())
+    if (!depends && hasLength(result) && !keepsUniform(node))
       return refuse(node, "depends on the positions of the tokens");
-    if (reads && !analysis.getGraph().dependsOnInput(result) && !spreads)
-      return refuse(node, "depends on the positions of the tokens");
-  }
   if (analysis.mixesTime(node))
     return refuse(node, "mixes the tokens of the sequence, and is none of the "
                         "mixers that have a state");
   for (Value result : node->getResults())
     if (analysis.getClass(result) == TokenClass::Mixed)
       return refuse(node, "gives something that does not belong to one token");
-  return true;
+  return !llvm::any_of(node->getResults(), [&](Value v) {
+    return dependsOnData(v);
+  }) || checkPositions(node, analysis);
 }
 
 bool Sequence::checkResults(const AxisAnalysis &analysis) {
   Operation *end = graph.getBody().front().getTerminator();
   for (Value result : end->getOperands()) {
-    const ValueShape *shape = shapes.shapeOf(result);
+    const ValueShape *shape = shapes->shapeOf(result);
     if (!shape || analysis.getClass(result) != TokenClass::PerToken ||
-        !llvm::is_contained(shape->dims, length))
+        !dependsOnData(result) || !llvm::is_contained(shape->dims, length))
       return refuse(result.getDefiningOp(),
                     "gives an output that does not belong to one token");
   }
   return true;
 }
 
-bool Sequence::analyse() {
-  Graph view(graph);
-  AxisAnalysis analysis(view);
-  if (!findAxes(analysis))
+void Sequence::followData() {
+  for (Value argument : graph.getArguments())
+    if (argument != positions)
+      data.insert(argument);
+  for (Operation &op : graph.getBody().front()) {
+    auto reads = [&](Value value) { return data.contains(value); };
+    bool depends = llvm::any_of(op.getOperands(), reads);
+    // Extents are no data.
+    auto node = dyn_cast<onnx::NodeOp>(op);
+    if (node && (node.getOpType() == "Shape" || node.getOpType() == "Size"))
+      continue;
+    op.walk([&](Operation *inner) {
+      depends |= inner != &op && llvm::any_of(inner->getOperands(), reads);
+    });
+    if (depends)
+      data.insert_range(op.getResults());
+  }
+}
+
+FailureOr<bool> Sequence::analyse() {
+  auto module = graph->getParentOfType<ModuleOp>();
+  auto infer = [&] {
+    shapes = std::make_unique<ShapeInference>(module);
+    return shapes->run(graph, /*merge=*/false);
+  };
+  if (failed(infer()))
+    return failure();
+  SmallVector<AxisSeed> seeds = AxisAnalysis::findSeeds(Graph(graph));
+  if (!findAxes(seeds) || !replaceRanges())
     return false;
+  replaceDelays();
+  if (failed(infer()))
+    return failure();
+  if (positions)
+    seeds.push_back({graph.getNumArguments() - 1, 0, AxisKind::Time});
+  followData();
+
+  llvm::StringSet<> lengths;
+  lengths.insert(
+      shapes->getSymbols().name(cast<AffineSymbolExpr>(length).getPosition()));
+  Graph view(graph, /*stretch=*/0, lengths);
+  AxisAnalysis analysis(view, seeds);
+  for (Delay &delay : delays) {
+    auto rows = findAxis(delay.node->getResult(0), AxisKind::Batch, analysis);
+    if (!rows)
+      return refuse(delay.node, "delays something without a batch");
+    delay.batchAxis = *rows;
+  }
   for (Operation &op : graph.getBody().front().without_terminator()) {
     if (auto node = dyn_cast<onnx::NodeOp>(op)) {
       if (!checkNode(node, analysis))
@@ -130,6 +233,6 @@ bool Sequence::analyse() {
   }
   if (!checkResults(analysis))
     return false;
-  return !states.empty() ||
+  return !states.empty() || !delays.empty() || needsPositions() ||
          refuse(nullptr, "it carries nothing from token to token");
 }

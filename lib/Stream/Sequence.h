@@ -4,13 +4,21 @@
 //
 // * its inputs have a batch axis and a time axis whose length is a symbol L,
 // * every op of the ssm dialect that mixes time runs forward in it and carries
-//   a state, which begins as a constant,
+//   a state, which begins as a constant; or is attention to keys of the same
+//   tokens and of those before,
+// * what else mixes time is a delay by a few tokens,
 // * every other op works token by token, by the axis analysis of raising,
+// * what depends on the positions of tokens alone meets the rest element by
+//   element,
 // * nothing is computed with the number L itself, which a token cannot know.
 //
 // Each of these is checked here, op by op, or the op that does not comply is
 // named. What a type says of time is read from its extents: L is the name of
 // the time axis of the inputs and of nothing else.
+//
+// The analysis is done on a copy in which the numbers of the tokens are an
+// argument, so that what is computed from them is followed as any other value,
+// and every delay is a node that hands on its operand.
 //
 //===----------------------------------------------------------------------===//
 
@@ -25,7 +33,7 @@ namespace ssmc {
 
 /// Why a graph cannot be continued.
 struct Refusal {
-  mlir::Operation *op = nullptr; // the whole graph where null
+  mlir::Location loc;
   std::string why;
 };
 
@@ -36,41 +44,92 @@ struct StateValue {
   double initial;
 };
 
+/// A node whose result is its operand `count` tokens before, and `initial`
+/// before the first.
+struct Delay {
+  mlir::onnx::NodeOp node;
+  unsigned timeAxis, batchAxis;
+  int64_t count;
+  double initial;
+};
+
+/// Attention to the `window` keys before a query, or to all of them.
+struct Attention {
+  mlir::Operation *op;
+  std::optional<int64_t> window;
+};
+
+/// Where what depends on positions only meets something else, which has its
+/// batch and its time there.
+struct PositionUse {
+  mlir::OpOperand *use;
+  unsigned rank, batchAxis; // of the result
+};
+
 class Sequence {
 public:
-  /// `shapes` are those of the graph.
-  Sequence(mlir::func::FuncOp graph, ShapeInference &shapes);
+  explicit Sequence(mlir::func::FuncOp forward);
+  ~Sequence();
 
-  /// True if the graph can be continued; see `refusal` otherwise.
-  bool analyse();
-  const Refusal &getRefusal() const { return refusal; }
+  /// True if the graph can be continued; see `getRefusal` otherwise. Fails by
+  /// a fault of ours only.
+  mlir::FailureOr<bool> analyse();
+  const Refusal &getRefusal() const { return *refusal; }
 
+  /// The copy. Its last argument are positions, if `hasPositions`.
   mlir::func::FuncOp getGraph() const { return graph; }
+  ShapeInference &getShapes() const { return *shapes; }
   mlir::AffineExpr getLength() const { return length; }
   mlir::AffineExpr getBatch() const { return batch; }
   llvm::ArrayRef<StateValue> getStates() const { return states; }
-  ShapeInference &getShapes() const { return shapes; }
-
-private:
-  bool refuse(mlir::Operation *op, const llvm::Twine &why);
-  bool findAxes(const AxisAnalysis &analysis);
-  bool checkNode(mlir::onnx::NodeOp node, const AxisAnalysis &analysis);
-  bool checkLengthReading(mlir::onnx::NodeOp node);
-  bool checkResults(const AxisAnalysis &analysis);
-  // SequenceMixers.cpp
-  bool checkMixer(mlir::Operation *op, const AxisAnalysis &analysis);
-  bool checkBody(mlir::Operation *op);
-  bool addState(mlir::OpOperand &init, const AxisAnalysis &analysis);
-
+  llvm::ArrayRef<Delay> getDelays() const { return delays; }
+  llvm::ArrayRef<Attention> getAttentions() const { return attentions; }
+  llvm::ArrayRef<PositionUse> getPositionUses() const { return positionUses; }
+  bool hasPositions() const { return bool(positions); }
+  bool needsPositions() const { return positions || !attentions.empty(); }
+  /// Whether the data of an input other than the positions reaches the value.
+  bool dependsOnData(mlir::Value value) const { return data.contains(value); }
   /// Whether the length is part of an expression, or of some extent of a value.
   bool hasLength(mlir::AffineExpr expr) const;
   bool hasLength(mlir::Value value) const;
 
+private:
+  bool refuse(mlir::Operation *op, const llvm::Twine &why);
+  bool findAxes(llvm::ArrayRef<AxisSeed> seeds);
+  bool checkNode(mlir::onnx::NodeOp node, const AxisAnalysis &analysis);
+  bool checkLengthReading(mlir::onnx::NodeOp node);
+  bool checkPositions(mlir::onnx::NodeOp node, const AxisAnalysis &analysis);
+  bool checkResults(const AxisAnalysis &analysis);
+  void followData();
+  /// The axis of `kind` and of nothing else.
+  std::optional<unsigned> findAxis(mlir::Value value, AxisKind kind,
+                                   const AxisAnalysis &analysis) const;
+  // SequenceParts.cpp
+  bool replaceRanges();
+  void replaceDelays();
+  bool replaceDelay(mlir::onnx::NodeOp node);
+  bool matchPadded(mlir::onnx::NodeOp node, Delay &delay, mlir::Value &source);
+  bool matchJoined(mlir::onnx::NodeOp node, Delay &delay, mlir::Value &source);
+  bool isPrefix(mlir::onnx::NodeOp slice);
+  // SequenceMixers.cpp
+  bool checkMixer(mlir::Operation *op, const AxisAnalysis &analysis);
+  bool checkAttention(mlir::Operation *op);
+  bool checkBody(mlir::Operation *op);
+  bool addState(mlir::OpOperand &init, const AxisAnalysis &analysis);
+
   mlir::func::FuncOp graph;
-  ShapeInference &shapes;
+  std::unique_ptr<ShapeInference> shapes;
   mlir::AffineExpr length, batch;
+  mlir::Value positions;
+  llvm::DenseSet<mlir::Value> data;
   llvm::SmallVector<StateValue> states;
-  Refusal refusal;
+  llvm::SmallVector<Delay> delays;
+  llvm::SmallVector<Attention> attentions;
+  llvm::SmallVector<PositionUse> positionUses;
+  std::optional<Refusal> refusal;
 };
+
+/// What all elements of a destination, or of a constant, are.
+std::optional<double> filledWith(mlir::Value value);
 
 } // namespace ssmc

@@ -4,7 +4,8 @@
 // names: a destination whose value is read is a state. An op with states whose
 // only extent that is as long as the sequence is its time, and which does not
 // run backwards, goes on from them. An op without states may have the length in
-// loops only, of which every iteration is by itself.
+// loops only, of which every iteration is by itself. Attention goes on if the
+// keys that it needs can be kept.
 //
 //===----------------------------------------------------------------------===//
 
@@ -16,19 +17,23 @@
 using namespace mlir;
 using namespace ssmc;
 
-/// What all elements of a destination are.
-static std::optional<double> filledWith(Value destination) {
-  Attribute value;
-  if (auto constant = destination.getDefiningOp<onnx::ConstantOp>()) {
+std::optional<double> ssmc::filledWith(Value value) {
+  Attribute element;
+  while (auto node = value.getDefiningOp<onnx::NodeOp>()) {
+    if (node.getOpType() != "Expand")
+      break;
+    value = node->getOperand(0);
+  }
+  if (auto constant = value.getDefiningOp<onnx::ConstantOp>()) {
     auto dense = dyn_cast<DenseElementsAttr>(constant.getValue());
     if (dense && dense.isSplat())
-      value = dense.getSplatValue<Attribute>();
-  } else if (auto fill = destination.getDefiningOp<linalg::FillOp>()) {
-    matchPattern(fill.getInputs()[0], m_Constant(&value));
+      element = dense.getSplatValue<Attribute>();
+  } else if (auto fill = value.getDefiningOp<linalg::FillOp>()) {
+    matchPattern(fill.getInputs()[0], m_Constant(&element));
   }
-  if (auto number = dyn_cast_or_null<FloatAttr>(value))
+  if (auto number = dyn_cast_or_null<FloatAttr>(element))
     return number.getValueAsDouble();
-  if (auto number = dyn_cast_or_null<IntegerAttr>(value))
+  if (auto number = dyn_cast_or_null<IntegerAttr>(element))
     return number.getType().isInteger(1) ? double(number.getValue().isOne())
                                          : double(number.getInt());
   return std::nullopt;
@@ -40,64 +45,59 @@ bool Sequence::addState(OpOperand &init, const AxisAnalysis &analysis) {
   if (!initial)
     return refuse(op, "has a state that is given or computed before the first "
                       "token");
-  const ValueShape *shape = shapes.shapeOf(init.get());
-  const ValueAxes *axes = analysis.getAxes(
-      cast<DestinationStyleOpInterface>(op).getTiedOpResult(&init));
-  if (!shape || !axes || axes->size() != shape->dims.size())
-    return refuse(op, "has a state of unknown shape");
-  std::optional<unsigned> rows;
-  for (auto [d, dim] : llvm::enumerate(shape->dims)) {
-    if ((*axes)[d].size() == 1 && (*axes)[d][0].kind == AxisKind::Batch)
-      rows = d;
-    else if (!constantExtent(dim))
-      return refuse(op, "has a state whose size is not known");
-  }
-  if (!rows)
-    return refuse(op, "has a state without a dimension for the batch");
-  if (!cast<DestinationStyleOpInterface>(op).getTiedOpResult(&init).use_empty())
+  Value last = cast<DestinationStyleOpInterface>(op).getTiedOpResult(&init);
+  if (!last.use_empty())
     return refuse(op, "has a final state that the graph reads");
+  const ValueShape *shape = shapes->shapeOf(init.get());
+  auto rows = findAxis(last, AxisKind::Batch, analysis);
+  if (!shape || !rows || *rows >= shape->dims.size())
+    return refuse(op, "has a state without a dimension for the batch");
+  for (auto [d, dim] : llvm::enumerate(shape->dims))
+    if (d != *rows && !constantExtent(dim))
+      return refuse(op, "has a state whose size is not known");
   states.push_back({&init, *rows, *initial});
   return true;
 }
 
 // What a step reads beside its arguments has no time.
 bool Sequence::checkBody(Operation *op) {
-  WalkResult walked = op->walk([&](Operation *inner) {
-    for (Value operand : inner->getOperands())
-      if (inner != op &&
-          !op->isProperAncestor(operand.getParentBlock()->getParentOp()) &&
-          operand.getParentBlock()->getParentOp() != op && hasLength(operand))
-        return WalkResult::interrupt();
-    return WalkResult::advance();
-  });
-  return !walked.wasInterrupted() ||
-         refuse(op, "reads all tokens in every step");
+  bool right = true;
+  for (Region &region : op->getRegions())
+    region.walk([&](Operation *inner) {
+      for (Value operand : inner->getOperands())
+        right &= op->isAncestor(operand.getParentBlock()->getParentOp()) ||
+                 (!hasLength(operand) && !dependsOnData(operand));
+    });
+  return right ||
+         refuse(op, "reads values of the whole sequence in every step");
 }
 
 bool Sequence::checkMixer(Operation *op, const AxisAnalysis &analysis) {
+  if (isa<ssm::AttentionOp>(op))
+    return checkAttention(op);
   ssm::MixerShape shape = cast<ssm::MixerOpInterface>(op).getMixerShape();
   auto destinations = cast<DestinationStyleOpInterface>(op);
   SmallVector<OpOperand *> inits;
   for (OpOperand &init : destinations.getDpsInitsMutable())
     if (shape.operands[init.getOperandNumber()].read)
       inits.push_back(&init);
-  auto fail = [&] {
-    return refuse(op, "needs all tokens at once, so it cannot go on from a "
-                      "state");
-  };
   for (auto [operand, info] : llvm::zip(op->getOpOperands(), shape.operands)) {
-    const ValueShape *own = shapes.shapeOf(operand.get());
+    const ValueShape *own = shapes->shapeOf(operand.get());
     if (!own || own->dims.size() != info.dims.size())
       return refuse(op, "has an operand of unknown shape");
     for (auto [dim, extent] : llvm::zip(own->dims, info.dims)) {
       if (!hasLength(dim))
         continue;
+      if (info.reversed)
+        return refuse(op, "runs from the last token to the first");
       bool isTime = shape.time && extent == int64_t(*shape.time);
       bool isLoop = extent >= 0 && extent < int64_t(shape.numLoops) && !isTime;
       if (!inits.empty() ? !isTime || dim != length : !isLoop)
-        return fail();
-      if (info.reversed)
-        return refuse(op, "runs from the last token to the first");
+        return refuse(op, "needs all tokens at once, so it cannot go on from "
+                          "a state");
+      if (!dependsOnData(operand.get()) &&
+          analysis.getGraph().dependsOnInput(operand.get()))
+        return refuse(op, "reads the positions of the tokens");
     }
   }
   if (!checkBody(op))
@@ -105,5 +105,42 @@ bool Sequence::checkMixer(Operation *op, const AxisAnalysis &analysis) {
   for (OpOperand *init : inits)
     if (!addState(*init, analysis))
       return false;
+  return true;
+}
+
+bool Sequence::checkAttention(Operation *op) {
+  auto attention = cast<ssm::AttentionOp>(op);
+  auto atLength = [&](Value value) {
+    const ValueShape *shape = shapes->shapeOf(value);
+    return shape && shape->dims.size() > 1 && shape->dims[1] == length;
+  };
+  if (!atLength(attention.getQ()))
+    return hasLength(op->getResult(0))
+               ? refuse(op, "has queries that are not those of the tokens")
+               : true;
+  if (attention.getQueryPositions() || attention.getQuerySegments() ||
+      attention.getPrefix())
+    return refuse(op, "has positions or segments of its own");
+  if (attention.getBias() && hasLength(attention.getBias()))
+    return refuse(op, "has a bias for each query");
+  bool toItself = atLength(attention.getK());
+  if (!toItself && !hasLength(attention.getK())) {
+    // To something that is there from the beginning.
+    return !attention.getLeft() && !attention.getRight()
+               ? true
+               : refuse(op, "has a mask between a query and a key of another "
+                            "sequence");
+  }
+  if (!toItself || attention.getRight() != std::optional<uint64_t>(0))
+    return refuse(op, "sees tokens that come later");
+  if (attention.getBias())
+    return refuse(op, "has a bias for each key");
+  std::optional<int64_t> window;
+  if (attention.getLeft() && attention.getGlobal() == 0)
+    window = *attention.getLeft();
+  else if (attention.getLeft())
+    return refuse(op, "sees a window and the first tokens");
+  if (window != 0)
+    attentions.push_back({op, window});
   return true;
 }

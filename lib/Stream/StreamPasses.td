@@ -24,12 +24,14 @@ def SsmDeriveSteps : Pass<"ssm-derive-steps", "::mlir::ModuleOp"> {
   let options = [
     ListOption<"entries", "entries", "std::string",
                "what to keep or make: forward, prefill, step">,
+    Option<"maxLength", "max-length", "int64_t", "0",
+           "tokens of a sequence that is seen by attention without a window">,
     Option<"required", "required", "bool", "true",
            "fail where an entry cannot be made">
   ];
   let dependentDialects = [
     "::mlir::onnx::OnnxDialect", "::mlir::affine::AffineDialect",
-    "::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect",
+    "::mlir::arith::ArithDialect", "::mlir::cf::ControlFlowDialect", "::mlir::linalg::LinalgDialect",
     "::mlir::tensor::TensorDialect"
   ];
 }

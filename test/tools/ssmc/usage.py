@@ -43,7 +43,8 @@ expect(2, "this is not an ONNX graph any more: --dim, --entry,", scale, "-o", ou
 expect(2, "--strategy=scan:fft: scan has: recurrent, associative_scan, dense", scale, "-o", out, "--strategy=scan:fft")
 expect(2, "--strategy=nothing: the mixers are scan, selective_scan,", scale, "-o", out, "--strategy=nothing")
 expect(2, "--plan-threads must be at least 1", scale, "-o", out, "--plan-threads=0")
-expect(2, "--max-length has no use in this release", scale, "-o", out, "--max-length=100")
+expect(2, "--max-length is the capacity of caches of prefill and step", scale, "-o", out, "--max-length=100")
+expect(2, "--max-length must be 1 to 2^31 - 1", scale, "-o", out, "--max-length=0", "--entry=step")
 expect(2, "-O3 is none of -O0 and -O2", scale, "-o", out, "-O3")
 expect(2, "as in input_ids:1=L; a number is 1 to 2^31 - 1", scale, "-o", out, "--dim=x:1=0")
 for dim in ("", "x", "x:1", "x=L", ":1=L", "x:1=", "x:one=L", "x:1=-4", "x:1=a b", "x:1=1L", "x:-1=L", "x:1=0",

@@ -1,0 +1,171 @@
+//===- StepCaches.cpp - the last tokens as states -------------------------===//
+//
+// What looks back over a fixed number of tokens finds them in a state, oldest
+// first, in front of the new ones; the state is then the last of both. A window
+// of attention also needs to know which of them there are: the key in place i
+// of C is that of token p - C + i, where the new tokens begin at p, and a
+// negative number is no token.
+//
+// Attention to all keys has a cache of a fixed capacity with token j in place
+// j. A new cache takes from the new keys those whose places they are, and the
+// rest from the old one. What is behind the last token is not seen by any
+// query. More tokens than there are places end the run.
+//
+//===----------------------------------------------------------------------===//
+
+#include "lib/Stream/StepEntry.h"
+
+#include "dialects/ssm/SsmOps.h"
+#include "lib/Operators/IndexLowering.h"
+
+using namespace mlir;
+using namespace ssmc;
+
+Value StepEntry::keepLast(StepWriter &write, Value all, int64_t axis,
+                          int64_t count) {
+  return write.node("Slice",
+                    {all, write.shape(length), write.shape(length + count),
+                     write.integers(axis)});
+}
+
+LogicalResult StepEntry::addDelay(const Delay &delay, unsigned number) {
+  const ValueShape &shape = shapeOf(delay.node->getResult(0));
+  SmallVector<AffineExpr> dims = {batch};
+  SmallVector<int64_t> order = {delay.batchAxis}, back;
+  for (int64_t d = 0; d < int64_t(shape.dims.size()); ++d) {
+    if (d == delay.batchAxis)
+      continue;
+    order.push_back(d);
+    dims.push_back(d == delay.timeAxis ? b.getAffineConstantExpr(delay.count)
+                                       : shape.dims[d]);
+  }
+  for (int64_t d = 0; d < int64_t(order.size()); ++d)
+    back.push_back(llvm::find(order, d) - order.begin());
+  auto node = cast<onnx::NodeOp>(copyOf(delay.node));
+  auto added = addState("delay_" + Twine(number), shape.elementType, dims,
+                        delay.initial, node.getLoc());
+  if (failed(added))
+    return failure();
+  b.setInsertionPoint(node);
+  StepWriter write(b, node.getLoc(), entry);
+  Value before = states[*added].before;
+  if (delay.batchAxis != 0)
+    before = write.transpose(before, back);
+  Value all = write.node("Concat", {before, node->getOperand(0)}, "axis",
+                         delay.timeAxis);
+  Value delayed =
+      write.node("Slice", {all, write.integers(0), write.shape(length),
+                           write.integers(delay.timeAxis)});
+  Value after = keepLast(write, all, delay.timeAxis, delay.count);
+  if (delay.batchAxis != 0)
+    after = write.transpose(after, order);
+  states[*added].after = after;
+  node->getResult(0).replaceAllUsesWith(delayed);
+  return success();
+}
+
+LogicalResult StepEntry::addWindow(const Attention &attention) {
+  int64_t count = *attention.window;
+  auto op = cast<ssm::AttentionOp>(copyOf(attention.op));
+  auto original = cast<ssm::AttentionOp>(attention.op);
+  unsigned number = numberOf(attention.op);
+  b.setInsertionPoint(op);
+  StepWriter write(b, op.getLoc(), entry);
+  for (auto [operand, from, what] :
+       {std::tuple(&op.getKMutable(), original.getK(), "keys"),
+        std::tuple(&op.getVMutable(), original.getV(), "values")}) {
+    const ValueShape &shape = shapeOf(from);
+    SmallVector<AffineExpr> dims(shape.dims);
+    dims[1] = b.getAffineConstantExpr(count);
+    auto added = addState("attention_" + Twine(number) + "_" + what,
+                          shape.elementType, dims, 0, op.getLoc());
+    if (failed(added))
+      return failure();
+    Value all = write.node("Concat", {states[*added].before, operand->get()},
+                           "axis", 1);
+    states[*added].after = keepLast(write, all, 1, count);
+    operand->set(all);
+  }
+  Value places =
+      write.node("Add", {write.count(length + count), write.scalar(-count)});
+  op.getQueryPositionsMutable().assign(allPositions);
+  op.getKeyPositionsMutable().assign(write.node(
+      "Add", {write.unsqueeze(position, 1), write.unsqueeze(places, 0)}));
+  return success();
+}
+
+// Ends the run where a row has more tokens than there are places.
+void StepEntry::checkCapacity() {
+  b.setInsertionPointAfterValue(allPositions);
+  Location loc = entry.getLoc();
+  StepWriter write(b, loc, entry);
+  Value most = onnx::NodeOp::create(
+                   b, loc, TypeRange{RankedTensorType::get({}, b.getI64Type())},
+                   position, b.getStringAttr("ReduceMax"), b.getStringAttr(""),
+                   b.getI64IntegerAttr(20),
+                   b.getDictionaryAttr(
+                       b.getNamedAttr("keepdims", b.getI64IntegerAttr(0))),
+                   0)
+                   ->getResult(0);
+  Value tokens =
+      onnx::NodeOp::create(
+          b, loc, TypeRange{RankedTensorType::get({1}, b.getI64Type())},
+          ValueRange{most, write.shape(length)}, b.getStringAttr("Add"),
+          b.getStringAttr(""), b.getI64IntegerAttr(20), b.getDictionaryAttr({}),
+          0)
+          ->getResult(0);
+  Value found = tensor::ExtractOp::create(b, loc, tokens,
+                                          ValueRange{indexConstant(b, loc, 0)});
+  Value capacity = arith::ConstantIntOp::create(b, loc, options.maxLength, 64);
+  Value fits =
+      arith::CmpIOp::create(b, loc, arith::CmpIPredicate::sle, found, capacity);
+  checkHolds(b, loc, fits,
+             "the sequence is longer than the cache of attention: the model "
+             "was compiled with --max-length=" +
+                 std::to_string(options.maxLength));
+}
+
+LogicalResult StepEntry::addCache(const Attention &attention) {
+  auto op = cast<ssm::AttentionOp>(copyOf(attention.op));
+  auto original = cast<ssm::AttentionOp>(attention.op);
+  unsigned number = numberOf(attention.op);
+  AffineExpr capacity = b.getAffineConstantExpr(options.maxLength);
+  if (!inside) {
+    checkCapacity();
+    StepWriter write(b, entry.getLoc(), entry);
+    Value place = write.unsqueeze(write.count(capacity), 0);
+    Value which = write.node("Sub", {place, write.unsqueeze(position, 1)});
+    Value number = write.shape(length);
+    Value none = write.node("Less", {which, write.scalar(0)});
+    Value later = write.node("Less", {which, number});
+    inside = write.unsqueeze(
+        write.node("And", {write.node("Not", none), later}), {2, 3});
+    source = write.node("Max", {which, write.scalar(0)});
+    source = write.unsqueeze(write.node("Min", {source, number}), 2);
+  }
+  b.setInsertionPoint(op);
+  StepWriter write(b, op.getLoc(), entry);
+  for (auto [operand, from, what] :
+       {std::tuple(&op.getKMutable(), original.getK(), "keys"),
+        std::tuple(&op.getVMutable(), original.getV(), "values")}) {
+    const ValueShape &shape = shapeOf(from);
+    SmallVector<AffineExpr> dims(shape.dims);
+    dims[1] = capacity;
+    auto added = addState("attention_" + Twine(number) + "_" + what,
+                          shape.elementType, dims, 0, op.getLoc());
+    if (failed(added))
+      return failure();
+    // One more, which no place takes: there may be no new token.
+    Value padded = write.node(
+        "Pad", {operand->get(), write.integers({0, 0, 0, 0, 0, 1, 0, 0})});
+    Value taken = write.node("GatherND", {padded, source}, "batch_dims", 1);
+    Value all = write.node("Where", {inside, taken, states[*added].before});
+    states[*added].after = all;
+    operand->set(all);
+  }
+  op.getQueryPositionsMutable().assign(allPositions);
+  op.getKeyPositionsMutable().assign(
+      write.node("Expand", {write.unsqueeze(write.count(capacity), 0),
+                            write.shape({batch, capacity})}));
+  return success();
+}
