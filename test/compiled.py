@@ -7,17 +7,18 @@ import numpy as np
 import onnxruntime
 
 
-def peer_outputs(path, seed=0):
+def peer_outputs(path, seed=0, **extents):
     """Arrays named in:NAME and out:NAME: inputs by chance, ONNX Runtime's outputs.
-    Integers are token ids below 32."""
+    Integers are token ids below 32; `extents` are those of symbolic dimensions."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.log_severity_level = 3
     session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     random, feed = np.random.default_rng(seed), {}
     for info in session.get_inputs():
-        feed[info.name] = random.integers(0, 32, info.shape) if "int" in info.type else \
-            random.normal(0, 1, info.shape).astype(np.float32)
+        shape = [extents.get(extent, extent) for extent in info.shape]
+        feed[info.name] = random.integers(0, 32, shape) if "int" in info.type else \
+            random.normal(0, 1, shape).astype(np.float32)
     names = [info.name for info in session.get_outputs()]
     outputs = session.run(names, feed)
     return {"in:" + n: v for n, v in feed.items()} | {"out:" + n: v for n, v in zip(names, outputs)}

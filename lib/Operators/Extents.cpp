@@ -4,6 +4,8 @@
 
 #include "llvm/Support/MathExtras.h"
 
+#include <numeric>
+
 using namespace mlir;
 using namespace ssmc;
 
@@ -210,6 +212,20 @@ void LinearForm::add(AffineExpr expr, int64_t factor) {
       constant = addProduct(constant, factor, lhs.constant / c);
       return;
     }
+    // A factor of all: g x / g c is x / c, and g x mod g c is g (x mod c).
+    int64_t common = std::gcd(c, lhs.constant % c);
+    for (auto &[term, multiple] : lhs.terms)
+      common = std::gcd(common, multiple % c);
+    if (common > 1) {
+      for (auto &[term, multiple] : lhs.terms)
+        multiple /= common;
+      lhs.constant /= common;
+      AffineExpr rest =
+          getAffineBinaryOpExpr(expr.getKind(), lhs.build(context),
+                                getAffineConstantExpr(c / common, context));
+      add(rest, modulo ? addProduct(0, factor, common) : factor);
+      return;
+    }
     // (c - x mod c) mod c, what pads x to a multiple of c, is
     // c * ceil(x / c) - x.
     AffineBinaryOpExpr inner(nullptr);
@@ -390,14 +406,16 @@ bool ssmc::provablyAtLeast(AffineExpr a, AffineExpr b) {
   std::optional<int64_t> least = rangeOf(form.build(a.getContext())).least;
   if (least && *least >= 0)
     return true;
-  // c * ceil(x / c) >= x.
+  // c * ceil(x / c) >= x >= c * floor(x / c).
   relaxed.constant = form.constant;
   for (auto &[term, multiple] : form.terms) {
     auto quotient = dyn_cast<AffineBinaryOpExpr>(term);
-    auto c = quotient && term.getKind() == AffineExprKind::CeilDiv
+    auto rounds =
+        multiple > 0 ? AffineExprKind::CeilDiv : AffineExprKind::FloorDiv;
+    auto c = quotient && term.getKind() == rounds
                  ? constantExtent(quotient.getRHS())
                  : std::nullopt;
-    if (c && *c > 0 && multiple > 0 && multiple % *c == 0)
+    if (c && *c > 0 && multiple % *c == 0)
       relaxed.add(quotient.getLHS(), multiple / *c);
     else
       relaxed.addTerm(term, multiple);

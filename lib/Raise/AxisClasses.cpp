@@ -167,7 +167,7 @@ static SmallVector<Candidate> listCandidates(const AxisAnalysis &analysis,
 
 llvm::StringSet<> AxisAnalysis::findLengths(func::FuncOp func) {
   llvm::StringSet<> names;
-  Graph graph(func);
+  Graph graph(func, Graph::findStretch(func));
   for (const AxisSeed &seed : findSeeds(graph)) {
     auto type =
         cast<RankedTensorType>(func.getArgument(seed.argument).getType());

@@ -3,6 +3,7 @@
 #include "lib/Raise/Graph.h"
 
 #include "lib/Eval/Tensor.h"
+#include "lib/Fold/ShapeInference.h"
 
 using namespace mlir;
 
@@ -12,28 +13,12 @@ Graph::Graph(func::FuncOp func, int64_t stretch,
              const llvm::StringSet<> &lengths)
     : func(func) {
   chooseBindings(stretch, lengths);
+  valid = learnInnerSymbols();
+  for (const auto &binding : bindings)
+    constants.bindSymbol(binding.getKey(), binding.getValue());
   auto note = [&](Value value) {
-    auto type = dyn_cast<RankedTensorType>(value.getType());
-    if (!type)
-      return;
-    SmallVector<int64_t, 4> shape(type.getShape());
-    if (auto dims = dyn_cast_or_null<onnx::DimsAttr>(type.getEncoding())) {
-      AffineMap map = dims.getMap().getValue();
-      SmallVector<Attribute> symbols;
-      Builder builder(type.getContext());
-      for (Attribute name : dims.getSymbols())
-        symbols.push_back(builder.getIndexAttr(
-            getBinding(cast<StringAttr>(name).getValue())));
-      symbols.resize(map.getNumSymbols(), builder.getIndexAttr(1));
-      SmallVector<Attribute> extents;
-      if (map.getNumDims() != 0 || map.getNumResults() != shape.size() ||
-          failed(map.constantFold(symbols, extents)))
-        return;
-      for (auto [extent, attr] : llvm::zip(shape, extents))
-        extent = cast<IntegerAttr>(attr).getInt();
-    }
-    if (llvm::none_of(shape, [](int64_t e) { return e < 0; }))
-      shapes[value] = shape;
+    if (auto shape = bindType(value.getType()))
+      shapes[value] = *shape;
   };
 
   Block &body = func.getBody().front();
@@ -138,8 +123,112 @@ void Graph::chooseBindings(int64_t stretch, const llvm::StringSet<> &lengths) {
       bindings[name.getValue()] = length;
       length += 8;
     }
-    constants.bindSymbol(name.getValue(), bindings[name.getValue()]);
   }
+}
+
+/// The symbols in the extents of a type, by name.
+static void collectNames(Type type, llvm::StringSet<> &names) {
+  auto tensor = dyn_cast<RankedTensorType>(type);
+  auto dims = tensor ? dyn_cast_or_null<onnx::DimsAttr>(tensor.getEncoding())
+                     : onnx::DimsAttr();
+  if (!dims)
+    return;
+  for (auto [i, name] : llvm::enumerate(dims.getSymbols()))
+    if (llvm::any_of(
+            dims.getMap().getValue().getResults(),
+            [&, i = i](AffineExpr e) { return e.isFunctionOfSymbol(i); }))
+      names.insert(cast<StringAttr>(name).getValue());
+}
+
+/// Symbols that no input has stand for what nodes compute from the extents of
+/// inputs, where that is no affine expression, or from data. What they are
+/// under the binding is read off a copy of the graph with inputs of these
+/// extents. A copy that is not valid at them tells of the nodes before the one
+/// that is not. Returns whether it is.
+bool Graph::learnInnerSymbols() {
+  llvm::StringSet<> given, inner;
+  for (Type type : func.getArgumentTypes())
+    collectNames(type, given);
+  if (given.empty())
+    return true;
+  Block &body = func.getBody().front();
+  for (Operation &op : body)
+    for (Type type : op.getResultTypes())
+      collectNames(type, inner);
+  for (const auto &name : given)
+    inner.erase(name.getKey());
+
+  MLIRContext *context = func.getContext();
+  ScopedDiagnosticHandler silent(context, [](Diagnostic &) {});
+  OwningOpRef<ModuleOp> module = ModuleOp::create(func.getLoc());
+  (*module)->setAttrs(
+      func->getParentOfType<ModuleOp>()->getDiscardableAttrDictionary());
+  auto copy = cast<func::FuncOp>(func->clone());
+  module->push_back(copy);
+  for (BlockArgument argument : copy.getArguments())
+    if (auto shape = bindType(argument.getType()))
+      argument.setType(RankedTensorType::get(
+          *shape, getElementTypeOrSelf(argument.getType())));
+  ShapeInference inference(*module);
+  bool isValid = succeeded(inference.run(copy, /*merge=*/false));
+  for (auto [op, instance] : llvm::zip(body, copy.getBody().front()))
+    for (auto [result, known] :
+         llvm::zip(op.getResults(), instance.getResults())) {
+      const ValueShape *shape = inference.shapeOf(known);
+      auto type = dyn_cast<RankedTensorType>(result.getType());
+      auto dims = type ? dyn_cast_or_null<onnx::DimsAttr>(type.getEncoding())
+                       : onnx::DimsAttr();
+      if (!shape || !dims ||
+          dims.getMap().getValue().getNumResults() != shape->dims.size())
+        continue;
+      for (auto [extent, number] :
+           llvm::zip(dims.getMap().getValue().getResults(), shape->dims)) {
+        auto symbol = dyn_cast<AffineSymbolExpr>(extent);
+        auto constant = constantExtent(number);
+        if (!symbol || !constant ||
+            symbol.getPosition() >= dims.getSymbols().size())
+          continue;
+        StringRef name =
+            cast<StringAttr>(dims.getSymbols()[symbol.getPosition()])
+                .getValue();
+        if (inner.erase(name))
+          bindings[name] = *constant;
+      }
+    }
+  return isValid;
+}
+
+int64_t Graph::findStretch(func::FuncOp func,
+                           const llvm::StringSet<> &lengths) {
+  for (int64_t stretch : {0, 8, 16, 48, 112, 240})
+    if (Graph(func, stretch, lengths).isValid())
+      return stretch;
+  return 0;
+}
+
+std::optional<SmallVector<int64_t, 4>> Graph::bindType(Type given) const {
+  auto type = dyn_cast<RankedTensorType>(given);
+  if (!type)
+    return std::nullopt;
+  SmallVector<int64_t, 4> shape(type.getShape());
+  if (auto dims = dyn_cast_or_null<onnx::DimsAttr>(type.getEncoding())) {
+    AffineMap map = dims.getMap().getValue();
+    SmallVector<Attribute> symbols;
+    Builder builder(type.getContext());
+    for (Attribute name : dims.getSymbols())
+      symbols.push_back(
+          builder.getIndexAttr(getBinding(cast<StringAttr>(name).getValue())));
+    symbols.resize(map.getNumSymbols(), builder.getIndexAttr(1));
+    SmallVector<Attribute> extents;
+    if (map.getNumDims() != 0 || map.getNumResults() != shape.size() ||
+        failed(map.constantFold(symbols, extents)))
+      return std::nullopt;
+    for (auto [extent, attr] : llvm::zip(shape, extents))
+      extent = cast<IntegerAttr>(attr).getInt();
+  }
+  if (llvm::any_of(shape, [](int64_t e) { return e < 0; }))
+    return std::nullopt;
+  return shape;
 }
 
 int64_t Graph::getBinding(StringRef name) const {

@@ -4,7 +4,9 @@
 // topological order, static extents of its values, whether a value depends on
 // the data of an input, the value of one that does not. This view
 // answers them in constant time. Symbolic extents are bound to small numbers,
-// so that a graph whose batch is free is analysed like a traced one.
+// so that a graph whose batch is free is analysed like a traced one. Extents
+// that nodes compute from those of the inputs - the first of so many chunks, as
+// far as there is one - follow from a copy of the graph at these numbers.
 //
 //===----------------------------------------------------------------------===//
 
@@ -26,6 +28,14 @@ public:
   /// in `lengths` are lengths wherever they stand.
   explicit Graph(mlir::func::FuncOp func, int64_t stretch = 0,
                  const llvm::StringSet<> &lengths = {});
+
+  /// A `stretch` at which the nodes of a graph are valid, as far as extents
+  /// tell: one that is cut into chunks of 64 has no length of 16. The least of
+  /// some; 0 where there is none.
+  static int64_t findStretch(mlir::func::FuncOp func,
+                             const llvm::StringSet<> &lengths = {});
+  /// True where no node forbids the extents under the binding.
+  bool isValid() const { return valid; }
 
   mlir::func::FuncOp getFunc() const { return func; }
   /// The ops of the body in order, which is topological, without the return.
@@ -50,6 +60,9 @@ public:
 
 private:
   void chooseBindings(int64_t stretch, const llvm::StringSet<> &lengths);
+  bool learnInnerSymbols();
+  /// The extents of a type under the binding.
+  std::optional<llvm::SmallVector<int64_t, 4>> bindType(mlir::Type type) const;
   void bindExtents(mlir::onnx::NodeOp node);
 
   mlir::func::FuncOp func;
@@ -58,6 +71,7 @@ private:
   llvm::DenseMap<mlir::Value, llvm::SmallVector<int64_t, 4>> shapes;
   llvm::DenseSet<mlir::Value> dependent;
   llvm::StringMap<int64_t> bindings;
+  bool valid = true;
   /// Regions are checked by several threads.
   mutable std::mutex constantsMutex;
   mutable Evaluator constants;

@@ -65,6 +65,28 @@ std::vector<HeadLayout> HeadRoles::layouts() const {
   for (const View &view :
        views(problem.region.exit, true, 2, [](const View &) { return true; }))
     found.push_back({view.getShape()[2], view.getShape()[3], view});
+  // Heads and features may have been merged behind the mixer: cut as they were
+  // in front of it.
+  const ValueAxes &axes = *problem.analysis.getAxes(problem.region.exit);
+  SmallVector<int64_t> rest = restExtents(axes), counts;
+  if (rest.size() != 1)
+    return found;
+  for (Value value : tokens)
+    for (int64_t count : restExtents(*problem.analysis.getAxes(value)))
+      if (count < rest[0] && rest[0] % count == 0 &&
+          !llvm::is_contained(counts, count))
+        counts.push_back(count);
+  for (int64_t heads : counts) {
+    ValueAxes cut = axes;
+    for (Digits &axis : cut)
+      for (unsigned i = 0; i < axis.size(); ++i)
+        if (axis[i].kind == AxisKind::Other && axis[i].extent == rest[0]) {
+          axis[i].extent = rest[0] / heads;
+          axis.insert(axis.begin() + i++, Digit{AxisKind::Other, 1, heads});
+        }
+    if (auto view = View::make(cut, /*hasTime=*/true))
+      found.push_back({heads, rest[0] / heads, *view});
+  }
   return found;
 }
 

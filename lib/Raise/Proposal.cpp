@@ -42,6 +42,10 @@ Proposal::Proposal(const Raise &raise, std::vector<Problem> problems,
   GraphWriter writer(builder, roots.front().getLoc(),
                      this->problems.front().analysis);
   FailureOr<SmallVector<Value>> emitted = raise.mixer->emit(writer);
+  if (succeeded(emitted) && emitted->size() == roots.size())
+    for (auto [value, root] : llvm::zip(*emitted, roots))
+      if (Value fitted = writer.fit(value, root.getType()))
+        value = fitted;
   // A graph may fix an extent on the way that is free at its inputs.
   if (failed(emitted) || TypeRange(*emitted) != TypeRange(roots)) {
     verdict.reason = "its layout cannot be written with free extents";

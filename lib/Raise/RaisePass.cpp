@@ -98,7 +98,8 @@ struct SsmRaisePass : public ssmc::impl::SsmRaiseBase<SsmRaisePass> {
 
 void SsmRaisePass::raise(func::FuncOp func) {
   llvm::StringSet<> lengths = AxisAnalysis::findLengths(func);
-  Graph graph(func, /*stretch=*/0, lengths);
+  int64_t base = Graph::findStretch(func, lengths);
+  Graph graph(func, base, lengths);
   AxisAnalysis analysis(graph);
   RegionFinder finder(analysis);
   Recogniser recogniser(analysis);
@@ -108,15 +109,20 @@ void SsmRaisePass::raise(func::FuncOp func) {
   int64_t number = count + recogniser.raises.size();
   count = number;
   // The same graph with its length free to be longer: what is not, is not.
-  constexpr int64_t kStretches[] = {5, 16}, kMostStretch = 256;
-  int64_t longest = analysis.getLength() + kStretches[1];
+  constexpr int64_t kMostStretch = 256;
+  int64_t length = analysis.getLength(), longest = length + 16;
   std::map<int64_t, std::unique_ptr<Graph>> longer;
   auto stretched = [&](int64_t stretch) -> const Graph & {
     std::unique_ptr<Graph> &made = longer[stretch];
     if (!made)
-      made = std::make_unique<Graph>(func, stretch, lengths);
+      made = std::make_unique<Graph>(func, base + stretch, lengths);
     return *made;
   };
+  // An odd length, and one that chunks of the first one's length permit.
+  SmallVector<int64_t> usual{5, 16};
+  if (analysis.hasFreeLength() && !stretched(usual.back()).isValid())
+    usual.push_back(length);
+  std::vector<int64_t> limits;
   // The last one first: what an earlier one replaces is then read by ops that
   // stand already.
   std::vector<Proposal> proposals;
@@ -125,23 +131,36 @@ void SsmRaisePass::raise(func::FuncOp func) {
     problems.emplace_back(finder, analysis, raise.region);
     int64_t limit = 0;
     if (analysis.hasFreeLength()) {
-      SmallVector<int64_t> stretches(std::begin(kStretches),
-                                     std::end(kStretches));
+      SmallVector<int64_t> stretches = usual;
       limit = findLengthLimit(graph, raise.region, longest);
-      // A length at which the limit is passed.
+      // A length at which the limit is passed: where it is that of chunks, of
+      // two of them.
       if (limit && limit <= kMostStretch)
-        stretches.push_back(limit + 2);
+        stretches.push_back(
+            stretched(limit + 2).isValid() ? limit + 2 : 2 * limit - length);
       for (int64_t stretch : stretches)
         problems.emplace_back(finder, analysis, raise.region,
                               stretched(stretch));
     }
     proposals.emplace_back(raise, std::move(problems), --number == plantError);
+    limits.push_back(limit);
     if (limit > kMostStretch)
       proposals.back().refuse("it compares positions with " +
                               std::to_string(limit) +
                               ", which no length of the check reaches");
   }
   checkProposals(proposals);
+  for (auto [proposal, limit] : llvm::zip_equal(proposals, limits)) {
+    Verdict &verdict = proposal.verdict;
+    if (limit && verdict.accepted &&
+        llvm::all_of(verdict.lengths, [limit = limit](int64_t compared) {
+          return compared <= limit;
+        })) {
+      verdict.accepted = false;
+      verdict.reason = "it compares positions with " + std::to_string(limit) +
+                       ", and cannot be evaluated at more";
+    }
+  }
   for (const Proposal &proposal : proposals)
     replace(graph, proposal);
   std::reverse(report.begin() + before, report.end());

@@ -223,41 +223,57 @@ Value RegionFinder::nextExit(Value exit, SmallVectorImpl<Value> &others,
   return {};
 }
 
-bool RegionFinder::isStraight(Value value) const {
+RegionFinder::Straight RegionFinder::howStraight(Value value) const {
   const ValueAxes *axes = analysis.getAxes(value);
-  return axes && llvm::any_of(*axes, [&](const Digits &axis) {
-           return isPlainTime(axis) &&
-                  axis.front().extent == analysis.getLength();
-         });
+  if (!axes)
+    return Straight::No;
+  auto shape = symbols.shapeOf(value.getType(), "dim");
+  for (auto [d, axis] : llvm::enumerate(*axes))
+    if (isPlainTime(axis) && axis.front().extent == analysis.getLength()) {
+      if (!length || !shape || shape->dims[d] == length)
+        return Straight::Exactly;
+      return constantExtent(shape->dims[d]) ? Straight::AsTraced
+                                            : Straight::Padded;
+    }
+  return Straight::No;
 }
 
 Region RegionFinder::straighten(const Region &region) const {
   constexpr unsigned kMostSteps = 32;
   Region result = region;
-  SmallVector<Value> frontier = region.frontier;
-  auto bent = [&] {
-    return llvm::find_if(frontier, [&](Value value) {
-      return analysis.getClass(value) == TokenClass::PerToken &&
-             !isStraight(value);
-    });
-  };
-  unsigned steps = 0;
-  for (auto it = bent(); it != frontier.end() && steps < kMostSteps;
-       it = bent(), ++steps)
-    if (!expand(frontier, Value(*it)))
-      steps = kMostSteps;
-  if (steps < kMostSteps) {
+  for (Straight least :
+       {Straight::Exactly, Straight::Padded, Straight::AsTraced}) {
+    SmallVector<Value> frontier = region.frontier;
+    auto bent = [&] {
+      return llvm::find_if(frontier, [&](Value value) {
+        return analysis.getClass(value) == TokenClass::PerToken &&
+               howStraight(value) < least;
+      });
+    };
+    unsigned steps = 0;
+    for (auto it = bent(); it != frontier.end() && steps < kMostSteps;
+         it = bent(), ++steps)
+      if (!expand(frontier, Value(*it)))
+        steps = kMostSteps;
+    if (steps >= kMostSteps)
+      continue;
     mergeViews(frontier);
     result.frontier = frontier;
+    break;
   }
+  // As far as where nothing is left of the padding; else to the first one.
   Value exit = region.exit;
   SmallVector<Value> others;
-  for (unsigned i = 0; i < kMostSteps && !isStraight(exit); ++i) {
+  Straight best = Straight::No;
+  for (unsigned i = 0;
+       i < kMostSteps && exit && others.empty() && best != Straight::Exactly;
+       ++i) {
+    if (Straight straight = howStraight(exit); straight > best) {
+      best = straight;
+      result.exit = exit;
+    }
     exit = nextExit(exit, others, 1);
-    if (!exit || !others.empty())
-      return result;
   }
-  result.exit = exit;
   return result;
 }
 

@@ -8,6 +8,7 @@
 
 #pragma once
 
+#include "lib/Operators/Extents.h"
 #include "lib/Raise/AxisAnalysis.h"
 #include "llvm/ADT/SetVector.h"
 #include "llvm/ADT/SmallBitVector.h"
@@ -87,8 +88,11 @@ private:
   bool isWeight(mlir::Operation *op) const;
   bool absorbConsumer(llvm::SetVector<mlir::Operation *> &hull,
                       llvm::ArrayRef<mlir::Value> live) const;
-  /// True for a value with all of the sequence on one axis.
-  bool isStraight(mlir::Value value) const;
+  /// Whether a value has all of the sequence on one axis: as many tokens as are
+  /// traced and no other number of them; tokens and what completes a multiple;
+  /// the tokens at every length.
+  enum class Straight { No, AsTraced, Padded, Exactly };
+  Straight howStraight(mlir::Value value) const;
   bool leaves(const llvm::SetVector<mlir::Operation *> &hull,
               mlir::Operation *user) const;
   /// Values of `hull` that are used outside of it.
@@ -97,6 +101,8 @@ private:
 
   const AxisAnalysis &analysis;
   const Graph &graph;
+  mutable ModuleSymbols symbols;
+  mlir::AffineExpr length; // of the sequence; null where that is a number
 };
 
 /// True for an operator that only changes the shape or layout of its operand.

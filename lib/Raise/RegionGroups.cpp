@@ -39,7 +39,19 @@ private:
 } // namespace
 
 RegionFinder::RegionFinder(const AxisAnalysis &analysis)
-    : analysis(analysis), graph(analysis.getGraph()) {}
+    : analysis(analysis), graph(analysis.getGraph()),
+      symbols(graph.getFunc()->getParentOfType<ModuleOp>()) {
+  for (const AxisSeed &seed : analysis.getSeeds()) {
+    if (seed.kind != AxisKind::Time)
+      continue;
+    Type type = graph.getFunc().getArgument(seed.argument).getType();
+    AffineExpr extent = symbols.shapeOf(type, "dim")->dims[seed.axis];
+    // What one input fixes is fixed.
+    length = constantExtent(extent) ? AffineExpr() : extent;
+    if (!length)
+      break;
+  }
+}
 
 bool RegionFinder::isWeight(Operation *op) const {
   auto node = dyn_cast<onnx::NodeOp>(op);

@@ -93,6 +93,13 @@ public:
   /// `value` in the layout of `view`, and back.
   mlir::FailureOr<mlir::Value> apply(const View &view, mlir::Value value);
   mlir::FailureOr<mlir::Value> invert(const View &view, mlir::Value canonical);
+  /// The values of integer expressions over the symbols, computed from the
+  /// extents of the graph's inputs; null where they do not say.
+  mlir::Value elements(llvm::ArrayRef<mlir::AffineExpr> values);
+  /// `value` as a tensor of `type`: where that is longer, by what a graph pads
+  /// its sequences to multiples of chunks, zeros follow; where it is shorter,
+  /// the end is cut off. Null where it is another type altogether.
+  mlir::Value fit(mlir::Value value, mlir::Type type);
   /// What leaves a region from what a mixer gives: its exit, then its states.
   mlir::FailureOr<llvm::SmallVector<mlir::Value>>
   leave(const View &exit, mlir::Value y, llvm::ArrayRef<View> states = {},
@@ -104,6 +111,7 @@ private:
   mlir::FailureOr<mlir::Value> reshape(mlir::Value value,
                                        llvm::ArrayRef<mlir::AffineExpr> from,
                                        llvm::ArrayRef<mlir::AffineExpr> to);
+  mlir::Value element(mlir::AffineExpr value);
   const AxisAnalysis &analysis;
   mlir::ArrayAttr symbols;
 };

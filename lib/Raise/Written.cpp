@@ -34,6 +34,16 @@ evaluateWritten(const Graph &graph, ArrayRef<Operation *> ops,
   for (Operation *op : ops) {
     if (op->getNumResults() == 1 && exact.contains(op->getResult(0)))
       continue;
+    // The extents of a value are known even where its data is not.
+    auto node = dyn_cast<onnx::NodeOp>(op);
+    auto shape = node && node.getOpType() == "Shape"
+                     ? graph.getShape(node.getInputs()[0])
+                     : std::nullopt;
+    if (shape) {
+      evaluator.bind(node->getResult(0),
+                     Tensor::integers(node.getContext(), *shape));
+      continue;
+    }
     if (failed(evaluator.run(op))) {
       error = evaluator.getError().str();
       return failure();
