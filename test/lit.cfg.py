@@ -47,6 +47,11 @@ if not subprocess.run([os.environ.get("PYTHON", "python3"), "-c", "import matplo
                       capture_output=True).returncode:
     config.available_features.add("matplotlib")
 
+# So may what builds wheels and runs the tests of the Python package.
+if not subprocess.run([os.environ.get("PYTHON", "python3"), "-c", "import hatchling, onnxruntime, pytest"],
+                      capture_output=True).returncode:
+    config.available_features.add("wheel")
+
 # tools/check --full passes --param full=1: long samples, and every case of them.
 if lit_config.params.get("full") == "1":
     config.available_features.add("full")

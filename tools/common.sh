@@ -9,7 +9,7 @@ debian_packages=(
   libmlir-22-dev mlir-22-tools llvm-22-dev llvm-22-tools clang-22
   libclang-rt-22-dev lld-22 cmake ninja-build ccache zlib1g-dev
   protobuf-compiler libprotobuf-dev python3-venv)
-python_packages=(numpy onnx onnxruntime matplotlib)
+python_packages=(numpy onnx onnxruntime matplotlib ml_dtypes pytest hatchling)
 
 say() { printf '\n== %s\n' "$*"; }
 
@@ -34,7 +34,7 @@ install_missing() {
     as_root env DEBIAN_FRONTEND=noninteractive \
       apt-get install -qq -y --no-install-recommends "${missing[@]}" >/dev/null
   fi
-  if ! .venv/bin/python -c 'import numpy, onnx, onnxruntime, matplotlib' 2>/dev/null; then
+  if ! .venv/bin/python -c 'import numpy, onnx, onnxruntime, matplotlib, ml_dtypes, pytest, hatchling' 2>/dev/null; then
     say "Installing ${python_packages[*]} into .venv"
     python3 -m venv .venv
     .venv/bin/pip install --quiet --disable-pip-version-check "${python_packages[@]}"

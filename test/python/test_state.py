@@ -1,0 +1,127 @@
+"""Decoding: prefill(a) then steps(b) is forward(a + b), and states are things."""
+import gc
+
+import numpy as np
+import pytest
+
+import ssmc
+
+
+def close(actual, expected):
+    np.testing.assert_allclose(actual, expected, rtol=0, atol=1e-4 * np.abs(expected).max())
+
+
+@pytest.fixture(scope="module")
+def ids(stored):
+    return stored["input_ids_L24"]
+
+
+def test_prefill_and_steps_are_forward(mamba, ids):
+    whole = mamba(ids)
+    for cut in (1, 9, 23):
+        state = mamba.new_state(ids.shape[0])
+        parts = [mamba.prefill(ids[:, :cut], state=state)]
+        parts += [mamba.step(ids[:, i : i + 1], state=state) for i in range(cut, 24)]
+        close(np.concatenate(parts, axis=1), whole)
+
+
+def test_save_load_copy(mamba, ids):
+    state = mamba.new_state(2)
+    mamba.prefill(ids[:, :8], state=state)
+    saved, copied = mamba.load_state(state.save()), state.copy()
+    after = [mamba.step(ids[:, 8:9], state=one) for one in (state, saved, copied)]
+    assert np.array_equal(after[0], after[1]) and np.array_equal(after[0], after[2])
+    with pytest.raises(ssmc.RunError):
+        mamba.load_state(state.save()[:-1])
+    with pytest.raises(ssmc.RunError):
+        mamba.load_state(b"")
+
+
+def test_rows(mamba, ids):
+    state = mamba.new_state(2)
+    mamba.prefill(ids[:, :8], state=state)
+    token = ids[:, 8:9]
+    expected = mamba.step(token, state=state.copy())
+    beam = state.select([1, 0, 1])
+    assert beam.rows == 3
+    close(mamba.step(token[[1, 0, 1]], state=beam), expected[[1, 0, 1]])
+    state.reorder([1, 1])
+    close(mamba.step(token[[1, 1]], state=state.copy()), expected[[1, 1]])
+    state.reset(0)
+    fresh = mamba.step(token, state=mamba.new_state(2))
+    close(mamba.step(token[[0, 1]], state=state)[0], fresh[0])
+    state.reset()
+    close(mamba.step(token, state=state), fresh)
+
+
+def test_arrays(mamba, ids):
+    state = mamba.new_state(2)
+    mamba.prefill(ids[:, :8], state=state)
+    other = mamba.new_state(2)
+    for value in mamba.states:
+        array = state[value.name]
+        assert array.dtype == value.dtype and array.shape == (2, *value.shape[1:]) and array.any()
+        other[value.name] = array
+    token = ids[:, 8:9]
+    assert np.array_equal(mamba.step(token, state=state), mamba.step(token, state=other))
+    with pytest.raises(ssmc.RunError, match="there is no state 'z'"):
+        state["z"]
+    with pytest.raises(ssmc.RunError, match="has shape"):
+        state[mamba.states[0].name] = np.zeros(3, mamba.states[0].dtype)
+
+
+def test_generate(mamba, ids):
+    found = np.stack(list(mamba.generate(ids[:, :5], 6)), axis=1)
+    assert found.shape == (2, 6) and found.dtype == np.int64
+    sequence = ids[:, :5]
+    for i in range(6):
+        sequence = np.concatenate([sequence, mamba(sequence)[:, -1].argmax(-1)[:, None]], axis=1)
+    assert np.array_equal(found, sequence[:, 5:])
+    state = mamba.new_state(2)
+    mamba.prefill(ids[:, :3], state=state)
+    assert np.array_equal(np.stack(list(mamba.generate(ids[:, 3:5], 6, state=state)), axis=1), found)
+    assert [t.tolist() for t in mamba.generate(ids[:, :5], 2, sample=lambda logits: [3, 4])] == [[3, 4]] * 2
+    assert list(mamba.generate(ids[:, :5], 0)) == []
+    with pytest.raises(ssmc.RunError, match="at least one token"):
+        mamba.generate(ids[:, :0], 1)
+    with pytest.raises(ssmc.RunError, match="sample gave tokens"):
+        list(mamba.generate(ids[:, :5], 1, sample=lambda logits: [1]))
+
+
+def test_refused(mamba, ids):
+    state = mamba.new_state(2)
+    before = state.save()
+    for match, call in [
+        ("goes on from a state", lambda: mamba.entries["step"](ids[:, :1])),
+        ("entry 'forward' has no state", lambda: mamba.entries["forward"](ids, state=state)),
+        ("dimension", lambda: mamba.step(ids[:1, :1], state=state)),
+        ("dimension", lambda: mamba.step(ids[:, :2], state=state)),
+        ("there is no row 2", lambda: state.select([0, 2])),
+        ("there is no row -1", lambda: state.reset(-1)),
+        ("rows are a list of numbers", lambda: state.select([0.5])),
+        ("1 rows were given for a state of 2", lambda: state.reorder([0])),
+        ("the number of rows is -1", lambda: mamba.new_state(-1)),
+    ]:
+        with pytest.raises(ssmc.RunError, match=match):
+            call()
+    assert state.save() == before
+
+
+def test_no_states(scale):
+    assert scale.states == ()
+    with pytest.raises(ssmc.RunError) as raised:
+        scale.new_state(1)
+    assert raised.value.code == ssmc.Code.UNSUPPORTED
+    with pytest.raises(ssmc.RunError, match="has no entry 'prefill'"):
+        next(scale.generate([[1]], 1))
+
+
+def test_state_outlives_its_module(mamba):
+    module = ssmc.load(mamba.path)
+    state = module.new_state(1)
+    module.close()
+    with pytest.raises(ssmc.RunError, match="the module is closed"):
+        module.step([[1]], state=state)
+    assert mamba.load_state(state.save()).rows == 1
+    del module, state
+    gc.collect()
