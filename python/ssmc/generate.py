@@ -45,6 +45,7 @@ def generate(module: "Module", prompt: Any, tokens: int, state: "State | None",
         if tokens == 0:
             return
         result = prefill(ids, state=state, num_threads=num_threads)
+        found: np.ndarray = ids
         for i in range(tokens):
             if i:
                 result = step(found[:, None], state=state, num_threads=num_threads)

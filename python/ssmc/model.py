@@ -44,7 +44,11 @@ class Handle:
         self.num_threads = 0
 
     def describe(self) -> _native.ModelDesc:
-        return _native.runtime().ssmrt_describe(self._pointer).contents
+        desc = _native.runtime().ssmrt_describe(self._pointer).contents
+        if desc.abi_version != _native.ABI_VERSION:  # libssmrt and this package are of two checkouts
+            raise RunError(Code.VERSION, f"the runtime opens models of version {desc.abi_version} of the interface, "
+                                         f"and this package knows {_native.ABI_VERSION}: install both from one checkout")
+        return desc
 
     def acquire(self) -> ctypes.c_void_p:
         with self._lock:
@@ -175,7 +179,8 @@ class Entry:
     def _allocate(self, tensors, out: Out, inputs: list[np.ndarray]) -> tuple[list, list]:
         """What is returned, and the same as arrays."""
         given = self._memory(out)
-        results, arrays = [], []
+        results: list[Array] = []
+        arrays: list[np.ndarray] = []
         for i, value in enumerate(self.outputs):
             tensor = tensors[i]
             if value.name in given:

@@ -84,7 +84,7 @@ class State:
         if count == 0:
             return np.empty(shape, dtype), self.values[i]
         memory = (ctypes.c_char * (count * dtype.itemsize)).from_address(tensor.data)
-        return np.frombuffer(memory, dtype).reshape(shape), self.values[i]
+        return np.frombuffer(memoryview(memory).cast("B"), dtype).reshape(shape), self.values[i]
 
     def __getitem__(self, name: str) -> np.ndarray:
         """A copy of one state, [rows, ...]."""

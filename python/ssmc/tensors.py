@@ -51,7 +51,7 @@ _is_valid = ctypes.pythonapi.PyCapsule_IsValid
 _is_valid.restype, _is_valid.argtypes = ctypes.c_int, [ctypes.py_object, ctypes.c_char_p]
 
 # (code, bits) of DLPack.
-_DLPACK = {(0, 8): np.int8, (0, 16): np.int16, (0, 32): np.int32, (0, 64): np.int64, (1, 8): np.uint8,
+_DLPACK: dict[tuple[int, int], Any] = {(0, 8): np.int8, (0, 16): np.int16, (0, 32): np.int32, (0, 64): np.int64, (1, 8): np.uint8,
            (1, 16): np.uint16, (1, 32): np.uint32, (1, 64): np.uint64, (2, 16): np.float16, (2, 32): np.float32,
            (2, 64): np.float64, (4, 16): BFLOAT16, (6, 8): np.bool_}
 _HOST = (1, 3)  # memory of the processor, and such that CUDA has pinned
@@ -72,14 +72,20 @@ class _Borrowed:
 def _borrow(what: str, value: Any) -> np.ndarray:
     """The memory behind `__dlpack__`. The capsule is not consumed: it frees
     what it holds when the array is gone."""
-    device = value.__dlpack_device__()
+    try:
+        device = value.__dlpack_device__()
+    except (BufferError, RuntimeError, TypeError, ValueError) as error:
+        raise invalid(f"{what} cannot be had: {error}") from error
     if device[0] not in _HOST:
         raise invalid(f"{what} lies on a device of type {int(device[0])} of DLPack: copy it to the memory of the "
                       "processor, as with .cpu()")
     try:
-        capsule = value.__dlpack__(max_version=(1, 0))
-    except TypeError:  # before version 1
-        capsule = value.__dlpack__()
+        try:
+            capsule = value.__dlpack__(max_version=(1, 0))
+        except TypeError:  # before version 1
+            capsule = value.__dlpack__()
+    except (BufferError, RuntimeError, TypeError, ValueError) as error:
+        raise invalid(f"{what} cannot be had: {error}") from error
     if _is_valid(capsule, b"dltensor_versioned"):
         managed = _Versioned.from_address(_get_pointer(capsule, b"dltensor_versioned"))
         if managed.major != 1:
@@ -91,11 +97,11 @@ def _borrow(what: str, value: Any) -> np.ndarray:
         raise invalid(f"{what}: its __dlpack__ gives no tensor that is still to be had")
     if tensor.device_type not in _HOST:
         raise invalid(f"{what} does not lie in the memory of the processor")
-    dtype = _DLPACK.get((tensor.dtype.code, tensor.dtype.bits)) if tensor.dtype.lanes == 1 else None
-    if dtype is None:
+    known = _DLPACK.get((tensor.dtype.code, tensor.dtype.bits)) if tensor.dtype.lanes == 1 else None
+    if known is None:
         raise invalid(f"{what} has elements of type {tensor.dtype.code} with {tensor.dtype.bits} bits of DLPack, "
                       "which models do not take")
-    dtype = np.dtype(dtype)
+    dtype: np.dtype = np.dtype(known)
     shape = tuple(tensor.shape[i] for i in range(tensor.ndim))
     strides = tuple(tensor.strides[i] * dtype.itemsize for i in range(tensor.ndim)) if tensor.strides else None
     if 0 in shape:

@@ -1,7 +1,10 @@
 """Arrays in and out, and what is refused."""
 import gc
+import os
 import pickle
+import signal
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -116,6 +119,17 @@ def test_dlpack_elsewhere(add):
 
     with refuses(INVALID, "input 'x' lies on a device of type 2"):
         add(Gpu(X), B)
+
+
+def test_dlpack_refuses(add):
+    class Kept(Lent):
+        def __dlpack__(self, **options):
+            raise BufferError("it needs its gradient")
+
+    with refuses(INVALID, "input 'x' cannot be had: it needs its gradient"):
+        add(Kept(X), B)
+    with refuses(INVALID, "with 64 bits of DLPack, which models do not take"):
+        add(Lent(X.astype(np.complex64)), B)
 
 
 def test_dlpack_read_only(add):
@@ -247,6 +261,27 @@ def test_many_threads(add):
     for thread in threads:
         thread.join()
     assert not wrong
+
+
+def test_fork(scale):
+    """The threads of the pool are not in a child, which makes its own."""
+    entry, mask = scale.entries["scale"], np.ones(3, F32)
+    for _ in range(20):
+        entry(X, mask, [], num_threads=2)
+    child = os.fork()
+    if child == 0:
+        right = all(np.array_equal(entry(X, mask, [], num_threads=2), 2 * X + 1) for _ in range(20))
+        os._exit(0 if right else 1)
+    for _ in range(600):
+        done, status = os.waitpid(child, os.WNOHANG)
+        if done:
+            break
+        time.sleep(0.1)
+    else:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        pytest.fail("the child hangs")
+    assert os.waitstatus_to_exitcode(status) == 0
 
 
 def test_closed():
