@@ -18,7 +18,7 @@ FailureOr<SmallVector<Value>> AttentionMixer::emit(GraphWriter &writer) const {
     operands.push_back(*value);
   }
   Type element = cast<ShapedType>(operands[0].getType()).getElementType();
-  Value slope, sink;
+  Value slope, sink, added = bias ? bias->value : Value();
   if (!slopes.isNull())
     slope = writer.constant(slopes, element);
   if (!sinks.isNull())
@@ -37,7 +37,7 @@ FailureOr<SmallVector<Value>> AttentionMixer::emit(GraphWriter &writer) const {
   Value none;
   auto attention = ssm::AttentionOp::create(
       builder, writer.loc, TypeRange{type, lseType}, operands[0], operands[1],
-      operands[2], /*bias=*/none, slope, sink, /*query_segments=*/none,
+      operands[2], added, slope, sink, /*query_segments=*/none,
       /*key_segments=*/none, /*query_positions=*/none, /*key_positions=*/none,
       /*prefix=*/none, y, lse, builder.getF64FloatAttr(scale),
       softcap ? builder.getF64FloatAttr(*softcap) : FloatAttr(),

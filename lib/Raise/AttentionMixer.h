@@ -36,10 +36,18 @@ public:
   std::unique_ptr<Mixer> combine(const Problem &problem,
                                  Region &region) override;
   void listAssumptions(llvm::SmallVectorImpl<std::string> &) const override;
-  llvm::SmallVector<Role *> getRoles() override { return {&*q, &*k, &*v}; }
+  llvm::SmallVector<Role *> getRoles() override {
+    llvm::SmallVector<Role *> roles{&*q, &*k, &*v};
+    if (bias)
+      roles.push_back(&*bias);
+    return roles;
+  }
 
   HeadLayout layout;
   std::optional<Role> q, k, v; // [batch, time, head, feature]
+  /// Added to the scores, a mask that follows from data for one: [batch, head,
+  /// query, key], of which batch and head may be one.
+  std::optional<Role> bias;
   AttentionWindow window;
   Tensor slopes, sinks; // [head] or null
   double scale = 1;

@@ -62,7 +62,10 @@ std::optional<Tensor> AttentionReader::respond(
     double query, bool allHeads, llvm::function_ref<double(int64_t)> key,
     llvm::function_ref<double(int64_t, int64_t)> value) const {
   using Index = ArrayRef<int64_t>; // batch, token, head, feature
-  return Probe(problem)
+  Probe probe(problem);
+  if (mixer.bias)
+    probe.set(*mixer.bias, 0);
+  return probe
       .set(*mixer.q,
            [&](Index i) {
              return i[3] == 0 && (allHeads || i[2] == 0) ? query : 0;

@@ -14,6 +14,7 @@ static const AxisRuleTable &getRules() {
     registerElementwiseAxisRules(rules);
     registerShapeAxisRules(rules);
     registerIndexAxisRules(rules);
+    registerGatherNDAxisRules(rules);
     registerReductionAxisRules(rules);
     registerContractionAxisRules(rules);
     return rules;

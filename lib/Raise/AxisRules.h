@@ -100,6 +100,7 @@ void registerElementwiseAxisRules(AxisRuleTable &table);
 mlir::MutableArrayRef<mlir::OpOperand> getAlignedOperands(mlir::onnx::NodeOp);
 void registerShapeAxisRules(AxisRuleTable &table);
 void registerIndexAxisRules(AxisRuleTable &table);
+void registerGatherNDAxisRules(AxisRuleTable &table);
 void registerReductionAxisRules(AxisRuleTable &table);
 void registerContractionAxisRules(AxisRuleTable &table);
 

@@ -108,6 +108,30 @@ void Graph::chooseBindings(int64_t stretch, const llvm::StringSet<> &lengths) {
               leading.insert(
                   cast<StringAttr>(dims.getSymbols()[symbol.getPosition()])
                       .getValue());
+  // What another input of the rank has fixed at the same place is likely the
+  // same, and a graph of which one input was traced is analysed at the trace.
+  llvm::StringMap<int64_t> traced;
+  for (Type type : func.getArgumentTypes()) {
+    auto open = dyn_cast<RankedTensorType>(type);
+    auto dims = open ? dyn_cast_or_null<onnx::DimsAttr>(open.getEncoding())
+                     : onnx::DimsAttr();
+    if (!dims)
+      continue;
+    for (Type other : func.getArgumentTypes()) {
+      auto fixed = dyn_cast<RankedTensorType>(other);
+      if (!fixed || fixed.getRank() != open.getRank() || fixed.getRank() < 2)
+        continue;
+      for (auto [d, extent] : llvm::enumerate(fixed.getShape()))
+        if (auto symbol = dyn_cast<AffineSymbolExpr>(
+                dims.getMap().getValue().getResult(d));
+            symbol && extent > (d == 0 ? 0 : 1) &&
+            symbol.getPosition() < dims.getSymbols().size())
+          traced.try_emplace(
+              cast<StringAttr>(dims.getSymbols()[symbol.getPosition()])
+                  .getValue(),
+              extent);
+    }
+  }
   int64_t batch = 2, length = 16 + stretch;
   for (Attribute attr : names) {
     auto name = dyn_cast<StringAttr>(attr);
@@ -116,6 +140,8 @@ void Graph::chooseBindings(int64_t stretch, const llvm::StringSet<> &lengths) {
     int64_t number;
     if (!name.getValue().getAsInteger(10, number) && number > 0)
       bindings[name.getValue()] = number;
+    else if (auto known = traced.find(name.getValue()); known != traced.end())
+      bindings[name.getValue()] = known->second;
     else if (leading.contains(name.getValue()) &&
              !lengths.contains(name.getValue()))
       bindings[name.getValue()] = batch++;

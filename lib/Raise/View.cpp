@@ -19,6 +19,18 @@ std::optional<View> View::merged(const ValueAxes &axes) {
   return make(axes, /*hasTime=*/true, {}, {unsigned(restExtents(axes).size())});
 }
 
+View View::identity(const ValueAxes &axes) {
+  View view;
+  for (const Digits &axis : axes) {
+    view.axes.emplace_back(axis.begin(), axis.end());
+    view.merges.push_back(axis.size());
+    for (unsigned i = 0; i < axis.size(); ++i)
+      view.perm.push_back(view.perm.size());
+  }
+  view.finish();
+  return view;
+}
+
 std::optional<View> View::make(const ValueAxes &valueAxes, bool hasTimeAxis,
                                ArrayRef<unsigned> order,
                                ArrayRef<unsigned> groups) {

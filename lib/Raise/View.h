@@ -29,6 +29,8 @@ public:
                                   llvm::ArrayRef<unsigned> order = {},
                                   llvm::ArrayRef<unsigned> groups = {});
 
+  /// The value as it is.
+  static View identity(const ValueAxes &axes);
   /// The layout [batch, time, rest], all other digits in one.
   static std::optional<View> merged(const ValueAxes &axes);
 

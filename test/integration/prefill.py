@@ -1,9 +1,11 @@
-"""A prefill whose outputs are not stored, beside ONNX Runtime.
+"""A prefill beside ONNX Runtime, with masks of every kind.
 
-    prefill.py MODEL.onnx FOLDER
+    prefill.py MODEL.onnx FOLDER ROLES [BATCHxLENGTH...]
 
-Lengths are multiples of the chunks of 8 in which the model scans: others end ONNX
-Runtime, too. Some tokens are masked.
+ROLES are what the inputs are, in order, with commas between them: ids, mask or
+positions. Of the masks no two rows are equal: tokens are left out in front, behind
+and between. A length that the model cuts into chunks is a multiple of them: others
+end ONNX Runtime, too.
 """
 import os
 import subprocess
@@ -12,18 +14,36 @@ import sys
 import numpy as np
 import onnxruntime
 
-model, folder = sys.argv[1:]
+model, folder, roles, *sizes = sys.argv[1:]
 os.makedirs(folder, exist_ok=True)
 session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
-ids, mask = (value.name for value in session.get_inputs())
+inputs = dict(zip(roles.split(","), (value.name for value in session.get_inputs())))
+#: What the graph does not read.
+others = {value.name: np.zeros(value.shape, np.int64) for value in session.get_inputs()[len(inputs):]}
 names = [value.name for value in session.get_outputs()]
+
+
+def masks(batch, length):
+    """None left out, then in front, then behind and between, row by row more."""
+    whole = np.ones((batch, length), np.int64)
+    left, holes = whole.copy(), whole.copy()
+    for row in range(batch):
+        left[row, :3 * (batch - row)] = 0
+        holes[row, length - row - 1:] = 0
+        holes[row, 2 + row:6:2] = 0
+    return whole, left, holes
+
+
 for level in ("-O0", "-O2"):
     lib, feed = os.path.join(folder, f"prefill{level}.so"), os.path.join(folder, "feed.npz")
     subprocess.run(["ssmc", model, "-o", lib, level], check=True)
-    for batch, length in ((1, 8), (2, 16), (3, 40)):
+    for size in sizes:
+        batch, length = map(int, size.split("x"))
         random = np.random.default_rng(length)
-        inputs = {ids: random.integers(0, 128, (batch, length)), mask: np.ones((batch, length), np.int64)}
-        inputs[mask][0, :3] = 0
-        outputs = dict(zip(names, session.run(names, inputs)))
-        np.savez(feed, **inputs, **{"out:" + name: value for name, value in outputs.items()})
-        subprocess.run(["ssm-run", lib, "--input", "@" + feed, "--expect", "@" + feed], check=True)
+        for mask in masks(batch, length):
+            values = {"ids": random.integers(0, 128, (batch, length)), "mask": mask,
+                      "positions": np.maximum(np.cumsum(mask, 1) - 1, 0)}
+            given = {name: values[role] for role, name in inputs.items()} | others
+            outputs = dict(zip(names, session.run(names, given)))
+            np.savez(feed, **given, **{"out:" + name: value for name, value in outputs.items()})
+            subprocess.run(["ssm-run", lib, "--input", "@" + feed, "--expect", "@" + feed], check=True)

@@ -49,13 +49,12 @@ EXPECTED = {
     "mamba/generation.prefill": MAMBA,
     "recurrent_gemma/forward.dynamo": GRIFFIN + ["ssm.attention"],
     "recurrent_gemma/forward.dynamo_dyn": GRIFFIN + ["ssm.attention"],
-    "recurrent_gemma/generation.prefill": GRIFFIN,
+    "recurrent_gemma/generation.prefill": GRIFFIN + ["ssm.attention"],
     # One token shows no recurrence.
     "mamba/generation.decode": [],
     "mamba2/forward.dynamo": MAMBA2, "mamba2/forward.dynamo_dyn": MAMBA2, "mamba2/generation.prefill": MAMBA2,
     "qwen3_next/forward.dynamo": ["ssm.short_conv", "ssm.delta_rule", "ssm.attention"],
-    # The mask of its attention is computed from packed positions.
-    "qwen3_next/generation.prefill": ["ssm.short_conv", "ssm.delta_rule"],
+    "qwen3_next/generation.prefill": ["ssm.short_conv", "ssm.delta_rule", "ssm.attention"],
     # Their maxima are a scan of their own, the report names the mixer.
     "xlstm/forward.dynamo": ["ssm.semiseparable"] * 2, "xlstm/forward.ts": ["ssm.semiseparable"] * 2,
 }
