@@ -15,13 +15,12 @@ import numpy as np
 
 from . import _native
 from .errors import Code, Diagnostic, RunError, check, invalid
+from .state import State
 from .tensors import as_array, as_output, describe
 from .values import Outputs, Value, read_state, read_value
 
 if TYPE_CHECKING:
     import tempfile
-
-    from .state import State
 
 #: Arrays go in and out as NumPy arrays, or as any object with `__dlpack__`.
 Array = Any
@@ -99,10 +98,11 @@ class Entry:
 
         return f"<entry {self.name}({show(self.inputs)}) -> ({show(self.outputs)})>"
 
-    def __call__(self, *arrays: Array, state: "State | None" = None, out: Out = None,
+    def __call__(self, *arrays: Array, state: State | None = None, out: Out = None,
                  num_threads: int | None = None, **named: Array) -> Any:
         """Computes. Inputs are given in the order of `inputs`, or by name, or as
-        one mapping of names (for names that no keyword can have).
+        one mapping of names (for names that no keyword can have). The state of an
+        entry that has one is the last of them, or `state=`.
 
         Inputs of another type are refused; numbers and lists take the type of
         the input; arrays that are not contiguous are copied. `out` is memory for
@@ -113,8 +113,12 @@ class Entry:
         Returns the output where there is one, else `Outputs`. What was given as
         `out` is returned itself. Raises RunError. Other threads run meanwhile.
         """
+        if state is None and arrays and isinstance(arrays[-1], State):
+            *arrays, state = arrays  # type: ignore[assignment]
         if self.has_state and state is None:
             raise invalid(f"entry '{self.name}' goes on from a state: give it one of new_state()")
+        if state is not None and not isinstance(state, State):
+            raise invalid(f"a state is one of new_state() or load_state(), not {type(state).__name__}")
         if state is not None and not self.has_state:
             raise invalid(f"entry '{self.name}' has no state")
         if state is not None and state._handle is not self._handle:
@@ -293,32 +297,28 @@ class Module:
                                              "compile it with entry='prefill,step'")
         return self._entries[name]
 
-    def new_state(self, rows: int = 1) -> "State":
+    def new_state(self, batch: int = 1) -> State:
         """The state of so many sequences before their first token."""
-        from .state import State
+        return State._new(self, batch)
 
-        return State._new(self, rows)
-
-    def load_state(self, saved: bytes) -> "State":
+    def load_state(self, saved: bytes) -> State:
         """A state of what `State.save` gave, of this model or one with the same
         states."""
-        from .state import State
-
         return State._load(self, saved)
 
-    def prefill(self, *arrays: Array, state: "State", out: Out = None, num_threads: int | None = None,
+    def prefill(self, *arrays: Array, state: State | None = None, out: Out = None, num_threads: int | None = None,
                 **named: Array) -> Any:
         """Runs the entry `prefill` on tokens that follow those the state has
-        seen, and takes the state on. See `Entry.__call__`; a call that fails
+        seen, and takes the state on: `prefill(ids, state)`. See `Entry.__call__`; a call that fails
         leaves the state as it was."""
         return self._entry("prefill")(*arrays, state=state, out=out, num_threads=num_threads, **named)
 
-    def step(self, *arrays: Array, state: "State", out: Out = None, num_threads: int | None = None,
+    def step(self, *arrays: Array, state: State | None = None, out: Out = None, num_threads: int | None = None,
              **named: Array) -> Any:
         """The same for one more token of each row: the entry `step`."""
         return self._entry("step")(*arrays, state=state, out=out, num_threads=num_threads, **named)
 
-    def generate(self, prompt: Array, tokens: int, *, state: "State | None" = None,
+    def generate(self, prompt: Array, tokens: int, *, state: State | None = None,
                  sample: Callable[[np.ndarray], Array] | None = None,
                  num_threads: int | None = None) -> Iterator[np.ndarray]:
         """Goes on from a prompt, token by token: the tokens of all rows, [rows],

@@ -20,7 +20,7 @@ def test_prefill_and_steps_are_forward(mamba, ids):
     whole = mamba(ids)
     for cut in (1, 9, 23):
         state = mamba.new_state(ids.shape[0])
-        parts = [mamba.prefill(ids[:, :cut], state=state)]
+        parts = [mamba.prefill(ids[:, :cut], state)]
         parts += [mamba.step(ids[:, i : i + 1], state=state) for i in range(cut, 24)]
         close(np.concatenate(parts, axis=1), whole)
 
@@ -93,6 +93,9 @@ def test_refused(mamba, ids):
     before = state.save()
     for match, call in [
         ("goes on from a state", lambda: mamba.entries["step"](ids[:, :1])),
+        ("goes on from a state", lambda: mamba.step(ids[:, :1])),
+        ("entry 'forward' has no state", lambda: mamba(ids, state)),
+        ("not bytes", lambda: mamba.step(ids[:, :1], state=before)),
         ("entry 'forward' has no state", lambda: mamba.entries["forward"](ids, state=state)),
         ("dimension", lambda: mamba.step(ids[:1, :1], state=state)),
         ("dimension", lambda: mamba.step(ids[:, :2], state=state)),
