@@ -28,7 +28,8 @@ def Ssm_AttentionOp : Ssm_BufferOp<"attention", [AttrSizedOperandSegments]> {
     that side. Without `positions`, kp[j] = j and qp[i] = i + Lk - Lq: the last
     query stands at the last key. A key whose bias is -infinity is not seen. A
     query that sees nothing has y = 0 and lse = -infinity (with a sink: the
-    sink). What k and v hold for keys that are not seen is not used.
+    sink). What k and v hold for keys that are not seen is not used, NaN too, which
+    PyTorch and ONNX Runtime hand on.
 
     Causal attention is `right(0)`, a sliding window of W keys
     `left(W-1) right(0)`. A cache of keys, also one that is overwritten in

@@ -150,5 +150,6 @@ mlir::ssm::lowerByStrategy(OpBuilder &b, Operation *op, StrategyAttr strategy) {
         return chunk ? lowerByAssociativity(b, op, chunk)
                      : lowerByMatrix(b, op);
       })
+      .Case([&](AttentionOp op) { return lowerAtOnce(b, op); })
       .Default([&](Operation *op) { return lowerByMatrix(b, op); });
 }

@@ -53,6 +53,8 @@ llvm::SmallVector<Value> lowerByAssociativity(OpBuilder &b, SelectiveScanOp op,
 llvm::SmallVector<Value> lowerByAssociativity(OpBuilder &b,
                                               AssociativeScanOp op,
                                               int64_t chunk);
+/// With the scores of all queries in memory.
+llvm::SmallVector<Value> lowerAtOnce(OpBuilder &b, AttentionOp op);
 /// The first result by the matrix, the others, where they are used, by the op.
 llvm::SmallVector<Value> lowerByMatrix(OpBuilder &b, Operation *op);
 

@@ -18,6 +18,10 @@ static constexpr double loopShare = 0.25;
 /// Columns of products from which on loops reach that.
 static constexpr double fullColumns = 64;
 
+/// Ops of attention as loops, and bytes that its scores may take.
+static constexpr double attentionOps = 12;
+static constexpr double mostScores = 1 << 26;
+
 /// Columns that the kernel of a scan takes at once.
 static constexpr double scanColumns = 2048;
 
@@ -204,16 +208,17 @@ struct Counter {
     double keys = e["Lk"], queries = e["B"] * e["Lq"] * e["J"];
     // A part is a block of queries of a group of heads, or a part of a loop.
     double groups = cast<ShapedType>(op.getK().getType()).getDimSize(2);
-    if (isKernel)
+    if (isKernel) {
       work.parts = e["B"] * groups * std::ceil(e["Lq"] / 16);
-    else
-      work.parts = e["B"] * e["J"] * keys * e["N"] / machine.opsOfPart;
-    if (strategy == Strategy::Dense) {
-      // What the op makes of as many columns as there are keys, times values.
-      work.macs += queries * keys * (e["N"] + keys + e["P"]);
-      work.exps += queries * keys;
-      work.cachedBytes += 4 * width * queries * keys;
-      return;
+    } else {
+      // Loops over the scores of one query after the other, or over all; where
+      // these are too many to be stored nothing is won by it.
+      bool atOnce =
+          strategy == Strategy::Dense && width * queries * keys <= mostScores;
+      double times = atOnce ? 1 : e["Lq"];
+      work.parts = queries * keys * e["N"] / times / machine.opsOfPart;
+      work.ops += times * attentionOps;
+      work.loops = work.ops;
     }
     // A kernel passes over what no query sees; by index, where that is known.
     if (isKernel && op.getRight() && !op.getQueryPositions())

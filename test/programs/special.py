@@ -129,6 +129,8 @@ def given_for(rng, kind, queries, keys):
         given["bias0"][:, 1, :, : keys // 2] = -np.inf
     if kind == "row":
         given["bias0"][..., : keys - 1] = -np.inf
+        for n in "kv":
+            given[n][:, : keys - 1] = np.nan
     if kind == "cache":
         given["positions0"] = np.arange(queries)[None] + keys // 2
         given["positions1"] = np.where(np.arange(keys) < keys // 3, np.arange(keys), -1)[None]

@@ -53,6 +53,10 @@ Value AttentionScores::isSeen(const Queries &queries, const Keys &keys,
   };
   if (op.getKeySegments())
     both(compare(arith::CmpIPredicate::eq, queries.segment, keys.segment));
+  // Adding -infinity would not hide a score that is no number.
+  if (keys.bias)
+    both(arith::CmpFOp::create(b, arith::CmpFPredicate::UNE, keys.bias,
+                               b.splat(keys.bias.getType(), -INFINITY)));
   if (keys.isThere)
     both(keys.isThere);
   return seen;

@@ -42,6 +42,21 @@ func.func @products(%q: tensor<1x512x24x128xf64>, %v: tensor<1x512x24x64xf64>, %
 
 // -----
 
+// So are the scores of all queries, as long as there is room for them.
+// CHECK-LABEL: func @scores
+//       CHECK: #ssm.strategy<dense>
+//       CHECK: #ssm.strategy<recurrent>
+func.func @scores(%q: tensor<1x128x12x64xf64>, %lse: tensor<1x128x12xf64>, %long: tensor<1x4096x12x64xf64>, %longLse: tensor<1x4096x12xf64>)
+    -> (tensor<1x128x12x64xf64>, tensor<1x4096x12x64xf64>) {
+  %0:2 = ssm.attention right(0) ins(%q, %q, %q : tensor<1x128x12x64xf64>, tensor<1x128x12x64xf64>, tensor<1x128x12x64xf64>)
+      outs(%q, %lse : tensor<1x128x12x64xf64>, tensor<1x128x12xf64>) -> tensor<1x128x12x64xf64>, tensor<1x128x12xf64>
+  %1:2 = ssm.attention right(0) ins(%long, %long, %long : tensor<1x4096x12x64xf64>, tensor<1x4096x12x64xf64>, tensor<1x4096x12x64xf64>)
+      outs(%long, %longLse : tensor<1x4096x12x64xf64>, tensor<1x4096x12xf64>) -> tensor<1x4096x12x64xf64>, tensor<1x4096x12xf64>
+  return %0#0, %1#0 : tensor<1x128x12x64xf64>, tensor<1x4096x12x64xf64>
+}
+
+// -----
+
 // Complex numbers have no kernel, and are scanned step by step.
 // CHECK-LABEL: func @complex
 //       CHECK: #ssm.strategy<recurrent>

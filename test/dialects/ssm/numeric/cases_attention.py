@@ -19,7 +19,7 @@ def attention(q, k, v, *, bias=None, slopes=None, sinks=None, segments=None, pos
     if softcap is not None:
         s = softcap * np.tanh(s / softcap)
     if bias is not None:
-        s = s + wide(bias)
+        s = np.where(np.isneginf(wide(bias)), -np.inf, s + wide(bias))
     if positions is None:
         at = np.arange(queries)[None, :, None] + keys - queries
         of = np.arange(keys)[None, None, :]
