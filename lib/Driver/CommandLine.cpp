@@ -124,6 +124,9 @@ static bool readNumber(const Flags &flags, OptSpecifier id, uint64_t &number) {
   return flags.usage(arg->getAsString(flags.args) + " is not a number");
 }
 
+/// As many as a run takes.
+static constexpr unsigned kMostThreads = 1024;
+
 /// What the flags promise that this release does not keep is refused.
 static bool checkLimits(const Flags &flags, const CompilerOptions &options) {
   std::string target = flags.get(OPT_target_EQ, "cpu");
@@ -158,11 +161,19 @@ static bool checkLimits(const Flags &flags, const CompilerOptions &options) {
         "--products=bf16 multiplies weights in bf16, not --weights=" + weights);
   if (std::string fault = checkEntries(options.entries); !fault.empty())
     return flags.usage("--entry=" + flags.get(OPT_entry_EQ, "") + ": " + fault);
-  if (options.threads < 1)
-    return flags.usage("--plan-threads must be at least 1");
-  for (StringRef strategy : options.strategies)
-    if (std::string fault = checkStrategy(strategy); !fault.empty())
-      return flags.usage("--strategy=" + strategy + ": " + fault);
+  if (options.threads < 1 || options.threads > kMostThreads)
+    return flags.usage(
+        flags.args.getLastArg(OPT_plan_threads_EQ)->getAsString(flags.args) +
+        ": write a number from 1 to " + Twine(kMostThreads));
+  for (auto [i, text] : enumerate(options.strategies)) {
+    if (std::string fault = checkStrategy(text); !fault.empty())
+      return flags.usage("--strategy=" + text + ": " + fault);
+    StringRef mixer = StringRef(text).split(':').first;
+    for (StringRef other : ArrayRef(options.strategies).take_front(i))
+      if (other != text && other.split(':').first == mixer)
+        return flags.usage("--strategy=" + text +
+                           ": contradicts --strategy=" + other);
+  }
   if (flags.has(OPT_max_length_EQ) &&
       (options.maxLength < 1 || options.maxLength > INT32_MAX))
     return flags.usage("--max-length must be 1 to 2^31 - 1");

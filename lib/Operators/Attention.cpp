@@ -126,8 +126,13 @@ static LogicalResult inferAttention(InferContext &ctx) {
         in[i]->push_back(asConstant(dim));
     }
   Heads heads;
-  if (auto message = readHeads(ctx.node, in, heads))
+  if (auto message = readHeads(ctx.node, in, heads)) {
+    for (unsigned i = 0, e = ctx.node.getInputs().size(); i < e; ++i)
+      if (in[i])
+        *message += (i ? ", input " : ": input ") + std::to_string(i) +
+                    " has " + describeDims(ctx.input(i).dims);
     return ctx.error(*message);
+  }
   for (unsigned i : {Q, K, V, PastKey, PastValue})
     if (in[i] && !isa<FloatType>(ctx.input(i).elementType))
       return ctx.error("input " + Twine(i) + " must be of floats");

@@ -121,7 +121,8 @@ static LogicalResult inferConv(InferContext &ctx) {
     int64_t stride = geometry.strides[k];
     if (geometry.same) {
       if (stride != 1 && !asConstant(extent))
-        return ctx.error("auto_pad with a stride needs a constant extent");
+        return ctx.error("auto_pad with a stride needs constant extents, not " +
+                         describeDims(x.dims) + ": fix them with --dim");
       dims.push_back(extent.ceilDiv(stride));
       continue;
     }

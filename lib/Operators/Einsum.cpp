@@ -21,6 +21,19 @@ struct Labels {
   SmallVector<SmallVector<int64_t>> operands;
   SmallVector<int64_t> result;
   int64_t loops = 0, wide = 0;
+  /// Those that are not of an ellipsis.
+  std::string letters;
+
+  std::string describe(int64_t loop) const {
+    return loop < wide ? "a dimension of the ellipsis"
+                       : std::string("label '") + letters[loop - wide] + "'";
+  }
+  /// What is wrong where a loop has two extents.
+  std::string contradiction(int64_t loop, int64_t a, int64_t b) const {
+    return describe(loop) +
+           " stands for different extents: " + std::to_string(a) + " and " +
+           std::to_string(b);
+  }
 };
 } // namespace
 
@@ -71,6 +84,8 @@ readLabels(onnx::NodeOp node, ArrayRef<int64_t> ranks, Labels &labels) {
       ++uses[term[i]];
       auto [it, isNew] = loopOf.try_emplace(term[i], labels.loops);
       labels.loops += isNew;
+      if (isNew)
+        labels.letters += term[i];
       dims.push_back(it->second);
     }
   }
@@ -130,7 +145,8 @@ static LogicalResult inferEinsum(InferContext &ctx) {
         continue;
       if (asConstant(extent) && asConstant(dim) &&
           *asConstant(extent) != *asConstant(dim))
-        return ctx.error("a label stands for different extents");
+        return ctx.error(
+            labels.contradiction(loop, *asConstant(extent), *asConstant(dim)));
       ctx.requireEqual(extent, dim);
       if (asConstant(dim))
         extent = dim;
@@ -263,14 +279,14 @@ static LogicalResult evaluateEinsum(EvalContext &ctx) {
     for (auto [loop, extent] : llvm::zip(dims, input.getShape())) {
       if (extents[loop] != 1 && extent != extents[loop] &&
           !(loop < labels.wide && extent == 1))
-        return ctx.error("a label stands for different extents");
+        return ctx.error(labels.contradiction(loop, extents[loop], extent));
       if (extent != 1)
         extents[loop] = extent;
     }
   for (auto [dims, input] : llvm::zip(labels.operands, ctx.inputs))
     for (auto [loop, extent] : llvm::zip(dims, input.getShape()))
       if (loop >= labels.wide && extent != extents[loop])
-        return ctx.error("a label stands for different extents");
+        return ctx.error(labels.contradiction(loop, extents[loop], extent));
   if (ctx.inputs.size() == 2 && ctx.inputs[0].isFloat() && labels.wide == 0)
     return multiplyPair(ctx, labels, extents);
   Calculator b;

@@ -106,7 +106,8 @@ static LogicalResult inferPool(InferContext &ctx) {
     int64_t stride = windows.strides[k];
     if (windows.ceil || (windows.same && stride != 1))
       return ctx.error("ceil_mode, or auto_pad with a stride, needs constant "
-                       "extents");
+                       "extents, not " +
+                       describeDims(x.dims) + ": fix them with --dim");
     if (!windows.same)
       dim = (dim + (windows.low[k] + windows.high[k] - windows.reach(k)))
                 .floorDiv(stride) +
@@ -116,7 +117,8 @@ static LogicalResult inferPool(InferContext &ctx) {
   if (ctx.node->getNumResults() > 1) {
     for (AffineExpr dim : x.dims)
       if (!asConstant(dim))
-        return ctx.error("positions of the maxima need constant extents");
+        return ctx.error("positions of the maxima need constant extents, not " +
+                         describeDims(x.dims) + ": fix them with --dim");
     ctx.setResult(1, IntegerType::get(ctx.getContext(), 64), dims);
   }
   return success();

@@ -33,12 +33,17 @@ static LogicalResult inferRecurrent(InferContext &ctx) {
     return ctx.error(*message);
   const ValueShape &x = ctx.input(X), &r = ctx.input(R);
   if (x.dims.size() != 3 || ctx.input(W).dims.size() != 3 || r.dims.size() != 3)
-    return ctx.error("X, W and R must have 3 dimensions");
+    return ctx.error("X, W and R must have 3 dimensions, not " +
+                     describeDims(x.dims) + ", " +
+                     describeDims(ctx.input(W).dims) + " and " +
+                     describeDims(r.dims));
   auto hidden = constantAt(r, 2);
   int64_t stated = ctx.node.getInt("hidden_size", hidden.value_or(0));
   if (stated <= 0 || (hidden && *hidden != stated) || stated > (1 << 24))
     return ctx.error("the hidden size must be a positive constant and that of "
-                     "R");
+                     "R: hidden_size is " +
+                     Twine(stated) + ", R has the shape " +
+                     describeDims(r.dims));
   AffineExpr batch = x.dims[cell.batchFirst ? 0 : 1],
              length = x.dims[cell.batchFirst ? 1 : 0];
   auto constant = [&](int64_t value) { return ctx.constantDim(value); };
@@ -71,7 +76,9 @@ static LogicalResult inferRecurrent(InferContext &ctx) {
                        describeDims(expected[i]));
     if (i == Lengths ? !given.elementType.isInteger(32)
                      : given.elementType != x.elementType)
-      return ctx.error("input " + Twine(i) + " has the wrong element type");
+      return ctx.error("input " + Twine(i) + " must have elements of type " +
+                       (i == Lengths ? "i32" : describeType(x.elementType)) +
+                       ", not " + describeType(given.elementType));
     for (auto [a, b] : llvm::zip(given.dims, expected[i]))
       ctx.requireEqual(a, b);
   }

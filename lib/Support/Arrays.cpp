@@ -83,6 +83,8 @@ Error ArraySource::add(StringRef text) {
         key.consume_front(prefix);
       if (is_contained(names, key))
         arrays[key] = {named.array, 0};
+      else
+        unused.push_back(named.name);
     }
     return Error::success();
   }

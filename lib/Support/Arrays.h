@@ -45,6 +45,9 @@ public:
   /// The seed, where a random array is asked for.
   std::optional<uint64_t> findSeed(llvm::StringRef name) const;
 
+  /// Names in archives that were taken as a whole, of no value.
+  llvm::ArrayRef<std::string> getUnused() const { return unused; }
+
 private:
   llvm::Expected<const std::vector<NamedArray> *> archive(llvm::StringRef path);
 
@@ -55,6 +58,7 @@ private:
   std::vector<std::string> names;
   std::string prefix;
   llvm::StringMap<Given> arrays;
+  std::vector<std::string> unused;
   llvm::StringMap<std::vector<NamedArray>> archives;
 };
 

@@ -16,7 +16,8 @@ STEPS = 200_000
 def call(*command):
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
-        sys.exit(f"ssm-bench: {' '.join(command)}\n{done.stderr}")
+        print(f"ssm-bench: {' '.join(command)}\n{done.stderr}", file=sys.stderr)
+        sys.exit(done.returncode)
     return done.stdout
 
 
@@ -44,6 +45,8 @@ def multiply_adds(dtype):
 
 
 WIDTH = 1 << 10
+# As rows of three tensors.
+MEGABYTE = (1 << 20) // (12 * WIDTH)
 
 
 def adding(rows):
@@ -118,10 +121,14 @@ class Bench:
         ms = macs.time([np.ones(CHAINS, dtype), np.full((), 0.5, dtype)], 3, 1)[1]
         flops = 2 * LANES * CHAINS * STEPS / ms * 1e3
         # As many bytes as the mixer has: they may lie in a cache.
-        rows = max(1, self.decision["floor"]["bytes"] // (12 * WIDTH))
-        add = Program(self.folder, "add", adding(rows), f"--cpu={self.options.cpu}")
+        own = self.decision["floor"]["bytes"] // (12 * WIDTH)
+        bandwidth = max(self.bandwidth(rows) for rows in {max(1, own), max(MEGABYTE, own)})
+        return flops * min(threads, len(os.sched_getaffinity(0))), bandwidth
+
+    def bandwidth(self, rows):
+        add = Program(self.folder, f"add{rows}", adding(rows), f"--cpu={self.options.cpu}")
         ms = add.time([np.ones((rows, WIDTH), np.float32)] * 2, 3, 1)[1]
-        return flops * threads, 12 * rows * WIDTH / ms * 1e3
+        return 12 * rows * WIDTH / ms * 1e3
 
     def reference(self):
         """The op's own decomposition in double precision."""

@@ -35,6 +35,15 @@ class Mixer:
                   f"  return %r#0 : {tensor(outs[0], dtype)}", "}"]
         return "\n".join(lines) + "\n"
 
+    def fault(self, dims):
+        """What is wrong with numbers of heads; empty if nothing is."""
+        queries, keys, values = (dims.get(x, 1) for x in "JGH")
+        if "H" not in dims:
+            return f"G={keys} key heads do not divide J={queries} query heads" if queries % keys else ""
+        if values % queries and queries % values:
+            return f"of J={queries} query heads and H={values} value heads neither divides the other"
+        return f"G={keys} key heads do not divide H={values} value heads" if values % keys else ""
+
     def make_inputs(self, dims, rng):
         """In double precision, in the order of the operands."""
         return [self.inputs[name](rng, shape) for name, shape in self.operands(dims)]

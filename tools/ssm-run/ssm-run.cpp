@@ -215,6 +215,14 @@ Error Session::readInputs() {
   ArraySource source(namesOf(inputValues()), "in:");
   if (Error error = addArrays(flags.inputs, source))
     return error;
+  // An archive may well hold what --expect takes.
+  for (StringRef name : source.getUnused()) {
+    StringRef output = name;
+    output.consume_front("out:");
+    if (!is_contained(namesOf(outputValues()), output))
+      errs() << "ssm-run: '" << name << "' is not used: the model has "
+             << join(namesOf(inputValues()), ", ") << "\n";
+  }
   StringMap<int64_t> symbols;
   if (Error error = readDims(*entry, symbols))
     return error;

@@ -51,6 +51,24 @@ TEXTS = [
         t = Cast <to = 17> (x) y = Cast <to = 1> (t) }"""),
     ("output 'y' has the element type 17",
      """(float[3] x) => (float8e4m3fn[3] y) { y = Cast <to = 17> (x) }"""),
+    (r"Einsum.*label 'j' stands for different extents: 3 and 5", """(float[2, 3] x, float[5, 4] w)
+        => (float[2, 4] y) { y = Einsum <equation = "ij,jk->ik"> (x, w) }"""),
+    (r"Einsum.*a dimension of the ellipsis stands for different extents: 2 and 7",
+     """(float[2, 3] x, float[7, 3] w) => (float[a] y) { y = Einsum <equation = "...j,...j"> (x, w) }"""),
+    (r"LSTM.*must have 3 dimensions, not \[5, 8\], \[1, 16, 8\] and \[1, 16, 4\]",
+     """(float[5, 8] x, float[1, 16, 8] w, float[1, 16, 4] r) => (float[a, b, c, d] y) { y = LSTM (x, w, r) }"""),
+    (r"LSTM.*hidden_size is 5, R has the shape \[1, 16, 4\]",
+     """(float[5, 1, 8] x, float[1, 16, 8] w, float[1, 16, 4] r) => (float[a, b, c, d] y) {
+        y = LSTM <hidden_size = 5> (x, w, r) }"""),
+    (r"Attention.*different lengths: input 0 has \[1, 2, 3, 4\], input 1 has \[1, 2, 5, 4\], input 2 has \[1, 2, 6, 4\]",
+     """(float[1, 2, 3, 4] q, float[1, 2, 5, 4] k, float[1, 2, 6, 4] v) => (float[a, b, c, d] y) {
+        y = Attention (q, k, v) }"""),
+    (r"AveragePool.*needs constant extents, not \[1, 2, .*\]: fix them with --dim",
+     """(float[1, 2, L] x) => (float[a, b, c] y) {
+        y = AveragePool <ceil_mode = 1, kernel_shape = [2], strides = [2]> (x) }"""),
+    (r"Conv.*needs constant extents, not \[1, 2, .*\]: fix them with --dim",
+     """(float[1, 2, L] x, float[2, 2, 3] w) => (float[a, b, c] y) {
+        y = Conv <auto_pad = "SAME_UPPER", strides = [2]> (x, w) }"""),
     ("'epsilon' must be a float", """(float[2, 3, 4] x, float[4] g) => (float[2, 3, 4] y) {
         y = com.microsoft.SkipSimplifiedLayerNormalization <epsilon = "abc"> (x, x, g) }"""),
     ("com.microsoft.*no attribute 'bias'",

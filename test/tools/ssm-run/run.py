@@ -50,6 +50,10 @@ def run(code, message, *arguments, model=lib):
 run(0, "y: largest deviation", "--input", "@in.npz", "--expect", "y=@keys.npz")
 run(0, "y: largest deviation", "--input=x=@x.npy", "--input", "mask=@keys.npz:b", "--input", "past=@keys.npz:c",
     "--expect", "@keys.npz", "--threads=2")
+# What an archive has besides is said, but not what --expect takes.
+np.savez(path("more.npz"), x=x, mask=mask, past=past, y=y, misspelt=x)
+r = subprocess.run(["ssm-run", lib, "--input", "@more.npz"], capture_output=True, text=True, cwd=tmp)
+assert r.returncode == 0 and r.stderr == "ssm-run: 'misspelt' is not used: the model has x, mask, past\n", r
 run(0, "", "--input", "@in.npz", "--output", "@out.npz")
 assert np.allclose(np.load(path("out.npz"))["y"], y, atol=1e-6)
 # Many calls of entries in one process.

@@ -42,7 +42,11 @@ expect(2, "--entry=step,step: step is there twice", scale, "-o", out, "--entry=s
 expect(2, "this is not an ONNX graph any more: --dim, --entry,", scale, "-o", out, "--entry=prefill,step")
 expect(2, "--strategy=scan:fft: scan has: recurrent, associative_scan, dense", scale, "-o", out, "--strategy=scan:fft")
 expect(2, "--strategy=nothing: the mixers are scan, selective_scan,", scale, "-o", out, "--strategy=nothing")
-expect(2, "--plan-threads must be at least 1", scale, "-o", out, "--plan-threads=0")
+expect(2, "--strategy=scan:dense: contradicts --strategy=scan:recurrent", scale, "-o", out, "--strategy=scan:recurrent",
+       "--strategy=scan:dense")
+for threads in ("0", "1025", "99999", "99999999999"):
+    expect(2, f"--plan-threads={threads}: write a number from 1 to 1024", scale, "-o", out, f"--plan-threads={threads}")
+expect(2, "--plan-threads=-1 is not a number", scale, "-o", out, "--plan-threads=-1")
 expect(2, "--max-length is the capacity of caches of prefill and step", scale, "-o", out, "--max-length=100")
 expect(2, "--max-length must be 1 to 2^31 - 1", scale, "-o", out, "--max-length=0", "--entry=step")
 expect(2, "-O3 is none of -O0 and -O2", scale, "-o", out, "-O3")
