@@ -67,9 +67,7 @@ void LengthFreeing::assume(StringRef name, const Twine &what) {
 //===----------------------------------------------------------------------===//
 
 AffineExpr LengthFreeing::substitute(AffineExpr expr) const {
-  for (auto [from, to] : substitutions)
-    expr = expr.replace(from, to);
-  return simplifyExtent(expr);
+  return simplifyExtent(expr.replace(substitutions));
 }
 
 AffineExpr LengthFreeing::expectedExtent(const Digits &axis) const {
@@ -122,6 +120,18 @@ void LengthFreeing::expect(const AxisAnalysis &analysis, Value value) {
                      (newBatch && hasKind(axis, AxisKind::Batch)));
 }
 
+/// Inputs may share an extent, of which there is one.
+LogicalResult LengthFreeing::decide(Decision decision) {
+  for (const Decision &other : decisions)
+    if (other.extent == decision.extent && other.kind == decision.kind &&
+        other.wanted != decision.wanted)
+      return onnx::emitModelError(graph.getLoc())
+             << "--dim " << decision.text << ": contradicts --dim "
+             << other.text << ", as the model has one extent for both";
+  decisions.push_back(std::move(decision));
+  return success();
+}
+
 LogicalResult LengthFreeing::resolve(const LengthRequest &request,
                                      const AxisAnalysis &analysis) {
   std::string fault = whyNotPresent(request, graph);
@@ -135,14 +145,18 @@ LogicalResult LengthFreeing::resolve(const LengthRequest &request,
   AffineExpr old = before.shapeOf(argument)->dims[request.axis];
   AffineExpr wanted = request.number ? b.getAffineConstantExpr(*request.number)
                                      : symbols.get(request.symbol);
-  if (old == wanted || (request.meets && constantExtent(old) == request.meets))
+  if (request.meets && constantExtent(old) == request.meets)
     return success();
   if (!constantExtent(old)) {
+    if (failed(decide({old, AxisKind::Other, wanted, request.text})))
+      return failure();
+    if (old == wanted)
+      return success();
     if (!isa<AffineSymbolExpr>(old))
       return onnx::emitModelError(graph.getLoc())
              << "--dim " << request.text
              << ": the extent is computed from others; give those";
-    substitutions.push_back({old, wanted});
+    substitutions[old] = wanted;
     return success();
   }
   const AxisSeed *seed =
@@ -150,16 +164,17 @@ LogicalResult LengthFreeing::resolve(const LengthRequest &request,
         return seed.argument == argument.getArgNumber() &&
                seed.axis == request.axis;
       });
+  if (seed == analysis.getSeeds().end() && old == wanted)
+    return success();
   if (seed == analysis.getSeeds().end())
     return onnx::emitModelError(graph.getLoc())
            << "--dim " << request.text << ": dimension " << request.axis
            << " of '" << request.input
            << "' is neither the batch nor the sequence of the graph";
-  AffineExpr &changed = seed->kind == AxisKind::Batch ? newBatch : newLength;
-  if (changed && changed != wanted)
-    return onnx::emitModelError(graph.getLoc())
-           << "--dim " << request.text << ": contradicts another --dim";
-  changed = wanted;
+  if (failed(decide({nullptr, seed->kind, wanted, request.text})))
+    return failure();
+  if (old != wanted)
+    (seed->kind == AxisKind::Batch ? newBatch : newLength) = wanted;
   return success();
 }
 

@@ -157,8 +157,16 @@ private:
   int64_t batch = 0, length = 0;
   mlir::AffineExpr newBatch, newLength;
   std::string asked;
-  llvm::SmallVector<std::pair<mlir::AffineExpr, mlir::AffineExpr>>
-      substitutions;
+  llvm::DenseMap<mlir::AffineExpr, mlir::AffineExpr> substitutions;
+  /// What was asked of an extent: a symbol, or where null the batch or length.
+  struct Decision {
+    mlir::AffineExpr extent;
+    AxisKind kind;
+    mlir::AffineExpr wanted;
+    std::string text;
+  };
+  llvm::SmallVector<Decision> decisions;
+  mlir::LogicalResult decide(Decision decision);
   llvm::DenseMap<mlir::Value, Expected> expectations;
   llvm::DenseMap<mlir::Value, llvm::SmallVector<bool>> following;
   llvm::DenseMap<mlir::Value, Count> counts;

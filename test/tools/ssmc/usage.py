@@ -3,6 +3,8 @@ import os
 import subprocess
 import sys
 
+import onnx.parser
+
 scale, graph, tmp = sys.argv[1:]
 os.makedirs(tmp, exist_ok=True)
 out = os.path.join(tmp, "out.so")
@@ -107,3 +109,12 @@ expect(2, message, graph, "-o", out, "--dim=ids:1=L")
 assert subprocess.run(["ssmc", graph, "-o", out, "--dim=ids:1=L"], capture_output=True, text=True).stderr == message
 assert not [f for f in os.listdir(tmp) if ".tmp" in f], os.listdir(tmp)
 print("ok")
+
+# Inputs may share an extent.
+for extents in ("float[2,8]", "float[B,L]"):
+    shared = os.path.join(tmp, "shared.onnx")
+    onnx.save(onnx.parser.parse_model('<ir_version: 10, opset_import: ["": 21]> g '
+                                      f"({extents} x, {extents} y) => ({extents} z) {{ z = Add (x, y) }}"), shared)
+    for first, second in (("x:1=L", "y:1=16"), ("x:1=12", "y:1=16"), ("x:1=P", "y:1=Q")):
+        expect(1, f"--dim {second}: contradicts --dim {first}, as the model has one extent for both\n", shared, "-o",
+               out, f"--dim={first}", f"--dim={second}")
