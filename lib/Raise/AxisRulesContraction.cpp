@@ -74,7 +74,7 @@ static void conv(AxisTransfer &t) {
     if (pointwise)
       labels[a] = axis;
     else if (isPlainTime(axis) && stride == 1)
-      labels[a] = {Digit{AxisKind::Time, axis[0].stride, extent}};
+      labels[a] = {Digit{axis[0].kind, axis[0].stride, extent}};
   }
   t.set(0, std::move(labels));
 }

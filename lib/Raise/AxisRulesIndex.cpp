@@ -152,6 +152,19 @@ static std::optional<Digit> gatherSteps(AxisTransfer &t, int64_t axis) {
   return t.gather(kinds, n, width, chained);
 }
 
+/// The digit of a sequence behind something that has none of it, the state that
+/// the tokens before have left for one.
+static std::optional<Digit> followState(AxisTransfer &t, int64_t axis) {
+  if (t.numInputs() != 2 || isLabelled(t.axes(0)[axis]) ||
+      !isPlainTime(t.axes(1)[axis]))
+    return std::nullopt;
+  Digit digit = t.axes(1)[axis][0];
+  if (!tiles(t.axes(1), digit.kind, t.extentOf(digit.kind)))
+    return std::nullopt;
+  digit.extent = t.resultShape(0)[axis];
+  return digit;
+}
+
 /// Values of consecutive steps side by side are time; everything else along a
 /// labelled axis mixes.
 static void concat(AxisTransfer &t) {
@@ -177,6 +190,8 @@ static void concat(AxisTransfer &t) {
     for (unsigned i = 0; i < n; ++i)
       if (isLabelled(t.axes(i)[axis]) && t.shape(i)[axis] > 0)
         t.mix();
+  if (std::optional<Digit> behind = followState(t, axis))
+    labels[axis] = {*behind};
   // A batch of one stays what it is only if nothing is put beside it.
   t.set(0, std::move(labels));
 }

@@ -109,6 +109,10 @@ bool Recogniser::recognise(const Region &region, Proposer propose) {
   finder.mergeViews(merged.frontier);
   finder.absorbDominated(merged.frontier);
   finder.mergeViews(merged.frontier);
+  if (Region deep = finder.deepen(merged);
+      propose == proposeMixers && deep.frontier != merged.frontier &&
+      tryFrontier(deep, proposeMatrixStates))
+    return true;
   Region straight = finder.straighten(merged);
   if ((straight.frontier != merged.frontier || straight.exit != merged.exit) &&
       tryFrontier(straight, propose))

@@ -277,6 +277,39 @@ Region RegionFinder::straighten(const Region &region) const {
   return result;
 }
 
+Region RegionFinder::deepen(const Region &region) const {
+  constexpr unsigned kMostSteps = 32;
+  auto sizeOf = [&](Value value) {
+    auto shape = graph.getShape(value);
+    return shape ? llvm::product_of(*shape) : 0;
+  };
+  // The exponential that `value` is a view of.
+  auto isExponential = [&](Value value) {
+    Operation *op = value.getDefiningOp();
+    while (op && isView(op) && isTransparent(op))
+      op = op->getOperand(0).getDefiningOp();
+    auto node = dyn_cast_or_null<onnx::NodeOp>(op);
+    return node && node.getDomain().empty() && node.getOpType() == "Exp";
+  };
+  Region result = region;
+  int64_t most = sizeOf(region.exit);
+  llvm::SmallDenseSet<Value> bottom;
+  auto shallow = [&](Value value) {
+    return !bottom.contains(value) &&
+           analysis.getClass(value) == TokenClass::PerToken &&
+           (sizeOf(value) > most || isExponential(value));
+  };
+  for (unsigned i = 0; i < kMostSteps; ++i) {
+    auto *it = llvm::find_if(result.frontier, shallow);
+    if (it == result.frontier.end())
+      break;
+    if (Value value = *it; !expand(result.frontier, value))
+      bottom.insert(value);
+  }
+  mergeViews(result.frontier);
+  return result;
+}
+
 void RegionFinder::mergeViews(SmallVectorImpl<Value> &frontier) const {
   // The chain of values of which each is a view of the next.
   auto chainOf = [&](Value value) {

@@ -69,6 +69,10 @@ public:
   /// the sequence on an axis of its own: in front of paddings and cuts into
   /// chunks, and behind what undoes them.
   Region straighten(const Region &region) const;
+  /// The same region from deeper: what is computed for every pair of features
+  /// from each of them, the matrix that is added to a state for one, and the
+  /// exponentials of decays are inside.
+  Region deepen(const Region &region) const;
   /// Replaces `value` in `frontier` by what it is computed from; false where
   /// its node is not transparent.
   bool expand(llvm::SmallVectorImpl<mlir::Value> &frontier,

@@ -34,11 +34,19 @@ public:
   void listAssumptions(SmallVectorImpl<std::string> &list) const override {
     list.push_back("no tap reaches further back than the traced length");
   }
-  SmallVector<Role *> getRoles() override { return {&*x}; }
+  SmallVector<Role *> getRoles() override {
+    SmallVector<Role *> roles{&*x};
+    if (initial)
+      roles.push_back(&*initial);
+    return roles;
+  }
 
   const AxisAnalysis *analysis = nullptr;
   std::optional<Role> x;
   std::optional<View> exit;
+  /// The tokens before the first one, and the last ones: [batch, lag, channel].
+  std::optional<Role> initial;
+  SmallVector<View, 1> states;
   Tensor weight, bias; // [channel, width]; [channel] or null
   int64_t dilation = 1;
   bool reverse = false, activated = false;
@@ -77,11 +85,39 @@ static bool isAffine(const Problem &problem, const Cone &cone) {
   return true;
 }
 
+/// `value` as some tokens of each channel: [batch, lag, channel].
+static std::optional<View> asLags(const Problem &problem, Value value,
+                                  int64_t lags, int64_t channels) {
+  const ValueAxes *known = problem.analysis.getAxes(value);
+  if (!known || !isa<FloatType>(problem.elementType(value)))
+    return std::nullopt;
+  ValueAxes axes = *known;
+  for (Digits &axis : axes)
+    for (Digit &digit : axis)
+      if (digit.kind == AxisKind::Time)
+        digit.kind = AxisKind::Other;
+  if (restExtents(axes).size() != 2)
+    return std::nullopt;
+  for (SmallVector<unsigned> order :
+       {SmallVector<unsigned>{1, 0}, SmallVector<unsigned>{0, 1}})
+    if (auto view = View::make(axes, /*hasTime=*/false, order);
+        view &&
+        view->getShape().drop_front() == ArrayRef<int64_t>({lags, channels}))
+      return view;
+  return std::nullopt;
+}
+
 void proposeShortConvs(const Problem &problem, MixerList &mixers) {
   const Region &region = problem.region;
-  if (region.frontier.size() != 1 || !region.states.empty())
+  auto isToken = [&](Value value) {
+    return problem.analysis.getClass(value) == TokenClass::PerToken;
+  };
+  if (region.frontier.empty() || region.frontier.size() > 2 ||
+      region.states.size() > 1 || llvm::count_if(region.frontier, isToken) != 1)
     return;
-  Value input = region.frontier.front();
+  Value input = *llvm::find_if(region.frontier, isToken), before;
+  if (region.frontier.size() > 1)
+    before = region.frontier[region.frontier.front() == input];
   const ValueAxes *inputAxes = problem.analysis.getAxes(input);
   const ValueAxes *exitAxes = problem.analysis.getAxes(region.exit);
   int64_t length = problem.analysis.getLength();
@@ -102,12 +138,26 @@ void proposeShortConvs(const Problem &problem, MixerList &mixers) {
   Type type = problem.elementType(input);
   int64_t channels = view->getShape()[2];
   Role x{input, *view};
-  std::optional<Tensor> still = Probe(problem).set(x, 0).read(*exit);
+  // Whatever its layout is, at rest it is zero.
+  std::optional<Role> rest;
+  if (before) {
+    if (!problem.analysis.getAxes(before) ||
+        !isa<FloatType>(problem.elementType(before)))
+      return;
+    rest = Role{before, View::identity(*problem.analysis.getAxes(before))};
+  }
+  auto probe = [&] {
+    Probe probe(problem);
+    if (rest)
+      probe.set(*rest, 0);
+    return probe;
+  };
+  std::optional<Tensor> still = probe().set(x, 0).read(*exit);
   if (!still)
     return;
   for (bool reverse : {false, true}) {
     int64_t at = reverse ? length - 1 : 0;
-    std::optional<Tensor> struck = Probe(problem).setAt(x, at, 1).read(*exit);
+    std::optional<Tensor> struck = probe().setAt(x, at, 1).read(*exit);
     if (!struck)
       return;
     // Lags at which any channel answers.
@@ -147,6 +197,19 @@ void proposeShortConvs(const Problem &problem, MixerList &mixers) {
     }
     if (biased)
       mixer->bias = bias;
+    int64_t lags = (width - 1) * spacing;
+    if (before) {
+      auto start = asLags(problem, before, lags, channels);
+      if (!start)
+        return;
+      mixer->initial = Role{before, *start};
+    }
+    for (Value state : region.states) {
+      auto end = asLags(problem, state, lags, channels);
+      if (!end)
+        return;
+      mixer->states.push_back(*end);
+    }
     mixers.push_back(std::move(mixer));
     return;
   }
@@ -167,18 +230,20 @@ FailureOr<SmallVector<Value>> ShortConvMixer::emit(GraphWriter &writer) const {
       {extents[0], writer.fixed((weight.getShape()[1] - 1) * dilation),
        extents[2]},
       element);
-  Value start = writer.zeros(stateType), destination = writer.empty(type);
-  if (!start || !destination)
+  FailureOr<Value> start = initial ? writer.apply(initial->view, initial->value)
+                                   : FailureOr<Value>(writer.zeros(stateType));
+  Value destination = writer.empty(type);
+  if (failed(start) || !*start || !destination)
     return failure();
   auto conv = ssm::ShortConvOp::create(
       builder, writer.loc, TypeRange{type, stateType}, *input, w, b,
-      /*resets=*/Value(), destination, start,
+      /*resets=*/Value(), destination, *start,
       ssm::ActivationAttr::get(builder.getContext(),
                                activated ? ssm::Activation::Silu
                                          : ssm::Activation::None),
       builder.getI64IntegerAttr(dilation),
       reverse ? builder.getUnitAttr() : UnitAttr());
-  return writer.leave(*exit, conv->getResult(0));
+  return writer.leave(*exit, conv->getResult(0), states, conv->getResult(1));
 }
 
 /// Takes in a bias and the activation that follow.
