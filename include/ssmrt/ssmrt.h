@@ -245,6 +245,10 @@ ssmrt_status ssmrt_infer_advance(const ssmrt_entry_desc *entry,
                                  const ssmrt_tensor *inputs,
                                  ssmrt_tensor *outputs);
 
+/* The states are as before the last ssmrt_advance again, which must have been
+ * the last change of them: drafted tokens are taken back by it. */
+ssmrt_status ssmrt_undo_advance(ssmrt_state *state);
+
 /* Row `row` is as before the first token again. */
 ssmrt_status ssmrt_reset_row(ssmrt_state *state, int64_t row);
 /* Row r of `to` becomes row rows[r] of `from`, for every r: a beam search keeps

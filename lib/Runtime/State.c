@@ -18,6 +18,7 @@ struct ssmrt_state {
   int64_t rows;
   size_t bytes;        /* of one block */
   char *now, *next;    /* the blocks */
+  int undoable;        /* `next` are the states before the last call */
   const size_t *place; /* of each state in a block */
 };
 
@@ -70,6 +71,12 @@ static size_t initial_element(const ssmrt_state_desc *state, char *element) {
     memcpy(element, &integer, ssmrt_dtype_bytes(state->dtype));
   }
   return ssmrt_dtype_bytes(state->dtype);
+}
+
+static void swap_blocks(ssmrt_state *state) {
+  char *before = state->now;
+  state->now = state->next;
+  state->next = before;
 }
 
 static void reset_row(ssmrt_state *state, int64_t row) {
@@ -135,7 +142,7 @@ static ssmrt_status allocate(const ssmrt_model *model, int64_t rows,
                       "out of memory: the states take twice %" PRId64 " bytes",
                       total);
   }
-  *state = (ssmrt_state){desc, rows, (size_t)total, now, next, place};
+  *state = (ssmrt_state){desc, rows, (size_t)total, now, next, 0, place};
   *result = state;
   return ssmrt_ok();
 }
@@ -266,12 +273,22 @@ ssmrt_status ssmrt_advance(const ssmrt_model *model,
     return ssmrt_fail(SSMRT_OUT_OF_MEMORY, "out of memory");
   status = ssmrt_run(model, entry, all, all + entry->num_inputs, options);
   free(all);
-  if (status.code == SSMRT_OK) {
-    char *before = state->now;
-    state->now = state->next;
-    state->next = before;
-  }
+  /* A call that fails has written over what was before the one before it. */
+  state->undoable = status.code == SSMRT_OK;
+  if (status.code == SSMRT_OK)
+    swap_blocks(state);
   return status;
+}
+
+ssmrt_status ssmrt_undo_advance(ssmrt_state *state) {
+  if (!state || !state->undoable)
+    return ssmrt_fail(SSMRT_INVALID_ARGUMENT,
+                      state ? "the last change of the state was no call that "
+                              "succeeded, or it was taken back"
+                            : "the state is null");
+  swap_blocks(state);
+  state->undoable = 0;
+  return ssmrt_ok();
 }
 
 /*===- Rows
@@ -283,6 +300,7 @@ ssmrt_status ssmrt_reset_row(ssmrt_state *state, int64_t row) {
                       "there is no row %" PRId64 " in a state of %" PRId64, row,
                       ssmrt_state_rows(state));
   reset_row(state, row);
+  state->undoable = 0;
   return ssmrt_ok();
 }
 
@@ -305,9 +323,8 @@ ssmrt_status ssmrt_copy_rows(ssmrt_state *to, const ssmrt_state *from,
       memcpy(to->next + to->place[i] + (size_t)r * bytes,
              from->now + from->place[i] + (size_t)rows[r] * bytes, bytes);
   }
-  char *before = to->now;
-  to->now = to->next;
-  to->next = before;
+  swap_blocks(to);
+  to->undoable = 0;
   return ssmrt_ok();
 }
 

@@ -73,6 +73,15 @@ int main(int argc, char **argv) {
   printf("loaded: %d\n", memcmp(next, again, sizeof(next)) == 0);
   ssmrt_free_state(other);
 
+  /* Two tokens are drafted, and taken back. */
+  must(ssmrt_load_state(model, saved, bytes, &other));
+  advance(prefill, other, prompt, 2, again);
+  must(ssmrt_undo_advance(other));
+  refused("taken back", ssmrt_undo_advance(other));
+  advance(step, other, token, 1, again);
+  printf("taken back: %d\n", memcmp(next, again, sizeof(next)) == 0);
+  ssmrt_free_state(other);
+
   /* Row 2 goes on three times, then row 1 begins anew. */
   must(ssmrt_load_state(model, saved, bytes, &other));
   int64_t rows[ROWS] = {2, 2, 2};
