@@ -24,10 +24,11 @@ std::string ssmc::checkStrategy(StringRef text) {
 }
 
 std::string ssmc::checkEntries(ArrayRef<std::string> entries) {
-  static constexpr StringLiteral known[] = {"forward", "prefill", "step"};
+  static constexpr StringLiteral known[] = {"forward", "prefill",
+                                            "prefill_lengths", "step"};
   for (auto [i, entry] : enumerate(entries)) {
     if (!is_contained(known, entry))
-      return "the entries are forward, prefill, step";
+      return "the entries are forward, prefill, prefill_lengths, step";
     if (is_contained(entries.take_front(i), entry))
       return entry + " is there twice";
   }

@@ -47,8 +47,9 @@ defm strategy : Valued<"strategy", "<MIXER:NAME>",
 defm plan_threads : Valued<"plan-threads", "<N>",
   "Threads of a run for which mixers' strategies are chosen (default: 1)">;
 defm entry : Valued<"entry", "<LIST>",
-  "Entries of the model: forward, prefill, step (default: forward); the last two "
-  "go on from a state">;
+  "Entries of the model: forward, prefill, prefill_lengths, step (default: "
+  "forward); all but forward go on from a state, prefill_lengths with rows of "
+  "different lengths">;
 defm max_length : Valued<"max-length", "<N>",
   "Tokens that a sequence may have where attention keeps all of them">;
 defm external_data_dir : Valued<"external-data-dir", "<DIR>",

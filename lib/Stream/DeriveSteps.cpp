@@ -22,7 +22,8 @@ struct DeriveSteps : ssmc::impl::SsmDeriveStepsBase<DeriveSteps> {
 
   void runOnOperation() override {
     for (StringRef name : entries)
-      if (name != "forward" && name != "prefill" && name != "step") {
+      if (name != "forward" && name != "prefill" && name != "prefill_lengths" &&
+          name != "step") {
         getOperation().emitError("no such entry: ") << name;
         return signalPassFailure();
       }
@@ -48,9 +49,16 @@ struct DeriveSteps : ssmc::impl::SsmDeriveStepsBase<DeriveSteps> {
             {attention.op->getLoc(),
              "attention sees all tokens before, whose keys need a cache: say "
              "how many tokens a sequence may have with --max-length=N"});
+    if (Operation *op = sequence.getUncut();
+        op && llvm::is_contained(entries, "prefill_lengths"))
+      return report(
+          {op->getLoc(), op->getName().getStringRef().str() +
+                             " cannot end earlier in some rows than in others; "
+                             "leave prefill_lengths out"});
     for (StringRef name : entries)
       if (name != "forward" &&
-          failed(StepEntry(sequence, {name.str(), name == "step", maxLength})
+          failed(StepEntry(sequence, {name.str(), name == "prefill_lengths",
+                                      name == "step", maxLength})
                      .make()))
         return failure();
     return success();

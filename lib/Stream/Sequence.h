@@ -44,6 +44,15 @@ struct StateValue {
   double initial;
 };
 
+/// An operand which, where it is `neutral` at a token, together with the others
+/// of its op leaves the states as they are.
+struct NeutralOperand {
+  mlir::OpOperand *operand;
+  double neutral;
+  /// Both or none: what all tokens share has neither.
+  std::optional<unsigned> batchAxis, timeAxis;
+};
+
 /// A node whose result is its operand `count` tokens before, and `initial`
 /// before the first.
 struct Delay {
@@ -82,6 +91,10 @@ public:
   mlir::AffineExpr getLength() const { return length; }
   mlir::AffineExpr getBatch() const { return batch; }
   llvm::ArrayRef<StateValue> getStates() const { return states; }
+  llvm::ArrayRef<NeutralOperand> getNeutral() const { return neutral; }
+  /// An op whose states are not known in the middle of the tokens of a call, or
+  /// null.
+  mlir::Operation *getUncut() const { return uncut; }
   llvm::ArrayRef<Delay> getDelays() const { return delays; }
   llvm::ArrayRef<Attention> getAttentions() const { return attentions; }
   llvm::ArrayRef<PositionUse> getPositionUses() const { return positionUses; }
@@ -116,6 +129,7 @@ private:
   bool checkAttention(mlir::Operation *op);
   bool checkBody(mlir::Operation *op);
   bool addState(mlir::OpOperand &init, const AxisAnalysis &analysis);
+  bool findNeutral(mlir::Operation *op, const AxisAnalysis &analysis);
 
   mlir::func::FuncOp graph;
   std::unique_ptr<ShapeInference> shapes;
@@ -123,6 +137,8 @@ private:
   mlir::Value positions;
   llvm::DenseSet<mlir::Value> data;
   llvm::SmallVector<StateValue> states;
+  llvm::SmallVector<NeutralOperand> neutral;
+  mlir::Operation *uncut = nullptr;
   llvm::SmallVector<Delay> delays;
   llvm::SmallVector<Attention> attentions;
   llvm::SmallVector<PositionUse> positionUses;

@@ -105,7 +105,69 @@ bool Sequence::checkMixer(Operation *op, const AxisAnalysis &analysis) {
   for (OpOperand *init : inits)
     if (!addState(*init, analysis))
       return false;
+  if (!inits.empty() && !findNeutral(op, analysis))
+    uncut = op;
   return true;
+}
+
+/// Operands by which a step leaves the states as they are, with the value that
+/// does: by the equations of the ops, in which it is all that the states meet.
+static SmallVector<std::pair<OpOperand *, double>>
+neutralOperands(Operation *op) {
+  SmallVector<std::pair<OpOperand *, double>> list;
+  auto add = [&](OpOperand &operand, double value) {
+    list.push_back({&operand, value});
+  };
+  auto addIfGiven = [&](MutableOperandRange operand) {
+    if (!operand.empty())
+      add(operand[0], 0);
+  };
+  if (auto scan = dyn_cast<ssm::ScanOp>(op)) {
+    add(scan.getAMutable(), 1);
+    add(scan.getBMutable(), 0);
+  } else if (auto scan = dyn_cast<ssm::SelectiveScanOp>(op)) {
+    add(scan.getDeltaMutable(), 0);
+  } else if (auto linear = dyn_cast<ssm::SemiseparableOp>(op)) {
+    add(linear.getKMutable(), 0);
+    addIfGiven(linear.getDecayMutable());
+  } else if (auto rule = dyn_cast<ssm::DeltaRuleOp>(op)) {
+    if (!rule.getBeta())
+      add(rule.getKMutable(), 0);
+    addIfGiven(rule.getBetaMutable());
+    addIfGiven(rule.getBMutable());
+    addIfGiven(rule.getDecayMutable());
+  }
+  return list;
+}
+
+// Where a row ends before the others, its states must be those after its last
+// token. A convolution keeps its last inputs, an associative scan gives its
+// state at every token; other ops are held still by operands that do nothing.
+bool Sequence::findNeutral(Operation *op, const AxisAnalysis &analysis) {
+  ssm::MixerShape shape = cast<ssm::MixerOpInterface>(op).getMixerShape();
+  for (const ssm::MixerOperand &info : shape.operands)
+    if (info.isFlag)
+      return false;
+  if (isa<ssm::ShortConvOp, ssm::AssociativeScanOp>(op))
+    return true;
+  auto list = neutralOperands(op);
+  for (auto [operand, number] : list) {
+    Value value = operand->get();
+    const ValueShape *own = shapes->shapeOf(value);
+    if (!own || !own->elementType.isIntOrFloat())
+      return false;
+    NeutralOperand found{operand, number, std::nullopt, std::nullopt};
+    if (hasLength(value)) {
+      found.batchAxis = findAxis(value, AxisKind::Batch, analysis);
+      found.timeAxis = llvm::find(own->dims, length) - own->dims.begin();
+      if (!found.batchAxis)
+        return false;
+    } else if (own->dims.size() > 2) {
+      return false; // a decay of all tokens is given for each of them
+    }
+    neutral.push_back(found);
+  }
+  return !list.empty();
 }
 
 bool Sequence::checkAttention(Operation *op) {

@@ -21,23 +21,16 @@
 using namespace mlir;
 using namespace ssmc;
 
-Value StepEntry::keepLast(StepWriter &write, Value all, int64_t axis,
-                          int64_t count) {
-  return write.node("Slice",
-                    {all, write.shape(length), write.shape(length + count),
-                     write.integers(axis)});
-}
-
 LogicalResult StepEntry::addDelay(const Delay &delay, unsigned number) {
+  // As rows x time x ...
   const ValueShape &shape = shapeOf(delay.node->getResult(0));
-  SmallVector<AffineExpr> dims = {batch};
-  SmallVector<int64_t> order = {delay.batchAxis}, back;
+  SmallVector<AffineExpr> dims = {batch, b.getAffineConstantExpr(delay.count)};
+  SmallVector<int64_t> order = {delay.batchAxis, delay.timeAxis}, back;
   for (int64_t d = 0; d < int64_t(shape.dims.size()); ++d) {
-    if (d == delay.batchAxis)
+    if (d == delay.batchAxis || d == delay.timeAxis)
       continue;
     order.push_back(d);
-    dims.push_back(d == delay.timeAxis ? b.getAffineConstantExpr(delay.count)
-                                       : shape.dims[d]);
+    dims.push_back(shape.dims[d]);
   }
   for (int64_t d = 0; d < int64_t(order.size()); ++d)
     back.push_back(llvm::find(order, d) - order.begin());
@@ -48,19 +41,14 @@ LogicalResult StepEntry::addDelay(const Delay &delay, unsigned number) {
     return failure();
   b.setInsertionPoint(node);
   StepWriter write(b, node.getLoc(), entry);
-  Value before = states[*added].before;
-  if (delay.batchAxis != 0)
-    before = write.transpose(before, back);
-  Value all = write.node("Concat", {before, node->getOperand(0)}, "axis",
-                         delay.timeAxis);
-  Value delayed =
-      write.node("Slice", {all, write.integers(0), write.shape(length),
-                           write.integers(delay.timeAxis)});
-  Value after = keepLast(write, all, delay.timeAxis, delay.count);
-  if (delay.batchAxis != 0)
-    after = write.transpose(after, order);
-  states[*added].after = after;
-  node->getResult(0).replaceAllUsesWith(delayed);
+  Value all = write.node(
+      "Concat",
+      {states[*added].before, write.transpose(node->getOperand(0), order)},
+      "axis", 1);
+  Value delayed = write.node("Slice", {all, write.integers(0),
+                                       write.shape(length), write.integers(1)});
+  states[*added].after = keepLast(write, all, delay.count);
+  node->getResult(0).replaceAllUsesWith(write.transpose(delayed, back));
   return success();
 }
 
@@ -83,7 +71,7 @@ LogicalResult StepEntry::addWindow(const Attention &attention) {
       return failure();
     Value all = write.node("Concat", {states[*added].before, operand->get()},
                            "axis", 1);
-    states[*added].after = keepLast(write, all, 1, count);
+    states[*added].after = keepLast(write, all, count);
     operand->set(all);
   }
   Value places =
@@ -99,23 +87,8 @@ void StepEntry::checkCapacity() {
   b.setInsertionPointAfterValue(allPositions);
   Location loc = entry.getLoc();
   StepWriter write(b, loc, entry);
-  Value most = onnx::NodeOp::create(
-                   b, loc, TypeRange{RankedTensorType::get({}, b.getI64Type())},
-                   position, b.getStringAttr("ReduceMax"), b.getStringAttr(""),
-                   b.getI64IntegerAttr(20),
-                   b.getDictionaryAttr(
-                       b.getNamedAttr("keepdims", b.getI64IntegerAttr(0))),
-                   0)
-                   ->getResult(0);
-  Value tokens =
-      onnx::NodeOp::create(
-          b, loc, TypeRange{RankedTensorType::get({1}, b.getI64Type())},
-          ValueRange{most, write.shape(length)}, b.getStringAttr("Add"),
-          b.getStringAttr(""), b.getI64IntegerAttr(20), b.getDictionaryAttr({}),
-          0)
-          ->getResult(0);
-  Value found = tensor::ExtractOp::create(b, loc, tokens,
-                                          ValueRange{indexConstant(b, loc, 0)});
+  Value most = write.largest("Max", write.node("Add", {position, tokens}));
+  Value found = tensor::ExtractOp::create(b, loc, most, ValueRange());
   Value capacity = arith::ConstantIntOp::create(b, loc, options.maxLength, 64);
   Value fits =
       arith::CmpIOp::create(b, loc, arith::CmpIPredicate::sle, found, capacity);
@@ -135,13 +108,13 @@ LogicalResult StepEntry::addCache(const Attention &attention) {
     StepWriter write(b, entry.getLoc(), entry);
     Value place = write.unsqueeze(write.count(capacity), 0);
     Value which = write.node("Sub", {place, write.unsqueeze(position, 1)});
-    Value number = write.shape(length);
     Value none = write.node("Less", {which, write.scalar(0)});
-    Value later = write.node("Less", {which, number});
+    Value later = write.node("Less", {which, write.unsqueeze(tokens, 1)});
     inside = write.unsqueeze(
         write.node("And", {write.node("Not", none), later}), {2, 3});
     source = write.node("Max", {which, write.scalar(0)});
-    source = write.unsqueeze(write.node("Min", {source, number}), 2);
+    source =
+        write.unsqueeze(write.node("Min", {source, write.shape(length)}), 2);
   }
   b.setInsertionPoint(op);
   StepWriter write(b, op.getLoc(), entry);

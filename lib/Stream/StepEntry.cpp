@@ -82,6 +82,11 @@ LogicalResult StepEntry::addMixerState(const StateValue &state) {
   Value before = states[*added].before;
   OpOperand &init = op->getOpOperand(state.init->getOperandNumber());
   Value after = cast<DestinationStyleOpInterface>(op).getTiedOpResult(&init);
+  if (Value cut = cutState(state, before)) {
+    init.set(before);
+    states[*added].after = cut;
+    return success();
+  }
   if (state.batchAxis != 0) {
     StepWriter write(b, loc, entry);
     b.setInsertionPoint(op);
@@ -132,6 +137,8 @@ FailureOr<func::FuncOp> StepEntry::make() {
   setLength();
   // What a mixer costs at one token is another question.
   entry.walk([](ssm::MixerOpInterface op) { op->removeAttr("ssm.strategy"); });
+  if (failed(addLengths()))
+    return failure();
   if (sequence.needsPositions() && failed(addPositions()))
     return failure();
   for (const StateValue &state : sequence.getStates())

@@ -20,6 +20,7 @@ namespace ssmc {
 
 struct StepOptions {
   std::string name;
+  bool counted = false;  // an input says how many tokens each row has
   bool one = false;      // exactly one token
   int64_t maxLength = 0; // capacity of caches that grow
 };
@@ -51,12 +52,22 @@ private:
   /// A number for each op of a kind, in their order.
   unsigned numberOf(mlir::Operation *op);
 
+  /// Tokens of each row: a tensor of one element, or of one for each row.
+  mlir::Value tokens;
+
+  // StepLengths.cpp
+  mlir::LogicalResult addLengths();
+  void holdStill();
+  /// The last `count` elements of time after the tokens of each row; `all` is
+  /// rows x time x ..., with as many elements in front of the tokens.
+  mlir::Value keepLast(StepWriter &write, mlir::Value all, int64_t count);
+  /// A state of an op that holdStill does not hold still: null where it does.
+  mlir::Value cutState(const StateValue &state, mlir::Value before);
+
   // StepCaches.cpp
   mlir::LogicalResult addDelay(const Delay &delay, unsigned number);
   mlir::LogicalResult addWindow(const Attention &attention);
   mlir::LogicalResult addCache(const Attention &attention);
-  mlir::Value keepLast(StepWriter &write, mlir::Value all, int64_t axis,
-                       int64_t count);
   void checkCapacity();
   /// Where in the cache the new keys are, and which of them.
   mlir::Value inside, source;

@@ -20,17 +20,17 @@ LogicalResult StepEntry::addPositions() {
   if (failed(added))
     return failure();
   position = states[*added].before;
-  b.setInsertionPointToStart(&entry.getBody().front());
+  b.setInsertionPointAfterValue(tokens);
   StepWriter write(b, entry.getLoc(), entry);
   allPositions = write.unsqueeze(position, 1);
   if (!options.one)
     allPositions = write.node(
         "Add", {allPositions, write.unsqueeze(write.count(length), 0)});
-  states[*added].after = write.node("Add", {position, write.shape(length)});
+  states[*added].after = write.node("Add", {position, tokens});
   if (!sequence.hasPositions())
     return success();
-  BlockArgument argument =
-      entry.getArgument(sequence.getGraph().getNumArguments() - 1);
+  auto argument = cast<BlockArgument>(
+      copies.lookup<Value>(sequence.getGraph().getArguments().back()));
   flat[sequence.getGraph().getArguments().back()] =
       write.node("Reshape", {allPositions, write.integers(-1)});
   copyPositional();

@@ -40,6 +40,16 @@ Value StepWriter::scalar(int64_t value) {
       b, loc, Tensor::scalar(b.getI64Type(), value).toAttr());
 }
 
+Value StepWriter::largest(StringRef which, Value values) {
+  Type type = RankedTensorType::get({}, b.getI64Type());
+  auto keep = b.getNamedAttr("keepdims", b.getI64IntegerAttr(0));
+  return onnx::NodeOp::create(b, loc, TypeRange{type}, values,
+                              b.getStringAttr("Reduce" + which),
+                              b.getStringAttr(""), b.getI64IntegerAttr(kOpset),
+                              b.getDictionaryAttr(keep), 0)
+      ->getResult(0);
+}
+
 Value StepWriter::count(AffineExpr count) {
   Value limit = node("Squeeze", {shape(count), integers(0)});
   return node("Range", {scalar(0), limit, scalar(1)});

@@ -22,6 +22,9 @@ public:
   mlir::Value transpose(mlir::Value value, llvm::ArrayRef<int64_t> perm);
   mlir::Value integers(llvm::ArrayRef<int64_t> values);
   mlir::Value scalar(int64_t value);
+  /// The largest ("Max") or smallest ("Min") of integers, as a tensor of rank
+  /// 0.
+  mlir::Value largest(llvm::StringRef which, mlir::Value values);
   /// [0, 1, ..., count - 1]
   mlir::Value count(mlir::AffineExpr count);
   mlir::Value unsqueeze(mlir::Value value, llvm::ArrayRef<int64_t> axes);

@@ -13,7 +13,8 @@ def SsmDeriveSteps : Pass<"ssm-derive-steps", "::mlir::ModuleOp"> {
     that `entries` names, `prefill` and `step`. They compute `forward` on tokens
     that follow on others: each takes the states that the ops had after those,
     and gives the states after its own. `prefill` takes any number of tokens,
-    `step` one. The states are arguments and results after those of `forward`,
+    `step` one, and `prefill_lengths` any number of which each row has as many
+    as the argument `lengths` says. The states are arguments and results after those of `forward`,
     with the rows of the batch as their first dimension; the attribute
     `ssm.states` of a function lists them.
 
@@ -23,7 +24,7 @@ def SsmDeriveSteps : Pass<"ssm-derive-steps", "::mlir::ModuleOp"> {
   }];
   let options = [
     ListOption<"entries", "entries", "std::string",
-               "what to keep or make: forward, prefill, step">,
+               "what to keep or make: forward, prefill, prefill_lengths, step">,
     Option<"maxLength", "max-length", "int64_t", "0",
            "tokens of a sequence that is seen by attention without a window">,
     Option<"required", "required", "bool", "true",

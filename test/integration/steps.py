@@ -15,7 +15,7 @@ graph, tmp, *options = sys.argv[1:]
 os.makedirs(tmp, exist_ok=True)
 lib, given, made = (os.path.join(tmp, name) for name in ("model.so", "in.npz", "out.npz"))
 stored = np.load(os.path.join(os.path.dirname(graph), "lengths.npz"))
-subprocess.run(["ssmc", graph, "-o", lib, "--dim=input_ids:0=B", "--dim=input_ids:1=L", "--entry=prefill,step",
+subprocess.run(["ssmc", graph, "-o", lib, "--dim=input_ids:0=B", "--dim=input_ids:1=L", "--entry=prefill,prefill_lengths,step",
                 *options], check=True)
 info = subprocess.run(["ssm-run", lib, "--info", "--json"], check=True, capture_output=True, text=True).stdout
 states = json.loads(info)["states"]
@@ -27,8 +27,8 @@ def new_state(rows):
             for s in states}
 
 
-def advance(entry, ids, state):
-    np.savez(given, input_ids=ids, **state)
+def advance(entry, ids, state, **more):
+    np.savez(given, input_ids=ids, **state, **more)
     subprocess.run(["ssm-run", lib, f"--entry={entry}", f"--input=@{given}", f"--output=@{made}"], check=True)
     with np.load(made) as outputs:
         return outputs["logits"], {s["name"]: outputs[s["name"]] for s in states}
@@ -53,7 +53,16 @@ ids, logits = (stored[f"{name}_L40"][:2] for name in ("input_ids", "logits"))
 begin = np.array([5, 17])
 alone = [advance("prefill", ids[row:row + 1, :n], new_state(1))[1] for row, n in enumerate(begin)]
 state = {name: np.concatenate([s[name] for s in alone]) for name in alone[0]}
-for t in range(4):
+# In one call, too, in which what is behind the shorter one is anything.
+prompts = np.where(np.arange(20) < begin[:, None], ids[:, :20], 9)
+_, together = advance("prefill_lengths", prompts, new_state(2), lengths=begin)
+for t in range(3):
     found, state = advance("step", ids[[0, 1], begin + t][:, None], state)
+    also, together = advance("step", ids[[0, 1], begin + t][:, None], together)
+    assert np.abs(also - found).max() <= 1e-4 * max(1, np.abs(logits).max()), t
     deviation = np.abs(found[:, 0] - logits[[0, 1], begin + t]).max()
     assert deviation <= 1e-4 * max(1, np.abs(logits).max()), (t, deviation)
+for wrong in ([5, 21], [-1, 5]):
+    np.savez(given, input_ids=prompts, lengths=np.array(wrong), **new_state(2))
+    done = subprocess.run(["ssm-run", lib, "--entry=prefill_lengths", f"--input=@{given}"], capture_output=True, text=True)
+    assert done.returncode == 1 and "a number of 'lengths' is negative, or larger" in done.stderr, done

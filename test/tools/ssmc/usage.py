@@ -39,7 +39,7 @@ expect(2, "--products=bf16 needs -O2", scale, "-o", out, "--products=bf16", "-O0
 expect(2, "--products=bf16 multiplies weights in bf16, not --weights=f16", scale, "-o", out, "--products=bf16",
        "--weights=f16")
 expect(2, "--precision=f16 is not in this release: f32 is", scale, "-o", out, "--precision=f16")
-expect(2, "--entry=prefil: the entries are forward, prefill, step", scale, "-o", out, "--entry=prefil")
+expect(2, "--entry=prefil: the entries are forward, prefill, prefill_lengths, step", scale, "-o", out, "--entry=prefil")
 expect(2, "--entry=step,step: step is there twice", scale, "-o", out, "--entry=step,step")
 expect(2, "this is not an ONNX graph any more: --dim, --entry,", scale, "-o", out, "--entry=prefill,step")
 expect(2, "--strategy=scan:fft: scan has: recurrent, associative_scan, dense", scale, "-o", out, "--strategy=scan:fft")
