@@ -72,6 +72,7 @@ _RUNTIME = {
     "ssmrt_advance": (Status, c_void_p, POINTER(EntryDesc), c_void_p, POINTER(Tensor), POINTER(Tensor),
                       POINTER(RunOptions)),
     "ssmrt_infer_advance": (Status, POINTER(EntryDesc), c_void_p, POINTER(Tensor), POINTER(Tensor)),
+    "ssmrt_undo_advance": (Status, c_void_p),
     "ssmrt_reset_row": (Status, c_void_p, c_int64),
     "ssmrt_copy_rows": (Status, c_void_p, c_void_p, POINTER(c_int64)),
     "ssmrt_state_bytes": (Status, c_void_p, POINTER(c_size_t)),

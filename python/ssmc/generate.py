@@ -20,13 +20,15 @@ def _check(entry: "Entry") -> None:
                                          "call prefill and step")
 
 
-def _last(result: Any) -> np.ndarray:
-    """Logits of the last token, [rows, vocabulary]."""
+def _last(result: Any, lengths: np.ndarray | None = None) -> np.ndarray:
+    """Logits of each row's last token, [rows, vocabulary]."""
     logits = result[0] if isinstance(result, tuple) else result
-    return logits[:, -1] if logits.ndim == 3 else logits
+    if logits.ndim == 2:
+        return logits
+    return logits[:, -1] if lengths is None else logits[np.arange(len(lengths)), lengths - 1]
 
 
-def generate(module: "Module", prompt: Any, tokens: int, state: "State | None",
+def generate(module: "Module", prompt: Any, tokens: int, lengths: Any, state: "State | None",
              sample: Callable[[np.ndarray], Any] | None, num_threads: int | None) -> Iterator[np.ndarray]:
     prefill, step = module._entry("prefill"), module._entry("step")
     for entry in (prefill, step):
@@ -35,6 +37,10 @@ def generate(module: "Module", prompt: Any, tokens: int, state: "State | None",
     ids = as_array(f"input '{value.name}'", prompt, value.dtype, value.number)
     if ids.ndim != 2 or ids.shape[1] == 0:
         raise invalid(f"a prompt is [rows, length] with at least one token, not of shape {ids.shape}")
+    if lengths is not None:
+        lengths = as_array("input 'lengths'", lengths, np.dtype(np.int64), 7)
+        if lengths.shape != ids.shape[:1] or (lengths < 1).any() or (lengths > ids.shape[1]).any():
+            raise invalid(f"lengths are {ids.shape[0]} numbers from 1 to {ids.shape[1]}, one for each row")
     if isinstance(tokens, bool) or not isinstance(tokens, int) or tokens < 0:
         raise invalid(f"tokens to generate: {tokens!r}")
     if state is None:
@@ -44,12 +50,13 @@ def generate(module: "Module", prompt: Any, tokens: int, state: "State | None",
     def produce() -> Iterator[np.ndarray]:
         if tokens == 0:
             return
-        result = prefill(ids, state=state, num_threads=num_threads)
+        result = module.prefill(ids, lengths=lengths, state=state, num_threads=num_threads)
+        last = _last(result, lengths)
         found: np.ndarray = ids
         for i in range(tokens):
             if i:
-                result = step(found[:, None], state=state, num_threads=num_threads)
-            found = np.asarray(pick(_last(result))).astype(step.inputs[0].dtype)
+                last = _last(step(found[:, None], state=state, num_threads=num_threads))
+            found = np.asarray(pick(last)).astype(step.inputs[0].dtype)
             if found.shape != (ids.shape[0],):
                 raise invalid(f"sample gave tokens of shape {found.shape} for {ids.shape[0]} rows")
             yield found

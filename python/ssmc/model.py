@@ -294,7 +294,7 @@ class Module:
     def _entry(self, name: str) -> Entry:
         if name not in self._entries:
             raise RunError(Code.UNSUPPORTED, f"the model has no entry '{name}', but {', '.join(self._entries)}: "
-                                             "compile it with entry='prefill,step'")
+                                             f"compile it with entry='prefill,{'step' if name == 'prefill' else name}'")
         return self._entries[name]
 
     def new_state(self, batch: int = 1) -> State:
@@ -306,32 +306,39 @@ class Module:
         states."""
         return State._load(self, saved)
 
-    def prefill(self, *arrays: Array, state: State | None = None, out: Out = None, num_threads: int | None = None,
-                **named: Array) -> Any:
+    def prefill(self, *arrays: Array, lengths: Array = None, state: State | None = None, out: Out = None,
+                num_threads: int | None = None, **named: Array) -> Any:
         """Runs the entry `prefill` on tokens that follow those the state has
         seen, and takes the state on: `prefill(ids, state)`. See `Entry.__call__`; a call that fails
-        leaves the state as it was."""
-        return self._entry("prefill")(*arrays, state=state, out=out, num_threads=num_threads, **named)
+        leaves the state as it was.
+
+        lengths: how many of the tokens each row has, [rows]; what is behind them
+            in the row may be anything. It needs the entry `prefill_lengths`."""
+        name = "prefill"
+        if lengths is not None:
+            name, named = "prefill_lengths", {**named, "lengths": lengths}
+        return self._entry(name)(*arrays, state=state, out=out, num_threads=num_threads, **named)
 
     def step(self, *arrays: Array, state: State | None = None, out: Out = None, num_threads: int | None = None,
              **named: Array) -> Any:
         """The same for one more token of each row: the entry `step`."""
         return self._entry("step")(*arrays, state=state, out=out, num_threads=num_threads, **named)
 
-    def generate(self, prompt: Array, tokens: int, *, state: State | None = None,
+    def generate(self, prompt: Array, tokens: int, *, lengths: Array = None, state: State | None = None,
                  sample: Callable[[np.ndarray], Array] | None = None,
                  num_threads: int | None = None) -> Iterator[np.ndarray]:
         """Goes on from a prompt, token by token: the tokens of all rows, [rows],
         as they are found.
 
         prompt: token numbers, [rows, length]. tokens: how many to generate.
+        lengths: how many tokens of the prompt each row has, as for `prefill`.
         state: where the prompt goes on from; the beginning where absent. It has
         then seen all tokens but the last one. sample: makes tokens [rows] of
         logits [rows, vocabulary]; the most likely ones where absent.
         """
         from .generate import generate
 
-        return generate(self, prompt, tokens, state, sample, num_threads)
+        return generate(self, prompt, tokens, lengths, state, sample, num_threads)
 
     def close(self) -> None:
         """Further calls are refused."""

@@ -140,6 +140,12 @@ class State:
                 self._check_row(one)
                 check(_native.runtime().ssmrt_reset_row(self._pointer, one))
 
+    def undo(self) -> None:
+        """The state before the last prefill or step again, which must have been
+        the last change: drafted tokens are taken back by it."""
+        with self._lock:
+            check(_native.runtime().ssmrt_undo_advance(self._pointer))
+
     def save(self) -> bytes:
         """The state as bytes, for `Module.load_state`."""
         size = ctypes.c_size_t()

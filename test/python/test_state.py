@@ -88,6 +88,40 @@ def test_generate(mamba, ids):
         list(mamba.generate(ids[:, :5], 1, sample=lambda logits: [1]))
 
 
+def test_prompts_of_different_lengths(mamba, ids):
+    lengths = np.array([4, 9])
+    padded = np.where(np.arange(9) < lengths[:, None], ids[:, :9], 77)
+    state = mamba.new_state(2)
+    logits = mamba.prefill(padded, state, lengths=lengths)
+    alone = [mamba.new_state(1) for _ in lengths]
+    for row, length in enumerate(lengths):
+        expected = mamba.prefill(ids[row : row + 1, :length], alone[row])
+        close(logits[row, :length], expected[0])
+    after = mamba.step(ids[:, 9:10], state)
+    for row in range(2):
+        close(after[row], mamba.step(ids[row : row + 1, 9:10], alone[row])[0])
+    found = np.stack(list(mamba.generate(padded, 5, lengths=lengths)), axis=1)
+    for row, length in enumerate(lengths):
+        assert np.array_equal(found[row], np.concatenate(list(mamba.generate(ids[row : row + 1, :length], 5))))
+    for wrong in ([4], [0, 9], [4, 10]):
+        with pytest.raises(ssmc.RunError, match="lengths are 2 numbers from 1 to 9"):
+            mamba.generate(padded, 1, lengths=wrong)
+    with pytest.raises(ssmc.RunError):
+        mamba.prefill(padded, state, lengths=[4, 10])
+
+
+def test_undo(mamba, ids):
+    """A draft of which one token is accepted."""
+    state = mamba.new_state(2)
+    mamba.prefill(ids[:, :8], state)
+    before = state.save()
+    mamba.prefill(ids[:, 8:12], state)
+    state.undo()
+    assert state.save() == before
+    with pytest.raises(ssmc.RunError, match="taken back"):
+        state.undo()
+
+
 def test_refused(mamba, ids):
     state = mamba.new_state(2)
     before = state.save()
