@@ -45,6 +45,10 @@ public:
   /// operators moved their axes from attributes to inputs over time.
   std::optional<llvm::SmallVector<int64_t>> intsOrAttr(unsigned i,
                                                        llvm::StringRef name);
+  /// The elements of an input that no input of the graph reaches.
+  mlir::FailureOr<Tensor> constant(unsigned i) const {
+    return analysis.graph.evaluateConstant(input(i));
+  }
   llvm::ArrayRef<int64_t> resultShape(unsigned i) const;
   /// Of all of `kind`, whose digits may be pieces of it.
   int64_t extentOf(AxisKind kind) const { return analysis.extentOf(kind); }

@@ -15,6 +15,12 @@ static void matmul(AxisTransfer &t) {
   if (isLabelled(ka) || isLabelled(kb))
     t.mix();
   t.meet(ka, kb);
+  // A square matrix along a sequence gives the sequence again.
+  auto along = [&](unsigned matrix, const Digits &sequence) {
+    return t.rank(matrix) >= 2 && t.isConstant(matrix) &&
+           isPlainTime(sequence) &&
+           t.shape(matrix).back() == t.shape(matrix).drop_back().back();
+  };
   ArrayRef<int64_t> shape = t.resultShape(0);
   int64_t trailing = (ra > 1) + (rb > 1);
   int64_t batches = int64_t(shape.size()) - trailing;
@@ -29,9 +35,9 @@ static void matmul(AxisTransfer &t) {
     labels.push_back(t.join(candidates, shape[i]));
   }
   if (ra > 1)
-    labels.push_back(a[ra - 2]);
+    labels.push_back(along(0, kb) ? kb : a[ra - 2]);
   if (rb > 1)
-    labels.push_back(b[rb - 1]);
+    labels.push_back(along(1, ka) ? ka : b[rb - 1]);
   t.set(0, std::move(labels));
 }
 
@@ -133,11 +139,54 @@ static void einsum(AxisTransfer &t) {
   t.set(0, std::move(labels));
 }
 
+/// Queries, keys and values, each as heads of tokens or as tokens.
+static void attention(AxisTransfer &t) {
+  int64_t rank = t.rank(0), time = rank - 2;
+  t.mix();
+  if (rank < 3 || t.rank(1) != rank || t.rank(2) != rank)
+    return;
+  for (int64_t axis : {int64_t(0), time})
+    t.meet(t.axes(1)[axis], t.axes(2)[axis]);
+  t.meet(t.axes(0)[0], t.axes(1)[0]);
+  bool isCausal = t.node.getInt("is_causal", 0) != 0;
+  if (isCausal && t.meet(t.axes(0)[time], t.axes(1)[time]))
+    t.treatAsSequence(t.axes(0)[time]);
+  ValueAxes labels = t.axes(0);
+  labels.back() = t.axes(2).back();
+  if (rank == 3)
+    labels.back() = {Digit{AxisKind::Other, 1, t.resultShape(0).back()}};
+  t.set(0, std::move(labels));
+}
+
+/// Each token is turned by itself; tables and positions have a row for each.
+static void rotary(AxisTransfer &t) {
+  int64_t rank = t.rank(0);
+  ValueAxes labels = t.axes(0);
+  if (isLabelled(labels.back()))
+    t.mix();
+  for (unsigned i = 1; i < t.numInputs(); ++i) {
+    if (!t.has(i) || t.isConstant(i))
+      continue;
+    ArrayRef<int64_t> own = t.shape(i);
+    bool isTable = i < 3 && t.has(3);
+    if (isTable || own.size() < 2) {
+      t.mix();
+      continue;
+    }
+    for (auto [from, to] : {std::pair<int64_t, int64_t>(0, 0), {1, rank - 2}})
+      if (own[from] == t.shape(0)[to])
+        labels[to] = t.join({&labels[to], &t.axes(i)[from]}, own[from]);
+  }
+  t.set(0, std::move(labels));
+}
+
 void registerContractionAxisRules(AxisRuleTable &table) {
   table["MatMul"] = matmul;
   table["Gemm"] = gemm;
   table["Conv"] = conv;
   table["Einsum"] = einsum;
+  table["Attention"] = attention;
+  table["RotaryEmbedding"] = rotary;
 }
 
 } // namespace ssmc

@@ -2,9 +2,53 @@
 
 #include "lib/Raise/AxisRules.h"
 
+#include "lib/Operators/Indexing.h"
+
+#include <cmath>
+
 using namespace mlir;
 
 namespace ssmc {
+
+/// Whether elements of a constant say how far positions along two of its axes
+/// are apart: equal along its diagonals, and not all equal.
+static bool showsDistance(const Tensor &tensor, size_t rows, size_t columns) {
+  ArrayRef<int64_t> shape = tensor.getShape();
+  SmallVector<int64_t> strides = rowMajorStrides(shape);
+  int64_t extent = shape[rows];
+  bool differs = false;
+  for (int64_t i = 0; i < extent; ++i)
+    for (int64_t j = 0; j < extent; ++j) {
+      int64_t lag = std::max<int64_t>(0, i - j),
+              lead = std::max<int64_t>(0, j - i);
+      double x = tensor.at(i * strides[rows] + j * strides[columns]);
+      double y = tensor.at(lag * strides[rows] + lead * strides[columns]);
+      if (x != y && std::abs(x - y) > 1e-6 * std::abs(x))
+        return false;
+      differs |= x != tensor.at(0);
+    }
+  return differs;
+}
+
+/// Positions that a mask compares are of one sequence.
+static void meetInMask(AxisTransfer &t, unsigned mask, ArrayRef<unsigned> all) {
+  constexpr int64_t kMost = 1 << 22;
+  ArrayRef<int64_t> shape = t.shape(mask);
+  int64_t rank = shape.size(), offset = t.resultShape(0).size() - rank;
+  if (rank < 2 || llvm::product_of(shape) > kMost)
+    return;
+  ValueAxes labels = t.broadcast(all, t.resultShape(0));
+  for (int64_t j = 1; j < rank; ++j)
+    for (int64_t i = 0; i < j; ++i) {
+      const Digits &a = labels[offset + i], &b = labels[offset + j];
+      if (shape[i] < 2 || shape[i] != shape[j] || !isPlainTime(a) ||
+          !isPlainTime(b) || a == b)
+        continue;
+      if (FailureOr<Tensor> tensor = t.constant(mask);
+          succeeded(tensor) && showsDistance(*tensor, i, j))
+        t.meet(a, b);
+    }
+}
 
 /// Every operand is aligned with the result from the right. An operand without
 /// labels (a mask, a position table) adopts those of the others.
@@ -15,6 +59,9 @@ static void broadcastAll(AxisTransfer &t) {
       operands.push_back(i);
   for (unsigned r = 0, e = t.node->getNumResults(); r < e; ++r)
     t.set(r, t.broadcast(operands, t.resultShape(r)));
+  for (unsigned i : operands)
+    if (t.isConstant(i))
+      meetInMask(t, i, operands);
 }
 
 /// Only the first operand is data; the others are parameters of the operator.

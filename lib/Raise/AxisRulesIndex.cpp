@@ -120,6 +120,69 @@ static void split(AxisTransfer &t) {
   }
 }
 
+/// The digit of pieces of one sequence side by side, of any widths. The last
+/// tokens that they know of say how far apart its positions are; each position
+/// may know of as many tokens less than stand in front of the next one.
+static std::optional<Digit> joinPieces(AxisTransfer &t, int64_t axis) {
+  int64_t total = t.resultShape(0)[axis];
+  unsigned n = t.numInputs();
+  for (const auto &[kind, range] : KindSteps(t.steps(n - 1))) {
+    StepRange first = findSteps(t.steps(0), kind);
+    int64_t begin = t.shape(0)[axis], count = t.extentOf(kind);
+    int64_t stride =
+        first.known() && total > begin
+            ? (range.last - first.last) / (total - begin)
+            : 0;
+    // As many positions as there are in the sequence.
+    if (stride < 1 || (total - 1) * stride >= count || total * stride < count)
+      continue;
+    int64_t lag = begin * stride - 1 - first.last, end = 0;
+    bool fits = lag >= 0 && lag < stride;
+    for (unsigned i = 0; i < n && fits; ++i) {
+      end += t.shape(i)[axis];
+      StepRange own = findSteps(t.steps(i), kind);
+      fits = own.known() && own.last == end * stride - 1 - lag;
+    }
+    if (fits) {
+      t.gather({kind}, total, /*width=*/1, /*chained=*/true);
+      return Digit{kind, stride, total};
+    }
+  }
+  return std::nullopt;
+}
+
+/// The digit of a new axis along which operands stand that are, in order, the
+/// first, second, ... of every few tokens: the inner digit of what they have of
+/// the sequence. Later ones may be padded at the end; where each one knows of
+/// what is before it only, the first one may know of nothing.
+static std::optional<Digit> interleave(AxisTransfer &t, int64_t axis) {
+  int64_t n = t.numInputs();
+  for (const auto &[kind, range] : KindSteps(t.steps(n - 1))) {
+    int64_t outer = t.extentOf(kind), count = 1;
+    for (int64_t i = 0; i < n; ++i)
+      for (const Digits &digits : t.axes(i))
+        if (isPlainTime(digits) && digits[0].kind == kind)
+          outer = digits[0].stride, count = digits[0].extent;
+    int64_t inner = outer / n;
+    if (inner < 1 || inner * n != outer)
+      continue;
+    for (int64_t lag : {int64_t(0), inner}) {
+      bool fits = true;
+      for (int64_t i = 0; i < n && fits; ++i) {
+        StepRange own = findSteps(t.steps(i), kind);
+        int64_t last = (count - 1) * outer + (i + 1) * inner - 1 - lag;
+        fits = t.shape(i)[axis] == 1 &&
+               (own.known() ? own.last == last ||
+                                  (i > 0 && own.last == last - outer)
+                            : i == 0 && lag > 0);
+      }
+      if (fits)
+        return Digit{kind, inner, n};
+    }
+  }
+  return std::nullopt;
+}
+
 /// The digit along which the operands of a Concat are the values of consecutive
 /// steps, in this or in the other direction.
 static std::optional<Digit> gatherSteps(AxisTransfer &t, int64_t axis) {
@@ -127,28 +190,38 @@ static std::optional<Digit> gatherSteps(AxisTransfer &t, int64_t axis) {
   if (n < 2)
     return std::nullopt;
   int64_t width = t.shape(0)[axis];
-  SmallVector<AxisKind, 2> kinds;
+  SmallVector<AxisKind, 2> kinds, later;
   bool chained = false;
-  for (const auto &[kind, first] : t.steps(0)) {
+  KindSteps all = t.steps(0);
+  for (const auto &[kind, range] : t.steps(n - 1))
+    if (!findSteps(all, kind).known())
+      all.push_back({kind, range});
+  for (const auto &[kind, some] : all) {
     int64_t stride = t.extentOf(kind) / n;
     if (stride == 0 || (width != 1 && width != stride))
       continue;
     bool forward = true, backward = true;
-    StepRange range;
+    // The step that comes first need not know of a decay.
+    bool whole = true;
     for (unsigned i = 0; i < n && (forward || backward); ++i) {
-      range = findSteps(t.steps(i), kind);
-      bool same = t.shape(i)[axis] == width && range.known();
-      forward &= same && range.last == int64_t(i + 1) * stride - 1;
-      backward &= same && range.first == int64_t(i) * stride;
+      StepRange range = findSteps(t.steps(i), kind);
+      whole &= range.known();
+      bool same = t.shape(i)[axis] == width;
+      forward &= same && (range.known() ? range.last == (i + 1) * stride - 1
+                                        : i == 0);
+      backward &=
+          same && (range.known() ? range.first == i * stride : i == n - 1);
     }
     if (!forward && !backward)
       continue;
-    kinds.push_back(kind);
+    (whole ? kinds : later).push_back(kind);
     // The last one knows of all before it.
-    chained |= forward ? range.first == 0 : first.last == n * stride - 1;
+    StepRange end = findSteps(t.steps(forward ? n - 1 : 0), kind);
+    chained |= whole && (forward ? end.first == 0 : end.last == n * stride - 1);
   }
   if (kinds.empty())
     return std::nullopt;
+  kinds.append(later);
   return t.gather(kinds, n, width, chained);
 }
 
@@ -184,7 +257,15 @@ static void concat(AxisTransfer &t) {
       candidates.push_back(&t.axes(i)[a]);
     labels.push_back(t.join(candidates, t.resultShape(0)[a]));
   }
-  if (std::optional<Digit> gathered = gatherSteps(t, axis))
+  std::optional<Digit> gathered = gatherSteps(t, axis);
+  if (!gathered && n > 1) {
+    gathered = joinPieces(t, axis);
+    if (!gathered)
+      gathered = interleave(t, axis);
+    if (gathered)
+      t.mix();
+  }
+  if (gathered)
     labels[axis] = {*gathered};
   else
     for (unsigned i = 0; i < n; ++i)

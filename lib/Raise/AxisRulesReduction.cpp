@@ -89,6 +89,9 @@ static void trilu(AxisTransfer &t) {
   for (int64_t a = std::max<int64_t>(0, rank - 2); a < rank; ++a)
     if (isLabelled(t.axes(0)[a]))
       t.mix();
+  // A triangle compares the positions of its two axes.
+  if (rank >= 2)
+    t.meet(t.axes(0)[rank - 2], t.axes(0)[rank - 1]);
   t.setLike(0, 0);
 }
 
@@ -113,6 +116,7 @@ void registerReductionAxisRules(AxisRuleTable &table) {
   table["InstanceNormalization"] = normSpatial;
   table["GroupNormalization"] = normSpatial;
   table["CumSum"] = cumulative;
+  table["CumProd"] = cumulative;
   table["Trilu"] = trilu;
 }
 

@@ -47,8 +47,13 @@ void AxisAnalysis::spreadSteps(Operation *op, ArrayRef<KindSteps> spans) {
     }
   for (auto [result, span] : llvm::zip(op->getResults(), spans)) {
     KindSteps known = seen;
-    for (const auto &[kind, range] : span)
-      addSteps(known, kind, range);
+    // What is cut out of a sequence knows of what was cut.
+    for (const auto &entry : span) {
+      llvm::erase_if(known, [&](const auto &other) {
+        return other.first == entry.first;
+      });
+      known.push_back(entry);
+    }
     // A whole sequence again: what follows starts afresh.
     if (const ValueAxes *labels = getAxes(result))
       llvm::erase_if(known, [&](const auto &entry) {

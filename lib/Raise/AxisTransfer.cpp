@@ -59,12 +59,24 @@ void AxisTransfer::setLike(unsigned result, unsigned i) {
 
 void AxisTransfer::covers(unsigned result, unsigned i, const Digit &digit,
                           int64_t begin, int64_t end) {
+  // Positions along outer digits are all there.
+  int64_t outer = 0;
   for (const Digits &axis : axes(i))
     for (const Digit &other : axis)
       if (other.kind == digit.kind && other.stride > digit.stride)
-        return;
+        outer += (other.extent - 1) * other.stride;
+  // What was cut before ends where its own last token did.
+  StepRange before = findSteps(steps(i), digit.kind);
+  int64_t whole = outer + digit.extent * digit.stride - 1;
+  int64_t lag = before.known() ? whole - before.last : 0;
+  int64_t lead = before.known() ? before.first : 0;
+  if (lag < 0 || lag >= digit.stride)
+    lag = 0;
+  if (lead >= digit.stride)
+    lead = 0;
   addSteps(spans[result], digit.kind,
-           {begin * digit.stride, end * digit.stride - 1});
+           {begin * digit.stride + lead,
+            outer + end * digit.stride - 1 - lag});
 }
 
 Digits AxisTransfer::join(ArrayRef<const Digits *> candidates, int64_t extent) {
