@@ -18,6 +18,13 @@ FailureOr<SmallVector<Value>> AttentionMixer::emit(GraphWriter &writer) const {
     operands.push_back(*value);
   }
   Type element = cast<ShapedType>(operands[0].getType()).getElementType();
+  if (!scales.isNull())
+    operands[0] = writer.node(
+        "Mul",
+        {operands[0],
+         writer.constant(scales.reshaped({scales.getNumElements(), 1}),
+                         element)},
+        operands[0].getType());
   Value slope, sink, added = bias ? bias->value : Value();
   if (!slopes.isNull())
     slope = writer.constant(slopes, element);

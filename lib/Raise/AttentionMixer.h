@@ -50,6 +50,8 @@ public:
   std::optional<Role> bias;
   AttentionWindow window;
   Tensor slopes, sinks; // [head] or null
+  /// Of the scale, what each head has of its own: [head] or null.
+  Tensor scales;
   double scale = 1;
   std::optional<double> softcap;
 };

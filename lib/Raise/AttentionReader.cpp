@@ -46,7 +46,13 @@ private:
           llvm::function_ref<double(int64_t, int64_t)> value) const;
   /// The logarithm of what key `key` weighs to the last query, beside the next
   /// key, where its score is that of `query`.
-  std::optional<double> readScore(double query, int64_t key) const;
+  std::optional<double> readScore(double query, int64_t key,
+                                  int64_t head = 0) const;
+  /// The scale of a head over that of the first one.
+  double ratio(int64_t head) const {
+    return mixer.scales.isNull() ? 1 : mixer.scales.floats()[head];
+  }
+  void readRatios(double size, int64_t key);
   double &weight(int64_t head, int64_t query, int64_t key) {
     return weights[(head * length + query) * length + key];
   }
@@ -68,15 +74,16 @@ std::optional<Tensor> AttentionReader::respond(
   return probe
       .set(*mixer.q,
            [&](Index i) {
-             return i[3] == 0 && (allHeads || i[2] == 0) ? query : 0;
+             return i[3] == 0 && (allHeads || i[2] == 0) ? query / ratio(i[2])
+                                                         : 0;
            })
       .set(*mixer.k, [&](Index i) { return i[3] == 0 ? key(i[1]) : 0; })
       .set(*mixer.v, [&](Index i) { return value(i[1], i[3]); })
       .read(mixer.layout.exit);
 }
 
-std::optional<double> AttentionReader::readScore(double query,
-                                                 int64_t key) const {
+std::optional<double> AttentionReader::readScore(double query, int64_t key,
+                                                 int64_t head) const {
   double weights[2];
   for (unsigned i : {0u, 1u}) {
     std::optional<Tensor> y = respond(
@@ -84,15 +91,37 @@ std::optional<double> AttentionReader::readScore(double query,
         [&](int64_t t, int64_t f) { return f == 0 && t == key + i; });
     if (!y)
       return std::nullopt;
-    weights[i] = y->floats()[(length - 1) * heads * mixer.layout.features];
+    weights[i] =
+        y->floats()[((length - 1) * heads + head) * mixer.layout.features];
   }
   return std::log(weights[0] / weights[1]);
+}
+
+/// Scores of one query in all heads, beside those of a query of zero. Under a
+/// soft-cap they say nothing, and the comparison refuses what they give.
+void AttentionReader::readRatios(double size, int64_t key) {
+  Tensor ratios(problem.elementType(mixer.q->value), {heads});
+  double first = 0;
+  bool any = false;
+  for (int64_t h = 0; h < heads; ++h) {
+    std::optional<double> low = readScore(0, key, h),
+                          high = readScore(size, key, h);
+    if (!low || !high || !std::isfinite(*high - *low) || *high == *low)
+      return;
+    if (h == 0)
+      first = *high - *low;
+    ratios.mutableFloats()[h] = (*high - *low) / first;
+    any |= std::abs(ratios.floats()[h] - 1) > 1e-9;
+  }
+  if (any)
+    mixer.scales = ratios;
 }
 
 /// The score of one key at two queries, of which one is twice the other, beside
 /// that of a query of zero, which is what biases make of it.
 bool AttentionReader::readScale() {
   double size = 4 * std::sqrt(double(shapeOf(*mixer.k)[3])), scores[3];
+  readRatios(size, length - 2);
   for (unsigned i : {0u, 1u, 2u}) {
     std::optional<double> score = readScore(i * size, length - 2);
     if (!score || !std::isfinite(*score))
@@ -260,9 +289,12 @@ bool AttentionReader::hidesForGood() {
         [&](int64_t t, int64_t) { return !mixer.window.sees(query, t); });
     if (!y)
       return false;
-    for (int64_t h = 0; h < heads; ++h)
-      if (y->floats()[(query * heads + h) * mixer.layout.features] != 0)
+    // Without a maximum taken off, nothing is left to divide by.
+    for (int64_t h = 0; h < heads; ++h) {
+      double seen = y->floats()[(query * heads + h) * mixer.layout.features];
+      if (seen != 0 && !std::isnan(seen))
         return false;
+    }
   }
   return true;
 }

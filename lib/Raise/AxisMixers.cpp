@@ -34,6 +34,15 @@ bool AxisAnalysis::visitMixer(Operation *op) {
         meet(known, axis);
     }
   }
+  // Queries and keys of a window, or with slopes, stand in one sequence.
+  if (auto attention = dyn_cast<ssm::AttentionOp>(op);
+      attention && attention.countsQueries()) {
+    auto lengthOf = [&](unsigned operand) {
+      constexpr unsigned kTime = 1;
+      return extentLabels[shape.operands[operand].dims[kTime]];
+    };
+    meet(lengthOf(0), lengthOf(1));
+  }
   if (shape.time)
     noteSequence(extentLabels[*shape.time]);
   else if (isa<ssm::AttentionOp, ssm::QuasiseparableOp>(op))

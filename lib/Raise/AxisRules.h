@@ -45,10 +45,10 @@ public:
   /// operators moved their axes from attributes to inputs over time.
   std::optional<llvm::SmallVector<int64_t>> intsOrAttr(unsigned i,
                                                        llvm::StringRef name);
-  /// The elements of an input that no input of the graph reaches.
-  mlir::FailureOr<Tensor> constant(unsigned i) const {
-    return analysis.graph.evaluateConstant(input(i));
-  }
+  /// Whether input `i` is a constant whose elements say how far positions
+  /// along two of its axes, equally long ones, are apart: they are equal along
+  /// its diagonals, and not all equal.
+  bool showsDistance(unsigned i, size_t rows, size_t columns) const;
   llvm::ArrayRef<int64_t> resultShape(unsigned i) const;
   /// Of all of `kind`, whose digits may be pieces of it.
   int64_t extentOf(AxisKind kind) const { return analysis.extentOf(kind); }
@@ -65,6 +65,8 @@ public:
   void mix() { mixed = true; }
   /// What operators do to sequences alone is done along the axis.
   void treatAsSequence(const Digits &axis);
+  /// The positions along the axis are compared with each other.
+  void compare(const Digits &axis);
   /// Position i of one axis is computed with position i of the other. False
   /// where they are known to be of different kinds.
   bool meet(const Digits &a, const Digits &b);

@@ -148,9 +148,15 @@ static void attention(AxisTransfer &t) {
   for (int64_t axis : {int64_t(0), time})
     t.meet(t.axes(1)[axis], t.axes(2)[axis]);
   t.meet(t.axes(0)[0], t.axes(1)[0]);
-  bool isCausal = t.node.getInt("is_causal", 0) != 0;
-  if (isCausal && t.meet(t.axes(0)[time], t.axes(1)[time]))
-    t.treatAsSequence(t.axes(0)[time]);
+  constexpr unsigned kMask = 3;
+  bool compares = t.node.getInt("is_causal", 0) != 0;
+  if (size_t mask = t.has(kMask) ? t.rank(kMask) : 0; mask >= 2)
+    compares |= t.showsDistance(kMask, mask - 2, mask - 1);
+  if (compares)
+    t.meet(t.axes(0)[time], t.axes(1)[time]);
+  // What has a sequence twice compares its tokens with each other.
+  if (isPlainTime(t.axes(0)[time]) && t.axes(0)[time] == t.axes(1)[time])
+    t.compare(t.axes(0)[time]);
   ValueAxes labels = t.axes(0);
   labels.back() = t.axes(2).back();
   if (rank == 3)

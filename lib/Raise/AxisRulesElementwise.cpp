@@ -2,40 +2,15 @@
 
 #include "lib/Raise/AxisRules.h"
 
-#include "lib/Operators/Indexing.h"
-
-#include <cmath>
-
 using namespace mlir;
 
 namespace ssmc {
 
-/// Whether elements of a constant say how far positions along two of its axes
-/// are apart: equal along its diagonals, and not all equal.
-static bool showsDistance(const Tensor &tensor, size_t rows, size_t columns) {
-  ArrayRef<int64_t> shape = tensor.getShape();
-  SmallVector<int64_t> strides = rowMajorStrides(shape);
-  int64_t extent = shape[rows];
-  bool differs = false;
-  for (int64_t i = 0; i < extent; ++i)
-    for (int64_t j = 0; j < extent; ++j) {
-      int64_t lag = std::max<int64_t>(0, i - j),
-              lead = std::max<int64_t>(0, j - i);
-      double x = tensor.at(i * strides[rows] + j * strides[columns]);
-      double y = tensor.at(lag * strides[rows] + lead * strides[columns]);
-      if (x != y && std::abs(x - y) > 1e-6 * std::abs(x))
-        return false;
-      differs |= x != tensor.at(0);
-    }
-  return differs;
-}
-
 /// Positions that a mask compares are of one sequence.
 static void meetInMask(AxisTransfer &t, unsigned mask, ArrayRef<unsigned> all) {
-  constexpr int64_t kMost = 1 << 22;
   ArrayRef<int64_t> shape = t.shape(mask);
   int64_t rank = shape.size(), offset = t.resultShape(0).size() - rank;
-  if (rank < 2 || llvm::product_of(shape) > kMost)
+  if (rank < 2)
     return;
   ValueAxes labels = t.broadcast(all, t.resultShape(0));
   for (int64_t j = 1; j < rank; ++j)
@@ -44,8 +19,7 @@ static void meetInMask(AxisTransfer &t, unsigned mask, ArrayRef<unsigned> all) {
       if (shape[i] < 2 || shape[i] != shape[j] || !isPlainTime(a) ||
           !isPlainTime(b) || a == b)
         continue;
-      if (FailureOr<Tensor> tensor = t.constant(mask);
-          succeeded(tensor) && showsDistance(*tensor, i, j))
+      if (t.showsDistance(mask, i, j))
         t.meet(a, b);
     }
 }

@@ -129,10 +129,9 @@ static std::optional<Digit> joinPieces(AxisTransfer &t, int64_t axis) {
   for (const auto &[kind, range] : KindSteps(t.steps(n - 1))) {
     StepRange first = findSteps(t.steps(0), kind);
     int64_t begin = t.shape(0)[axis], count = t.extentOf(kind);
-    int64_t stride =
-        first.known() && total > begin
-            ? (range.last - first.last) / (total - begin)
-            : 0;
+    int64_t stride = first.known() && total > begin
+                         ? (range.last - first.last) / (total - begin)
+                         : 0;
     // As many positions as there are in the sequence.
     if (stride < 1 || (total - 1) * stride >= count || total * stride < count)
       continue;
@@ -172,9 +171,9 @@ static std::optional<Digit> interleave(AxisTransfer &t, int64_t axis) {
         StepRange own = findSteps(t.steps(i), kind);
         int64_t last = (count - 1) * outer + (i + 1) * inner - 1 - lag;
         fits = t.shape(i)[axis] == 1 &&
-               (own.known() ? own.last == last ||
-                                  (i > 0 && own.last == last - outer)
-                            : i == 0 && lag > 0);
+               (own.known()
+                    ? own.last == last || (i > 0 && own.last == last - outer)
+                    : i == 0 && lag > 0);
       }
       if (fits)
         return Digit{kind, inner, n};
@@ -207,8 +206,8 @@ static std::optional<Digit> gatherSteps(AxisTransfer &t, int64_t axis) {
       StepRange range = findSteps(t.steps(i), kind);
       whole &= range.known();
       bool same = t.shape(i)[axis] == width;
-      forward &= same && (range.known() ? range.last == (i + 1) * stride - 1
-                                        : i == 0);
+      forward &=
+          same && (range.known() ? range.last == (i + 1) * stride - 1 : i == 0);
       backward &=
           same && (range.known() ? range.first == i * stride : i == n - 1);
     }

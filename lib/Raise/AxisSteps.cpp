@@ -49,9 +49,8 @@ void AxisAnalysis::spreadSteps(Operation *op, ArrayRef<KindSteps> spans) {
     KindSteps known = seen;
     // What is cut out of a sequence knows of what was cut.
     for (const auto &entry : span) {
-      llvm::erase_if(known, [&](const auto &other) {
-        return other.first == entry.first;
-      });
+      llvm::erase_if(
+          known, [&](const auto &other) { return other.first == entry.first; });
       known.push_back(entry);
     }
     // A whole sequence again: what follows starts afresh.

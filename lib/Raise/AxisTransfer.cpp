@@ -2,6 +2,10 @@
 
 #include "lib/Raise/AxisRules.h"
 
+#include "lib/Operators/Indexing.h"
+
+#include <cmath>
+
 using namespace mlir;
 
 namespace ssmc {
@@ -75,8 +79,7 @@ void AxisTransfer::covers(unsigned result, unsigned i, const Digit &digit,
   if (lead >= digit.stride)
     lead = 0;
   addSteps(spans[result], digit.kind,
-           {begin * digit.stride + lead,
-            outer + end * digit.stride - 1 - lag});
+           {begin * digit.stride + lead, outer + end * digit.stride - 1 - lag});
 }
 
 Digits AxisTransfer::join(ArrayRef<const Digits *> candidates, int64_t extent) {
@@ -112,6 +115,37 @@ void AxisTransfer::treatAsSequence(const Digits &axis) {
   for (const Digit &digit : axis)
     if (digit.kind >= AxisKind::Time && digit.extent > 1)
       analysis.evidence[digit.kind].sequential = true;
+}
+
+void AxisTransfer::compare(const Digits &axis) {
+  for (const Digit &digit : axis)
+    if (digit.kind >= AxisKind::Time && digit.extent > 1)
+      analysis.evidence[digit.kind].compared = true;
+}
+
+bool AxisTransfer::showsDistance(unsigned i, size_t rows,
+                                 size_t columns) const {
+  constexpr int64_t kMost = 1 << 22;
+  if (!isConstant(i) || llvm::product_of(shape(i)) > kMost ||
+      shape(i)[rows] != shape(i)[columns])
+    return false;
+  FailureOr<Tensor> tensor = analysis.graph.evaluateConstant(input(i));
+  if (failed(tensor))
+    return false;
+  SmallVector<int64_t> strides = rowMajorStrides(shape(i));
+  auto at = [&](int64_t row, int64_t column) {
+    return tensor->at(row * strides[rows] + column * strides[columns]);
+  };
+  bool differs = false;
+  for (int64_t r = 0, extent = shape(i)[rows]; r < extent; ++r)
+    for (int64_t c = 0; c < extent; ++c) {
+      double x = at(r, c),
+             y = at(std::max<int64_t>(0, r - c), std::max<int64_t>(0, c - r));
+      if (x != y && !(std::abs(x - y) <= 1e-6 * std::abs(x)))
+        return false;
+      differs |= x != at(0, 0);
+    }
+  return differs;
 }
 
 bool AxisTransfer::meet(const Digits &a, const Digits &b) {

@@ -30,6 +30,7 @@ enum class Kind {
   Sign, // one formula below zero, another one above
   Select,
   Comparison,
+  Finite, // of what is not: comparisons are of finite values
   Unknown,
 };
 } // namespace
@@ -57,14 +58,16 @@ static Kind kindOf(onnx::NodeOp node) {
               "SimplifiedLayerNormalization"},
              Kind::Analytic)
       .Cases({"And", "Or", "Not", "Xor"}, Kind::Analytic) // of comparisons
-      .Case("Scan", Kind::Analytic)                       // if its body is
-      .Cases({"Shape", "Size"}, Kind::Analytic)           // of no element
+      .Case("Attention", Kind::Analytic)        // of masks that no data makes
+      .Case("Scan", Kind::Analytic)             // if its body is
+      .Cases({"Shape", "Size"}, Kind::Analytic) // of no element
       .Cases({"Reshape", "Squeeze", "Unsqueeze", "Flatten", "Transpose"},
              Kind::Movement)
       .Cases({"Slice", "Split", "Concat", "Expand", "Tile", "Pad", "Trilu"},
              Kind::Movement)
       .Cases({"Gather", "GatherElements", "GatherND"}, Kind::Movement)
-      .Cases({"ScatterElements", "ScatterND", "ReverseSequence"},
+      .Cases({"ScatterElements", "ScatterND", "ReverseSequence",
+              "RotaryEmbedding"},
              Kind::Movement)
       .Cases({"Cast", "CastLike"}, Kind::Conversion)
       .Cases({"LeakyRelu", "PRelu", "Abs", "Sign"}, Kind::Sign)
@@ -75,6 +78,7 @@ static Kind kindOf(onnx::NodeOp node) {
       .Case("Where", Kind::Select)
       .Cases({"Equal", "Less", "LessOrEqual", "Greater", "GreaterOrEqual"},
              Kind::Comparison)
+      .Cases({"IsNaN", "IsInf"}, Kind::Finite)
       .Default(Kind::Unknown);
 }
 
@@ -104,8 +108,9 @@ static bool isWhole(Kind kind) {
 /// Whether the pieces of a node cannot be told.
 static bool isUnknown(const Graph &graph, onnx::NodeOp node) {
   Kind kind = kindOf(node);
+  bool masks = node.getOpType() == "Attention";
   return kind == Kind::Unknown || (kind == Kind::Conversion && rounds(node)) ||
-         (kind == Kind::Movement && movesByData(graph, node));
+         ((kind == Kind::Movement || masks) && movesByData(graph, node));
 }
 
 /// A node of the bodies inside `op` with pieces, which are not observed there.
@@ -147,11 +152,14 @@ Branches::Branches(const Problem &problem) {
                   : findPiecewise(problem.graph, node);
     if (unknown)
       return;
-    if (isWhole(kind))
+    if (isWhole(kind) || kind == Kind::Finite)
       continue;
     // A mask that is constant selects the same at every input.
     if (kind == Kind::Select &&
         !problem.graph.dependsOnInput(node.getInputs()[0]))
+      continue;
+    if (auto test = node.getInputs()[0].getDefiningOp<onnx::NodeOp>();
+        test && kind == Kind::Select && kindOf(test) == Kind::Finite)
       continue;
     // An extremum of one operand is that operand.
     if (kind == Kind::Extremum && node.getInputs().size() < 2)
@@ -278,6 +286,7 @@ void Branches::observe(Evaluator &evaluator) {
     case Kind::Analytic:
     case Kind::Movement:
     case Kind::Conversion:
+    case Kind::Finite:
     case Kind::Unknown:
       break;
     case Kind::Sign:
@@ -302,6 +311,10 @@ void Branches::observe(Evaluator &evaluator) {
       break;
     }
   }
+}
+
+void Branches::forget(onnx::NodeOp op) {
+  llvm::erase_if(nodes, [&](const Node &node) { return node.op == op; });
 }
 
 onnx::NodeOp Branches::findUntaken() const {

@@ -26,6 +26,8 @@ public:
   void observe(Evaluator &evaluator);
   /// A node of which it is not known by what pieces it computes; null if none.
   mlir::onnx::NodeOp findUnknown() const { return unknown; }
+  /// The node's branches decide nothing.
+  void forget(mlir::onnx::NodeOp op);
   /// A node with a branch that never decided an element; null if none.
   mlir::onnx::NodeOp findUntaken() const;
 

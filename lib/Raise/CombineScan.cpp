@@ -16,7 +16,7 @@ namespace ssmc {
 
 std::unique_ptr<Mixer> ScanMixer::combine(const Problem &problem,
                                           Region &region) {
-  if (!a || !c || c->view.getShape().size() != 3)
+  if (!a || !c || logarithmic || c->view.getShape().size() != 3)
     return nullptr;
   int64_t channels = u->view.getShape()[2], count = u->view.getShape()[3];
   Pieces pieces(problem, channels);

@@ -16,27 +16,31 @@ SmallVector<Role *> MatrixStateMixer::getRoles() {
   return all;
 }
 
+Value MatrixStateMixer::scaled(GraphWriter &writer, Value vectors,
+                               const View &numbersView, Value numbers) const {
+  SmallVector<AffineExpr> wide = writer.extents(numbersView);
+  wide.push_back(writer.fixed(1));
+  Type element = cast<ShapedType>(vectors.getType()).getElementType();
+  numbers = writer.resize("Unsqueeze", numbers, 3, writer.type(wide, element));
+  return writer.node("Mul", {vectors, numbers}, vectors.getType());
+}
+
 /// What reads the state before its decay: the op's `a` is -exp(g) times what
 /// is erased of the decayed one.
-FailureOr<Value> MatrixStateMixer::emitErased(GraphWriter &writer,
+FailureOr<Value> MatrixStateMixer::emitErased(GraphWriter &writer, Value erased,
                                               Value decays) const {
-  FailureOr<Value> value = writer.apply(erase->view, erase->value);
-  if (failed(value))
-    return failure();
-  Type type = value->getType();
-  Value erased = *value;
   if (decays) {
     Value kept = writer.node("Exp", decays, decays.getType());
-    if (decay && shapeOf(*decay).size() == 3) {
-      SmallVector<AffineExpr> wide = writer.extents(decay->view);
-      wide.push_back(writer.fixed(1));
-      kept = writer.resize(
-          "Unsqueeze", kept, 3,
-          writer.type(wide, cast<ShapedType>(type).getElementType()));
-    }
-    erased = writer.node("Mul", {erased, kept}, type);
+    auto type = cast<RankedTensorType>(decays.getType());
+    if (!constantDecay.isNull()) // one for each head
+      kept = writer.resize("Unsqueeze", kept, 1,
+                           RankedTensorType::get({type.getDimSize(0), 1},
+                                                 type.getElementType()));
+    erased = decay && shapeOf(*decay).size() == 3
+                 ? scaled(writer, erased, decay->view, kept)
+                 : writer.node("Mul", {erased, kept}, erased.getType());
   }
-  return writer.node("Neg", erased, type);
+  return writer.node("Neg", erased, erased.getType());
 }
 
 FailureOr<SmallVector<Value>>
@@ -55,11 +59,15 @@ MatrixStateMixer::emit(GraphWriter &writer) const {
   if (!constantDecay.isNull())
     decays = writer.constant(constantDecay, element);
   Value erased;
-  if (erase) {
-    FailureOr<Value> value = emitErased(writer, *decays);
+  if (erase || scaledValues) {
+    FailureOr<Value> value = erase ? writer.apply(erase->view, erase->value)
+                                   : scaled(writer, *keys, beta->view, *rates);
+    if (succeeded(value))
+      value = emitErased(writer, *value, *decays);
     if (failed(value))
       return failure();
     erased = *value;
+    rates = Value();
   }
   if (scale != 1) {
     Tensor factor(element, {1});
@@ -82,7 +90,7 @@ MatrixStateMixer::emit(GraphWriter &writer) const {
   if (beta || erase)
     op = ssm::DeltaRuleOp::create(
         builder, writer.loc, TypeRange{type, stateType}, *queries, *keys,
-        *values, *rates, erased, erase ? *keys : Value(), *decays,
+        *values, *rates, erased, erased ? *keys : Value(), *decays,
         /*resets=*/Value(), destination, *start, backwards);
   else
     op = ssm::SemiseparableOp::create(
@@ -96,7 +104,7 @@ std::unique_ptr<Mixer> MatrixStateMixer::combine(const Problem &problem,
                                                  Region &region) {
   auto mixer = std::make_unique<MatrixStateMixer>(*this);
   auto roles = HeadRoles::read(problem);
-  if (!roles || erase)
+  if (!roles || erase || scaledValues)
     return nullptr;
   for (auto operand : {&MatrixStateMixer::q, &MatrixStateMixer::k})
     if (auto sources = roles->sharedHeads(*(this->*operand)); !sources.empty())

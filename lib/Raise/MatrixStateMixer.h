@@ -36,6 +36,8 @@ public:
   /// ... where no token decides it: [head]. Null: nothing decays.
   Tensor constantDecay;
   std::optional<Role> beta; // [batch, time, head]
+  /// The values have beta in them already.
+  bool scaledValues = false;
   /// What is erased, of S after its decay: [batch, time, head, key].
   std::optional<Role> erase;
   std::optional<Role> initial; // [batch, head, key, value]
@@ -45,8 +47,11 @@ public:
   bool reverse = false;
 
 private:
-  mlir::FailureOr<mlir::Value> emitErased(GraphWriter &writer,
-                                          mlir::Value decays) const;
+  /// Vectors [batch, time, head, key] times numbers [batch, time, head].
+  mlir::Value scaled(GraphWriter &writer, mlir::Value vectors,
+                     const View &numbersView, mlir::Value numbers) const;
+  mlir::FailureOr<mlir::Value>
+  emitErased(GraphWriter &writer, mlir::Value erased, mlir::Value decays) const;
 };
 
 } // namespace ssmc

@@ -167,6 +167,10 @@ private:
         mixers.back().initial = start;
         if (end)
           mixers.back().states = {end->view};
+        if (!mixer.beta || shapeOf(*mixer.k)[2] != mixer.layout.heads)
+          continue;
+        mixers.push_back(mixers.back());
+        mixers.back().scaledValues = true;
       }
   }
 

@@ -113,11 +113,18 @@ bool Recogniser::recognise(const Region &region, Proposer propose) {
       propose == proposeMixers && deep.frontier != merged.frontier &&
       tryFrontier(deep, proposeMatrixStates))
     return true;
+  // A state of all tokens at once is read out behind it.
+  Region wide = finder.widen(merged, /*behind=*/true);
+  if (wide.exit != merged.exit && tryFrontier(wide, propose))
+    return true;
   Region straight = finder.straighten(merged);
   if ((straight.frontier != merged.frontier || straight.exit != merged.exit) &&
       tryFrontier(straight, propose))
     return true;
   if (tryFrontier(merged, propose))
+    return true;
+  Region narrow = finder.widen(merged, /*behind=*/false);
+  if (narrow.frontier != merged.frontier && tryFrontier(narrow, propose))
     return true;
   return merged.frontier != region.frontier && tryFrontier(region, propose);
 }

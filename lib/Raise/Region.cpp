@@ -310,6 +310,74 @@ Region RegionFinder::deepen(const Region &region) const {
   return result;
 }
 
+int64_t RegionFinder::widthOf(Value value) const {
+  const ValueAxes *axes = analysis.getAxes(value);
+  if (!axes || analysis.getClass(value) != TokenClass::PerToken)
+    return 0;
+  int64_t width = 1;
+  for (const Digits &axis : *axes)
+    for (const Digit &digit : axis)
+      if (digit.kind == AxisKind::Other)
+        width *= digit.extent;
+  return width;
+}
+
+SmallVector<Value> RegionFinder::narrow(Value value) const {
+  constexpr unsigned kMostSteps = 8;
+  int64_t width = widthOf(value);
+  SmallVector<Value> sources{value};
+  for (unsigned i = 0; i < kMostSteps && width; ++i) {
+    // The widest one first.
+    auto widest = llvm::max_element(
+        sources, [&](Value a, Value b) { return widthOf(a) < widthOf(b); });
+    if (widest == sources.end() || !expand(sources, Value(*widest)))
+      return {};
+    int64_t sum = 0;
+    for (Value source : sources)
+      sum += widthOf(source) ? widthOf(source) : width;
+    if (sum < width)
+      return sources;
+  }
+  return {};
+}
+
+Region RegionFinder::widen(const Region &region, bool behind) const {
+  constexpr unsigned kMostSteps = 8;
+  Region result = region;
+  SmallVector<Value> worklist(region.frontier), frontier;
+  Value exit = region.exit;
+  for (unsigned i = 0; i < kMostSteps && behind; ++i) {
+    SmallVector<Value> others;
+    exit = nextExit(exit, others);
+    if (!exit)
+      break;
+    llvm::append_range(worklist, others);
+    const ValueAxes *axes = analysis.getAxes(exit);
+    if (widthOf(exit) && widthOf(exit) < widthOf(result.exit) &&
+        timeExtent(*axes) == analysis.getLength()) {
+      result.exit = exit;
+      llvm::append_range(result.frontier, worklist);
+    }
+  }
+  llvm::SetVector<Value> all(result.frontier.begin(), result.frontier.end());
+  worklist.assign(all.begin(), all.end());
+  while (!worklist.empty()) {
+    Value value = worklist.pop_back_val();
+    SmallVector<Value> sources = narrow(value);
+    if (sources.empty()) {
+      if (!llvm::is_contained(frontier, value))
+        frontier.push_back(value);
+    } else {
+      llvm::append_range(worklist, sources);
+    }
+  }
+  result.frontier = frontier;
+  sortByDefinition(graph, result.frontier);
+  absorbDominated(result.frontier);
+  mergeViews(result.frontier);
+  return result;
+}
+
 void RegionFinder::mergeViews(SmallVectorImpl<Value> &frontier) const {
   // The chain of values of which each is a view of the next.
   auto chainOf = [&](Value value) {

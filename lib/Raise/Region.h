@@ -73,6 +73,10 @@ public:
   /// from each of them, the matrix that is added to a state for one, and the
   /// exponentials of decays are inside.
   Region deepen(const Region &region) const;
+  /// The same region from where its values and, with `behind`, to where its
+  /// exit are fewer: in front of what repeats values or multiplies each with
+  /// each, and behind what sums such products up.
+  Region widen(const Region &region, bool behind) const;
   /// Replaces `value` in `frontier` by what it is computed from; false where
   /// its node is not transparent.
   bool expand(llvm::SmallVectorImpl<mlir::Value> &frontier,
@@ -97,6 +101,11 @@ private:
   /// the tokens at every length.
   enum class Straight { No, AsTraced, Padded, Exactly };
   Straight howStraight(mlir::Value value) const;
+  /// How many numbers each token has of a value; 0 where it is not known.
+  int64_t widthOf(mlir::Value value) const;
+  /// The few values from which `value` is computed token by token and which are
+  /// narrower together; empty where there are none.
+  llvm::SmallVector<mlir::Value> narrow(mlir::Value value) const;
   bool leaves(const llvm::SetVector<mlir::Operation *> &hull,
               mlir::Operation *user) const;
   /// Values of `hull` that are used outside of it.

@@ -118,11 +118,13 @@ static void propose(const Problem &problem, const Shapes &shapes, Value a,
     for (const Role &roleU : roles(problem, u, target, states, true))
       for (const auto &read : reads)
         for (const auto &start : starts)
-          for (bool reverse : {false, true}) {
+          for (unsigned variant = 0; variant < 4; ++variant) {
+            bool reverse = variant & 1;
             auto mixer = std::make_unique<ScanMixer>();
             mixer->analysis = &problem.analysis;
             mixer->a = roleA;
             mixer->u = roleU;
+            mixer->logarithmic = variant & 2;
             mixer->c = read;
             mixer->initial = start;
             mixer->exit = exit;
@@ -135,8 +137,10 @@ static void propose(const Problem &problem, const Shapes &shapes, Value a,
 /// The constant that a scan starts from: its output where it neither decays
 /// nor is driven.
 static void readStart(const Problem &problem, ScanMixer &mixer) {
-  auto rest =
-      Probe(problem).set(*mixer.a, 1).set(*mixer.u, 0).read(*mixer.exit);
+  auto rest = Probe(problem)
+                  .set(*mixer.a, mixer.logarithmic ? 0 : 1)
+                  .set(*mixer.u, 0)
+                  .read(*mixer.exit);
   if (!rest)
     return;
   const Tensor &h = *rest;
@@ -251,6 +255,8 @@ FailureOr<Value> ScanMixer::emitDecay(GraphWriter &writer, Value drive) const {
   Value value;
   if (a) {
     FailureOr<Value> own = writer.apply(a->view, a->value);
+    if (succeeded(own) && logarithmic)
+      own = writer.node("Exp", *own, own->getType());
     if (failed(own) || a->view.getShape().size() == u->view.getShape().size())
       return own;
     SmallVector<AffineExpr> extents = writer.extents(a->view);

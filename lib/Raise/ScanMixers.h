@@ -24,6 +24,8 @@ public:
   /// Layout [batch, time, channel], or with a last axis of states. `a` may lack
   /// that axis.
   std::optional<Role> a, u;
+  /// Of the decays `a` has the logarithms.
+  bool logarithmic = false;
   /// The decay where no token decides it: [channel].
   Tensor decay;
   /// Reads the states: [batch, time, state] or [batch, time, channel, state].

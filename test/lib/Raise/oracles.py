@@ -1,0 +1,112 @@
+"""What the mixers of forms.py compute, token by token, in double precision.
+
+Operands are [batch, time, ...]; results are as the forms give them: sequences
+of heads have their heads in front of their tokens.
+"""
+import numpy as np
+
+from forms import HEADS, KEYS, RATE, decays_of_heads
+
+
+def scan(g, u, reverse=False):
+    h, hs = 0, np.empty_like(u)
+    for t in reversed(range(u.shape[1])) if reverse else range(u.shape[1]):
+        hs[:, t] = h = np.exp(g[:, t]) * h + u[:, t]
+    return hs
+
+
+def epsilon_scan(g, u):
+    grown = np.exp(np.cumsum(g, 1))
+    return np.cumsum(u / (grown + np.float32(1e-12)), 1) * grown
+
+
+def both_sum(g, u, g2, u2):
+    return scan(g, u) + scan(g2, u2, True)
+
+
+def both_concat(g, u, g2, u2):
+    return np.concatenate([scan(g, u), scan(g2, u2, True)], -1)
+
+
+def average(u):
+    return scan(np.full_like(u, np.log(RATE)), 0.2 * u)
+
+
+def prefix_mean(u):
+    return np.cumsum(u, 1) / np.arange(1, u.shape[1] + 1)[:, None]
+
+
+def states(q, k, v, g=None, beta=None, norm=None, reverse=False, exclusive=False):
+    """[batch, head, time, value]; g is of heads or of keys."""
+    batch, time, heads, keys = k.shape
+    s, ys = np.zeros((batch, heads, keys, v.shape[-1])), np.zeros((batch, time, heads, v.shape[-1]))
+    z = np.zeros((batch, heads, keys))
+    for t in reversed(range(time)) if reverse else range(time):
+        if exclusive:
+            ys[:, t] = 0
+        if g is not None:
+            s = s * np.exp(g[:, t] if g.ndim == 4 else g[:, t, :, None])[..., None]
+        row = v[:, t]
+        if beta is not None:
+            row = (row - np.einsum("bhn,bhnp->bhp", k[:, t], s)) * beta[:, t, :, None]
+        s = s + np.einsum("bhn,bhp->bhnp", k[:, t], row)
+        z = z + k[:, t]
+        y = np.einsum("bhn,bhnp->bhp", q[:, t], s)
+        if norm is not None:
+            y = y / ((q[:, t] * z).sum(-1, keepdims=True) + norm)
+        ys[:, t] = y
+    return np.swapaxes(ys, 1, 2)
+
+
+def retention(q, k, v):
+    return states(q, k, v, np.broadcast_to(decays_of_heads(), (*q.shape[:2], HEADS)))
+
+
+def quasiseparable(q, k, v, h, q2, k2, h2, s):
+    forward, backward = states(q, k, v, h), states(q2, k2, v, h2, reverse=True)
+    y = np.swapaxes(v * s[..., None], 1, 2)
+    y[:, :, 1:] += forward[:, :, :-1]
+    y[:, :, :-1] += backward[:, :, 1:]
+    return y
+
+
+def attention(q, k, v, seen, bias=None, scale=KEYS ** -0.5):
+    group = q.shape[2] // k.shape[2]
+    k, v = np.repeat(k, group, 2), np.repeat(v, group, 2)
+    at = np.arange(q.shape[1])
+    scores = np.einsum("bthn,bshn->bhts", q, k) * scale
+    lag = at[:, None] - at
+    scores = np.where(seen(lag), scores if bias is None else scores + bias(lag), -np.inf)
+    e = np.exp(scores - scores.max(-1, keepdims=True))
+    return np.einsum("bhts,bshp->bhtp", e / e.sum(-1, keepdims=True), v)
+
+
+def causal(q, k, v, **options):
+    return attention(q, k, v, lambda lag: lag >= 0, **options)
+
+
+def rotary(q, k, v):
+    angles = np.outer(np.arange(q.shape[1]), 100.0 ** (-np.arange(KEYS // 2) / (KEYS // 2)))[:, None]
+
+    def turn(x):
+        a, b = np.split(x, 2, -1)
+        return np.concatenate([a * np.cos(angles) - b * np.sin(angles), b * np.cos(angles) + a * np.sin(angles)], -1)
+    return causal(turn(q), turn(k), v)
+
+
+ORACLES = {
+    "scan": scan, "positive_scan": scan, "epsilon_scan": epsilon_scan,
+    "reverse_scan": lambda g, u: scan(g, u, True), "both_sum": both_sum, "both_concat": both_concat,
+    "both_shared": lambda g, u: both_sum(g, u, g, u),
+    "average": average, "prefix_mean": prefix_mean, "linear": states,
+    "normalised": lambda q, k, v: states(q, k, v, norm=0),
+    "normalised_epsilon": lambda q, k, v: states(q, k, v, norm=np.float32(1e-3)),
+    "retention": retention, "ssd": states, "gla": states, "quasiseparable": quasiseparable,
+    "delta": lambda q, k, v, b: states(q, k, v, beta=b), "gated_delta": states,
+    "causal": causal, "groups": causal, "one_key_head": causal, "rotary": rotary,
+    "full": lambda q, k, v: attention(q, k, v, lambda lag: lag == lag),
+    "window": lambda q, k, v: attention(q, k, v, lambda lag: (lag >= 0) & (lag < 5)),
+    "alibi": lambda q, k, v: causal(
+        q, k, v, bias=lambda lag: -(2.0 ** -(1 + np.arange(HEADS))[:, None, None]) * lag),
+    "head_scale": lambda q, k, v: causal(q, k, v, scale=np.linspace(0.3, 0.7, HEADS)[:, None, None]),
+}
