@@ -129,8 +129,8 @@ static Comparison compare(const Problem &problem,
   }
   if (all)
     branches = std::move(seen);
-  return verdict.deviation <= kMixerTolerance ? Comparison::Same
-                                              : Comparison::Different;
+  return verdict.deviation <= replacement.tolerance ? Comparison::Same
+                                                    : Comparison::Different;
 }
 
 /// True where the results are the same whatever the node gives: a maximum that

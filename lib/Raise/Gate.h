@@ -21,6 +21,8 @@ struct Replacement {
   llvm::ArrayRef<mlir::Value> values; // for the exit, then the states
   /// Constants among the ops as they were before rounding.
   const llvm::DenseMap<mlir::Value, Tensor> &exact;
+  /// How much they may deviate.
+  double tolerance;
 };
 
 /// Compares a region with what it is replaced by, both in double precision on

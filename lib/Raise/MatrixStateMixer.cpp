@@ -43,6 +43,27 @@ FailureOr<Value> MatrixStateMixer::emitErased(GraphWriter &writer, Value erased,
   return writer.node("Neg", erased, erased.getType());
 }
 
+Value MatrixStateMixer::divided(GraphWriter &writer, Value y) const {
+  Type element = cast<ShapedType>(y.getType()).getElementType();
+  SmallVector<AffineExpr> extents = writer.extents(v->view), column = extents;
+  column[3] = writer.fixed(1);
+  int64_t width = shapeOf(*v)[3];
+  auto cut = [&](int64_t begin, int64_t end, ArrayRef<AffineExpr> as) {
+    return writer.node(
+        "Slice",
+        {y, writer.ints({begin}), writer.ints({end}), writer.ints({3})},
+        writer.type(as, element));
+  };
+  Value sum = cut(0, width, extents), norm = cut(width, width + 1, column);
+  if (*normalised != 0) {
+    Tensor epsilon(element, {1});
+    epsilon.mutableFloats()[0] = *normalised;
+    norm = writer.node("Add", {norm, writer.constant(epsilon, element)},
+                       norm.getType());
+  }
+  return writer.node("Div", {sum, norm}, sum.getType());
+}
+
 FailureOr<SmallVector<Value>>
 MatrixStateMixer::emit(GraphWriter &writer) const {
   OpBuilder &builder = writer.builder;
@@ -76,6 +97,15 @@ MatrixStateMixer::emit(GraphWriter &writer) const {
                           queries->getType());
   }
   SmallVector<AffineExpr> extents = writer.extents(v->view);
+  if (normalised) {
+    extents[3] = extents[3] + 1;
+    Tensor one(element, {});
+    one.mutableFloats()[0] = 1;
+    values = writer.node("Pad",
+                         {*values, writer.ints({0, 0, 0, 0, 0, 0, 0, 1}),
+                          writer.constant(one, element)},
+                         writer.type(extents, element));
+  }
   RankedTensorType type = writer.type(extents, element);
   RankedTensorType stateType = writer.type(
       {extents[0], extents[2], writer.fixed(shapeOf(*k)[3]), extents[3]},
@@ -96,7 +126,10 @@ MatrixStateMixer::emit(GraphWriter &writer) const {
     op = ssm::SemiseparableOp::create(
         builder, writer.loc, TypeRange{type, stateType}, *queries, *keys,
         *values, *decays, /*resets=*/Value(), destination, *start, backwards);
-  return writer.leave(layout.exit, op->getResult(0), states, op->getResult(1));
+  Value y = op->getResult(0);
+  if (normalised)
+    y = divided(writer, y);
+  return writer.leave(layout.exit, y, states, op->getResult(1));
 }
 
 /// Queries and keys each from where they have fewest heads.

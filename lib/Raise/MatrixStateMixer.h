@@ -44,9 +44,14 @@ public:
   llvm::SmallVector<View, 1> states;
   /// Of what is read out.
   double scale = 1;
+  /// What is read out is divided by what is read of a value of one, plus this.
+  std::optional<double> normalised;
   bool reverse = false;
 
 private:
+  /// The read-out of `op`, whose values have ones in a last column, divided by
+  /// that of the ones.
+  mlir::Value divided(GraphWriter &writer, mlir::Value y) const;
   /// Vectors [batch, time, head, key] times numbers [batch, time, head].
   mlir::Value scaled(GraphWriter &writer, mlir::Value vectors,
                      const View &numbersView, mlir::Value numbers) const;

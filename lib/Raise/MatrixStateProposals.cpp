@@ -28,26 +28,30 @@ public:
   bool read(MatrixStateMixer &mixer);
 
 private:
-  const Tensor &respond(MatrixStateMixer &mixer);
+  /// The exit for a first key of `key`.
+  const Tensor &respond(MatrixStateMixer &mixer, double key = 1);
+  bool readNorm(MatrixStateMixer &mixer, const Tensor &once);
 
   const Problem &problem;
   bool reverse;
-  std::map<std::vector<const void *>, Tensor> responses;
+  std::map<std::pair<double, std::vector<const void *>>, Tensor> responses;
 };
 } // namespace
 
 /// The exit; null where it cannot be computed.
-const Tensor &ConstantReader::respond(MatrixStateMixer &mixer) {
+const Tensor &ConstantReader::respond(MatrixStateMixer &mixer, double number) {
   std::vector<const void *> key;
   for (auto *role : {&mixer.q, &mixer.k, &mixer.v, &mixer.decay, &mixer.beta,
                      &mixer.erase, &mixer.initial})
     key.push_back(*role ? (*role)->value.getAsOpaquePointer() : nullptr);
-  auto [it, isNew] = responses.try_emplace(key);
+  auto [it, isNew] = responses.try_emplace({number, key});
   if (!isNew)
     return it->second;
   int64_t first = reverse ? problem.analysis.getLength() - 1 : 0;
   Probe probe(problem);
-  probe.set(*mixer.q, 1).setAt(*mixer.k, first, 1).setAt(*mixer.v, first, 1);
+  probe.set(*mixer.q, 1)
+      .setAt(*mixer.k, first, number)
+      .setAt(*mixer.v, first, 1);
   for (auto *role : {&mixer.decay, &mixer.erase, &mixer.initial})
     if (*role)
       probe.set(**role, 0);
@@ -56,10 +60,30 @@ const Tensor &ConstantReader::respond(MatrixStateMixer &mixer) {
   return it->second = probe.read();
 }
 
+/// Twice the key is read out as the same, but for epsilon: y = x / (x + e).
+bool ConstantReader::readNorm(MatrixStateMixer &mixer, const Tensor &once) {
+  std::optional<Tensor> twice = mixer.layout.exit.tryApply(respond(mixer, 2));
+  if (!twice || mixer.beta || mixer.erase || mixer.initial ||
+      !mixer.states.empty())
+    return false;
+  int64_t at = reverse ? (problem.analysis.getLength() - 1) *
+                             mixer.layout.heads * mixer.layout.features
+                       : 0;
+  double y = once.floats()[at], linear = twice->floats()[at] / y;
+  if (!(y > 0 && y <= 1 && linear >= 1 && linear < 1.99))
+    return false;
+  double epsilon = 1 / y - 1;
+  mixer.scale = 1;
+  mixer.normalised = epsilon < 1e-12 ? 0 : epsilon * shapeOf(*mixer.k)[3];
+  return true;
+}
+
 bool ConstantReader::read(MatrixStateMixer &mixer) {
   std::optional<Tensor> y = mixer.layout.exit.tryApply(respond(mixer));
   if (!y)
     return false;
+  if (readNorm(mixer, *y))
+    return true;
   int64_t length = problem.analysis.getLength(), heads = mixer.layout.heads;
   int64_t first = reverse ? length - 1 : 0, second = reverse ? first - 1 : 1;
   auto at = [&](int64_t token, int64_t head) {
@@ -75,14 +99,25 @@ bool ConstantReader::read(MatrixStateMixer &mixer) {
   Tensor decay(y->getElementType(), {heads});
   bool any = false;
   for (int64_t h = 0; h < heads; ++h) {
-    double left = at(second, h) / at(first, h);
-    if (!(left > 0) || !std::isfinite(left))
+    // As many tokens later as something is left: a table is rounded.
+    double left = 0;
+    for (int64_t lag = 1; lag < length; ++lag) {
+      double ratio = at(reverse ? first - lag : lag, h) / at(first, h);
+      if (!(ratio > 0) || !std::isfinite(ratio) || (lag > 1 && ratio < 1e-2))
+        break;
+      left = std::log(ratio) / lag;
+      if (lag == 1 && ratio < 1e-2)
+        break;
+    }
+    if (!(at(second, h) / at(first, h) > 0) || !std::isfinite(left))
       return false;
-    decay.mutableFloats()[h] = std::log(left);
-    any |= std::abs(left - 1) > 1e-12;
+    decay.mutableFloats()[h] = left;
+    any |= std::abs(left) > 1e-12;
   }
-  if (any)
+  if (any) {
     mixer.constantDecay = decay;
+    mixer.tolerance = problem.toleranceOfTables();
+  }
   return true;
 }
 

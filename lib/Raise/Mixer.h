@@ -32,6 +32,9 @@ inline llvm::ArrayRef<int64_t> shapeOf(const Role &role) {
 /// Looks through the views that `role` is, for a value in the mixer's layout.
 void skipViews(const AxisAnalysis &analysis, Role &role);
 
+/// Wrong roles deviate by 1e-8 and more, right ones by 1e-13 and less.
+constexpr double kMixerTolerance = 1e-9;
+
 class Mixer {
 public:
   virtual ~Mixer() = default;
@@ -51,6 +54,8 @@ public:
   virtual std::unique_ptr<Mixer> clone() const { return nullptr; }
   /// What a check at the traced length cannot show.
   virtual void listAssumptions(llvm::SmallVectorImpl<std::string> &) const {}
+  /// How much it may deviate from its region.
+  double tolerance = kMixerTolerance;
   /// Its operands that are values of the graph.
   virtual llvm::SmallVector<Role *> getRoles() = 0;
 };
@@ -68,9 +73,6 @@ void proposeShortConvs(const Problem &problem, MixerList &mixers);
 void proposeRecurrences(const Problem &problem, MixerList &mixers);
 /// Every entry of the catalogue, in the order in which they are tried.
 void proposeMixers(const Problem &problem, MixerList &mixers);
-
-/// Wrong roles deviate by 1e-8 and more, right ones by 1e-13 and less.
-constexpr double kMixerTolerance = 1e-9;
 
 /// Largest |a - b| over the largest |a| near it; infinite where the shapes
 /// differ or a value is not finite.

@@ -94,6 +94,21 @@ Assignment Problem::sample(Random &random) const {
   return assignment;
 }
 
+double Problem::toleranceOfTables() const {
+  constexpr double kExact = 1e-9, kRounded = 1e-6;
+  std::optional<Cone> cone = collectCone(graph, region.exit, region.frontier);
+  if (!cone)
+    return kExact;
+  // Where a table is computed, it is computed in double precision.
+  for (Value constant : cone->constants)
+    if (constant.getDefiningOp<onnx::ConstantOp>() &&
+        elementType(constant).isF32() &&
+        cast<ShapedType>(constant.getType()).getNumElements() >=
+            analysis.getLength())
+      return kRounded;
+  return kExact;
+}
+
 FailureOr<SmallVector<Tensor>> Problem::evaluate(ArrayRef<Value> roots,
                                                  const Assignment &assignment,
                                                  Observer observe) const {

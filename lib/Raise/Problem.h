@@ -81,6 +81,9 @@ public:
   /// nodes.
   mlir::FailureOr<llvm::SmallVector<Tensor>>
   evaluate(const Assignment &assignment, Observer observe = nullptr) const;
+  /// What a mixer may deviate whose constants were read off: where the region
+  /// has tables of numbers for each token in single precision, their rounding.
+  double toleranceOfTables() const;
   mlir::Type elementType(mlir::Value value) const {
     return mlir::cast<mlir::ShapedType>(value.getType()).getElementType();
   }

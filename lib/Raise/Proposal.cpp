@@ -71,7 +71,8 @@ static void check(ArrayRef<Proposal *> proposals,
     parallelForEach(some.front()->roots.front().getContext(), some,
                     [&](Proposal *p) {
                       p->verdict = checkRaise(p->problems,
-                                              {p->written, p->values, p->exact},
+                                              {p->written, p->values, p->exact,
+                                               p->raise.mixer->tolerance},
                                               accepted.contains(p->form));
                     });
     proposals = proposals.drop_front(some.size());

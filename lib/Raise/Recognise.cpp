@@ -202,7 +202,7 @@ std::unique_ptr<Mixer> Recogniser::identify(const Region &region,
                   " deviates by " + llvm::formatv("{0:e1}", deviation).str())
                      .str(),
                  deviation};
-    if (!(deviation <= kMixerTolerance))
+    if (!(deviation <= mixers[i]->tolerance))
       return false;
     if (likely)
       return true;
@@ -211,7 +211,7 @@ std::unique_ptr<Mixer> Recogniser::identify(const Region &region,
       again = problem.evaluate(fresh);
     }
     return succeeded(again) &&
-           candidate.deviation(fresh, *again) <= kMixerTolerance;
+           candidate.deviation(fresh, *again) <= mixers[i]->tolerance;
   };
   auto likely = known.find(structure);
   size_t chosen = mixers.size();

@@ -178,6 +178,48 @@ void proposeScans(const Problem &problem, MixerList &mixers) {
     readStart(problem, static_cast<ScanMixer &>(*mixers[i]));
 }
 
+/// What is left of impulses at the first and at the second token. The second
+/// one says the decay, also where all later tokens are divided by numbers of
+/// their own, which must then be those of an average.
+static bool readImpulses(const Problem &problem, ScanMixer &mixer) {
+  int64_t length = problem.analysis.getLength();
+  int64_t width = shapeOf(*mixer.u)[2];
+  auto place = [&](int64_t t) { return mixer.reverse ? length - 1 - t : t; };
+  auto first = Probe(problem).setAt(*mixer.u, place(0), 1).read(*mixer.exit);
+  auto second = Probe(problem).setAt(*mixer.u, place(1), 1).read(*mixer.exit);
+  if (!first || !second)
+    return false;
+  Type element = problem.elementType(mixer.u->value);
+  mixer.decay = Tensor(element, {width});
+  Tensor gain(element, {width});
+  bool scales = false;
+  for (int64_t c = 0; c < width; ++c) {
+    auto left = [&](const Tensor &h, int64_t t) {
+      return h.floats()[place(t) * width + c];
+    };
+    double start = left(*first, 0);
+    if (start == 0 || left(*first, 1) == 0 || left(*second, 1) == 0)
+      return false;
+    // As many tokens later as enough is left: a table is rounded.
+    double decay = left(*first, 1) / left(*second, 1);
+    bool averages = std::abs(left(*second, 1) / start - 1) > 1e-6;
+    for (int64_t lag = 2; lag < length && !averages; ++lag) {
+      double ratio = left(*first, lag) / start;
+      if (!(ratio > 1e-2))
+        break;
+      decay = std::pow(ratio, 1.0 / lag);
+    }
+    mixer.averages |= averages;
+    mixer.decay.mutableFloats()[c] = decay;
+    gain.mutableFloats()[c] = start;
+    scales |= std::abs(start - 1) > 1e-12;
+  }
+  if (scales)
+    mixer.gain = gain;
+  mixer.tolerance = problem.toleranceOfTables();
+  return true;
+}
+
 /// The decay is what is left of an impulse one token later.
 void proposeConstantScans(const Problem &problem, MixerList &mixers) {
   auto shapes = readShapes(problem, 1);
@@ -191,26 +233,13 @@ void proposeConstantScans(const Problem &problem, MixerList &mixers) {
     return;
   for (const Role &role : roles(problem, u, shapes->exit, 0, true))
     for (bool reverse : {false, true}) {
-      int64_t at = reverse ? length - 1 : 0, after = reverse ? at - 1 : 1;
-      int64_t width = shapeOf(role)[2];
-      auto h = Probe(problem).setAt(role, at, 1).read(*exit);
-      if (!h)
-        return;
-      Tensor decay(problem.elementType(u), {width});
-      bool any = false;
-      for (int64_t c = 0; c < width; ++c) {
-        double value = h->floats()[after * width + c];
-        decay.mutableFloats()[c] = value;
-        any |= value != 0;
-      }
-      if (!any)
-        continue;
       auto mixer = std::make_unique<ScanMixer>();
       mixer->analysis = &problem.analysis;
       mixer->u = role;
-      mixer->decay = decay;
       mixer->exit = exit;
       mixer->reverse = reverse;
+      if (!readImpulses(problem, *mixer))
+        continue;
       mixers.push_back(std::move(mixer));
     }
 }
@@ -247,9 +276,19 @@ SmallVector<Role *> ScanMixer::getRoles() {
   return all;
 }
 
+/// `value` repeated to the extents of the drive. That is a Where that never
+/// takes the drive: a node whose extents are those of the drive at every
+/// length.
+static Value repeatLike(GraphWriter &writer, Value drive, Value value) {
+  OpBuilder &builder = writer.builder;
+  auto flag = RankedTensorType::get({1}, builder.getI1Type());
+  Value never = onnx::ConstantOp::create(builder, writer.loc,
+                                         DenseElementsAttr::get(flag, false));
+  return writer.node("Where", {never, drive, value}, drive.getType());
+}
+
 /// The decays in the layout of the drive, which they may have to be repeated
-/// to. That is a Where that never takes the drive: a node whose extents are
-/// those of the drive at every length.
+/// to.
 FailureOr<Value> ScanMixer::emitDecay(GraphWriter &writer, Value drive) const {
   auto type = cast<RankedTensorType>(drive.getType());
   Value value;
@@ -266,11 +305,7 @@ FailureOr<Value> ScanMixer::emitDecay(GraphWriter &writer, Value drive) const {
   } else {
     value = writer.constant(decay, type.getElementType());
   }
-  OpBuilder &builder = writer.builder;
-  auto flag = RankedTensorType::get({1}, builder.getI1Type());
-  Value never = onnx::ConstantOp::create(builder, writer.loc,
-                                         DenseElementsAttr::get(flag, false));
-  return writer.node("Where", {never, drive, value}, type);
+  return repeatLike(writer, drive, value);
 }
 
 FailureOr<SmallVector<Value>> ScanMixer::emit(GraphWriter &writer) const {
@@ -286,6 +321,8 @@ FailureOr<SmallVector<Value>> ScanMixer::emit(GraphWriter &writer) const {
   RankedTensorType type = writer.type(extents, element);
   SmallVector<AffineExpr> stateExtents = extents;
   stateExtents.erase(stateExtents.begin() + 1);
+  if (!gain.isNull())
+    drive = writer.node("Mul", {*drive, writer.constant(gain, element)}, type);
   RankedTensorType stateType = writer.type(stateExtents, element);
   // A constant state is that of the batch it was written for.
   FailureOr<Value> before = failure();
@@ -298,11 +335,20 @@ FailureOr<SmallVector<Value>> ScanMixer::emit(GraphWriter &writer) const {
   Value destination = writer.empty(type);
   if (failed(before) || !*before || !destination)
     return failure();
-  auto scan = ssm::ScanOp::create(
-      builder, writer.loc, TypeRange{type, stateType}, *decay, *drive,
-      destination, *before, builder.getI64IntegerAttr(1),
-      reverse ? builder.getUnitAttr() : UnitAttr());
+  auto scanOf = [&](Value driven) {
+    return ssm::ScanOp::create(builder, writer.loc, TypeRange{type, stateType},
+                               *decay, driven, destination, *before,
+                               builder.getI64IntegerAttr(1),
+                               reverse ? builder.getUnitAttr() : UnitAttr());
+  };
+  auto scan = scanOf(*drive);
   Value y = scan->getResult(0);
+  if (averages) {
+    Tensor one(element, {1});
+    one.mutableFloats()[0] = 1;
+    Value ones = repeatLike(writer, *drive, writer.constant(one, element));
+    y = writer.node("Div", {y, scanOf(ones)->getResult(0)}, type);
+  }
   if (c) {
     FailureOr<Value> readOut = writer.apply(c->view, c->value);
     if (failed(readOut))

@@ -28,6 +28,10 @@ public:
   bool logarithmic = false;
   /// The decay where no token decides it: [channel].
   Tensor decay;
+  /// What the drive is scaled by: [channel] or null.
+  Tensor gain;
+  /// The states are divided by those that a drive of one would give.
+  bool averages = false;
   /// Reads the states: [batch, time, state] or [batch, time, channel, state].
   std::optional<Role> c;
   std::optional<Role> initial; // [batch, channel (, state)]

@@ -26,9 +26,8 @@ from forms import BATCH, FORMS, TIME
 from oracles import ORACLES
 
 #: Not recognised yet, or not as one op (docs/roadmap.md). At their traced size they are right all the same.
-OPEN = ("blelloch", "log_space", "flip_by_sequence", "hydra", "average_matrix", "average_convolution",
-        "prefix_mean_matrix", "prefix_mean_triangle", "normalised_masked", "normalised_epsilon", "retention",
-        "rotary_node")
+OPEN = ("blelloch", "log_space", "flip_by_sequence", "hydra", "average_matrix", "prefix_mean_matrix",
+        "prefix_mean_triangle", "rotary_node")
 #: ... where their operands are inputs.
 OPEN_DIRECT = ("ssd_segment_sum", "attention_full", "rotary_halves")
 #: Forms whose nodes hold no number of the traced extents.

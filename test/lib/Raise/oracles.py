@@ -1,11 +1,11 @@
-"""What the mixers of forms.py compute, token by token, in double precision.
+"""What the mixers of form.py compute, token by token, in double precision.
 
 Operands are [batch, time, ...]; results are as the forms give them: sequences
 of heads have their heads in front of their tokens.
 """
 import numpy as np
 
-from forms import HEADS, KEYS, RATE, decays_of_heads
+from form import HEADS, KEYS, RATE, decays_of_heads
 
 
 def scan(g, u, reverse=False):

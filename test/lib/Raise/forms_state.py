@@ -1,0 +1,219 @@
+"""Linear attention and delta rules in closed and unrolled forms."""
+import numpy as np
+
+from form import HEADS, decays_of_heads, form
+
+
+# --- Linear attention: S = exp(g) S + k v^T, y = q S ---------------------------
+
+@form("linear", "ssm.semiseparable", "q k v")
+def linear_masked(w, q, k, v):
+    return w("MatMul", w("Mul", w("MatMul", q, w.swap(k)), w.mask().astype(np.float32)), v)
+
+
+@form("linear", "ssm.semiseparable", "q k v")
+def linear_triangle(w, q, k, v):
+    return w("MatMul", w("Trilu", w("MatMul", q, w.swap(k)), upper=0), v)
+
+
+@form("linear", "ssm.semiseparable", "q k v")
+def linear_states(w, q, k, v):
+    """All states by one cumulative sum."""
+    states = w.cumsum(w("Mul", w.wide(k, 4), w.wide(v, 3)), 2)
+    return w.sum(w("Mul", w.wide(q, 4), states), 3)
+
+
+@form("linear", "ssm.semiseparable", "q k v")
+def linear_einsum(w, q, k, v):
+    states = w.cumsum(w("Einsum", k, v, equation="bhtn,bhtp->bhtnp"), 2)
+    return w("Einsum", q, states, equation="bhtn,bhtnp->bhtp")
+
+
+@form("normalised", ["ssm.semiseparable", "ssm.scan"], "pq pk v")
+def normalised_states(w, q, k, v):
+    y, norm = linear_states(w, q, k, v), w.sum(w("Mul", q, w.cumsum(k, 2)), 3, keep=1)
+    return w("Div", y, norm)
+
+
+@form("normalised", ["ssm.semiseparable"], "pq pk v")
+def normalised_masked(w, q, k, v):
+    scores = w("Trilu", w("MatMul", q, w.swap(k)), upper=0)
+    return w("MatMul", w("Div", scores, w.sum(scores, 3, keep=1)), v)
+
+
+@form("normalised_epsilon", ["ssm.semiseparable"], "pq pk v")
+def normalised_epsilon(w, q, k, v):
+    scores = w("Trilu", w("MatMul", q, w.swap(k)), upper=0)
+    return w("Div", w("MatMul", scores, v), w("Add", w.sum(scores, 3, keep=1), 1e-3))
+
+
+@form("retention", "ssm.semiseparable", "q k v")
+def retention(w, q, k, v):
+    lags = np.subtract.outer(np.arange(w.time), np.arange(w.time))
+    decay = np.where(lags >= 0, np.exp(decays_of_heads()[:, None, None] * np.maximum(lags, 0)), 0)
+    return w("MatMul", w("Mul", w("MatMul", q, w.swap(k)), decay.astype(np.float32)), v)
+
+
+@form("retention", "ssm.semiseparable", "q k v")
+def lightning(w, q, k, v):
+    """Blocks of 8: within a block by scores, between blocks by a state."""
+    rate, block, state, ys = decays_of_heads()[:, None, None], 8, None, []
+    at = np.arange(block)
+    inside = np.where(at[:, None] >= at, np.exp(rate * np.maximum(at[:, None] - at, 0)), 0).astype(np.float32)
+    for t in range(0, w.time, block):
+        qs, ks, vs = (w.cut(x, t, t + block, 2) for x in (q, k, v))
+        y = w("MatMul", w("Mul", w("MatMul", qs, w.swap(ks)), inside), vs)
+        fades = np.exp(rate * (at[:, None] + 1)).astype(np.float32)
+        rest = np.exp(rate * (block - 1 - at[:, None])).astype(np.float32)
+        own = w("MatMul", w.swap(w("Mul", ks, rest)), vs)
+        if state is not None:
+            y = w("Add", y, w("MatMul", w("Mul", qs, fades), state))
+            own = w("Add", w("Mul", state, np.exp(rate * block).astype(np.float32)), own)
+        state = own
+        ys.append(y)
+    return w("Concat", *ys, axis=2)
+
+
+def segment_matrix(w, h):
+    """exp of the sums of h [batch, head, time] between two tokens."""
+    total = w.cumsum(h, 2)
+    pairs = w("Sub", w.wide(total, 3), w.wide(total, 2))
+    return w("Exp", w("Where", w.mask(), pairs, float("-inf")))
+
+
+SSD = ("ssd", "ssm.semiseparable", "q k v h")
+
+
+@form(*SSD)
+def ssd_masked(w, q, k, v, h):
+    return w("MatMul", w("Mul", w("MatMul", q, w.swap(k)), segment_matrix(w, h)), v)
+
+
+@form(*SSD)
+def ssd_segment_sum(w, q, k, v, h):
+    """The segment sums by a masked cumulative sum."""
+    rows = w("Expand", w.wide(h, 3), w.ints(w.batch, HEADS, w.time, w.time))
+    sums = w.cumsum(w("Where", w.mask(-1), rows, 0.0), 2)
+    decay = w("Exp", w("Where", w.mask(), sums, float("-inf")))
+    return w("MatMul", w("Mul", w("MatMul", q, w.swap(k)), decay), v)
+
+
+@form(*SSD)
+def ssd_sums(w, q, k, v, h):
+    """Products as sums along an axis."""
+    scores = w.sum(w("Mul", w.wide(q, 3), w.wide(k, 2)), 4)
+    weights = w("Mul", scores, segment_matrix(w, h))
+    return w.sum(w("Mul", w.wide(weights, 4), w.wide(v, 2)), 3)
+
+
+@form(*SSD)
+def ssd_two_cumsums(w, q, k, v, h):
+    total = w.wide(w.cumsum(h, 2), 3)
+    grown, shrunk = w("Mul", q, w("Exp", total)), w("Mul", k, w("Exp", w("Neg", total)))
+    return w("MatMul", w("Trilu", w("MatMul", grown, w.swap(shrunk)), upper=0), v)
+
+
+@form("gla", "ssm.semiseparable", "q k v hk")
+def gla_masked(w, q, k, v, h):
+    total = w.cumsum(h, 2)
+    grown, shrunk = w("Mul", q, w("Exp", total)), w("Mul", k, w("Exp", w("Neg", total)))
+    return w("MatMul", w("Trilu", w("MatMul", grown, w.swap(shrunk)), upper=0), v)
+
+
+@form("gla", "ssm.semiseparable", "q k v hk")
+def gla_states(w, q, k, v, h):
+    total = w.wide(w.cumsum(h, 2), 4)
+    outer = w("Mul", w.wide(k, 4), w.wide(v, 3))
+    states = w("Mul", w("Exp", total), w.cumsum(w("Mul", w("Exp", w("Neg", total)), outer), 2))
+    return w.sum(w("Mul", w.wide(q, 4), states), 3)
+
+
+def unrolled_states(w, q, k, v, decay=None, erase=None):
+    """S[t] from S[t-1], each token cut out of its sequence."""
+    state, ys = None, []
+    for t in range(w.time):
+        at = lambda x: w.token(x, t, 2)
+        column, row = w.wide(at(k), 3), w.wide(at(v), 2)
+        if state is not None and decay:
+            a = w("Exp", at(decay))
+            state = w("Mul", state, w.wide(a, 3) if decay.startswith("keys") else w.wide(w.wide(a, 2), 3))
+        if erase:
+            if state is not None:
+                row = w("Sub", row, w("MatMul", w.wide(at(k), 2), state))
+            row = w("Mul", row, w.wide(w.wide(at(erase), 2), 3))
+        outer = w("MatMul", column, row)
+        state = outer if state is None else w("Add", state, outer)
+        ys.append(w("MatMul", w.wide(at(q), 2), state))
+    return w("Concat", *ys, axis=2)
+
+
+@form(*SSD)
+def ssd_unrolled(w, q, k, v, h):
+    return unrolled_states(w, q, k, v, h)
+
+
+@form("quasiseparable", "ssm.quasiseparable", "q k v h q2 k2 h2 s")
+def hydra(w, q, k, v, h, q2, k2, h2, s):
+    """Both directions, each shifted by a token, and a diagonal."""
+    flip = lambda x: w.cut(x, -1, -2**31, 2, -1)
+    shift = lambda y: w.pad(w.cut(y, 0, w.time - 1, 2), 1, 0, 2, 4)
+
+    def one(q, k, v, h):
+        return w("MatMul", w("Mul", w("MatMul", q, w.swap(k)), segment_matrix(w, h)), v)
+    forward = shift(one(q, k, v, h))
+    backward = flip(shift(one(flip(q2), flip(k2), flip(v), flip(h2))))
+    return w("Add", w("Add", forward, backward), w("Mul", w.wide(s, 3), v))
+
+
+# --- Delta rules --------------------------------------------------------------
+
+DELTA = ("delta", "ssm.delta_rule", "uq uk v b")
+
+
+@form(*DELTA)
+def delta_unrolled(w, q, k, v, b):
+    return unrolled_states(w, q, k, v, erase=b)
+
+
+@form("gated_delta", "ssm.delta_rule", "uq uk v h b")
+def gated_delta_unrolled(w, q, k, v, h, b):
+    return unrolled_states(w, q, k, v, h, b)
+
+
+def delta_by_inverse(w, q, k, v, b, invert):
+    rate = w.wide(b, 3)
+    below = w("Trilu", w("Mul", w("MatMul", k, w.swap(k)), rate), w.constant(np.int64(-1)), upper=0)
+    values = w("MatMul", invert(w, below), w("Mul", v, rate))
+    return w("MatMul", w("Trilu", w("MatMul", q, w.swap(k)), upper=0), values)
+
+
+def inverse_by_products(w, below):
+    """(1 + N)^-1 = (1 - N)(1 + N^2)(1 + N^4)..., N being nilpotent."""
+    eye = w.constant(np.eye(w.time, dtype=np.float32))
+    power, inverse, step = below, w("Sub", eye, below), 2
+    while step < w.time:
+        power = w("MatMul", power, power)
+        inverse = w("MatMul", inverse, w("Add", eye, power))
+        step *= 2
+    return inverse
+
+
+def inverse_by_rows(w, below):
+    """Row by row, from those above."""
+    eye = np.eye(w.time, dtype=np.float32)
+    rows = [w("Expand", eye[:1], w.ints(w.batch, HEADS, 1, w.time))]
+    for t in range(1, w.time):
+        factors = w.cut(w.cut(below, t, t + 1, 2), 0, t, 3)
+        above = w("Concat", *rows, axis=2) if len(rows) > 1 else rows[0]
+        rows.append(w("Sub", eye[t:t + 1], w("MatMul", factors, above)))
+    return w("Concat", *rows, axis=2)
+
+
+@form(*DELTA)
+def delta_inverse(w, q, k, v, b):
+    return delta_by_inverse(w, q, k, v, b, inverse_by_products)
+
+
+@form(*DELTA)
+def delta_rows(w, q, k, v, b):
+    return delta_by_inverse(w, q, k, v, b, inverse_by_rows)
