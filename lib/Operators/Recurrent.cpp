@@ -27,6 +27,16 @@ static std::optional<int64_t> constantAt(const ValueShape &shape, unsigned d) {
   return d < shape.dims.size() ? asConstant(shape.dims[d]) : std::nullopt;
 }
 
+/// What is wrong with a length of a row, where something is.
+static std::optional<std::string> checkLength(int64_t given,
+                                              std::optional<int64_t> length) {
+  if (given >= 0 && (!length || given <= *length))
+    return std::nullopt;
+  return "has a sequence length of " + std::to_string(given) +
+         ", which is not among 0 to " +
+         (length ? std::to_string(*length) : std::string("the extent of X"));
+}
+
 static LogicalResult inferRecurrent(InferContext &ctx) {
   RecurrentCell cell;
   if (auto message = readCell(ctx.node, cell))
@@ -85,6 +95,11 @@ static LogicalResult inferRecurrent(InferContext &ctx) {
   if (!isa<FloatType>(x.elementType))
     return ctx.error("not defined for elements of type " +
                      describeType(x.elementType));
+  if (ctx.node.hasInput(Lengths))
+    if (auto lengths = ctx.constantInts(Lengths))
+      for (int64_t given : *lengths)
+        if (auto message = checkLength(given, asConstant(length)))
+          return ctx.error(*message);
   SmallVector<AffineExpr> y{length, directions, batch, size};
   if (cell.batchFirst)
     y = {batch, length, directions, size};
@@ -186,6 +201,10 @@ static LogicalResult evaluateRecurrent(EvalContext &ctx) {
     if (has[i] && (ctx.inputs[i].getShape() != ArrayRef(expected[i]) ||
                    ctx.inputs[i].isFloat() == (i == Lengths)))
       return ctx.error("operands that do not fit");
+  if (has[Lengths])
+    for (int64_t given : ctx.inputs[Lengths].ints())
+      if (auto message = checkLength(given, length))
+        return ctx.error(*message);
   if (length == 0 || H == 0)
     return ctx.error("cannot be evaluated without steps");
 
