@@ -188,6 +188,8 @@ void Compiler::Impl::addPlan(OpPassManager &pm) {
 LogicalResult Compiler::Impl::prepareGraph() {
   if (failed(run("simplify", [](OpPassManager &pm) {
         pm.addPass(createOnnxInlineFunctions());
+        pm.addPass(createOnnxExpandContrib());
+        pm.addPass(createOnnxUpdateScans());
         pm.addPass(createOnnxReportUnsupported());
         pm.addPass(createOnnxInferShapes());
         pm.addPass(createOnnxLoopToScan());

@@ -2,7 +2,7 @@
 //
 // A Scan is a step function along an axis with its state carried, which is what
 // `ssm.recurrence` is: its body becomes the region. Versions since 9; the batch
-// axis and the sequence lengths of version 8 are not supported.
+// axis of version 8 has been written as another Scan (onnx-update-scans).
 //
 //===----------------------------------------------------------------------===//
 

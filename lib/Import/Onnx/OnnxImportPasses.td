@@ -17,6 +17,23 @@ def OnnxInlineFunctions : Pass<"onnx-inline-functions", "::mlir::ModuleOp"> {
   }];
 }
 
+def OnnxExpandContrib : Pass<"onnx-expand-contrib", "::mlir::ModuleOp"> {
+  let summary = "write operators of com.microsoft that are formulas as these";
+  let description = [{
+    LinearAttentionGate and GatedRMSNorm become standard nodes. What does not
+    fit their definition stays, to be reported.
+  }];
+  let dependentDialects = ["::mlir::onnx::OnnxDialect"];
+}
+
+def OnnxUpdateScans : Pass<"onnx-update-scans", "::mlir::ModuleOp"> {
+  let summary = "write a Scan of version 8 as a Scan over its batch of Scans";
+  let description = [{
+    One with lengths of its sequences stays, to be reported.
+  }];
+  let dependentDialects = ["::mlir::onnx::OnnxDialect"];
+}
+
 def OnnxReportUnsupported : Pass<"onnx-report-unsupported", "::mlir::ModuleOp"> {
   let summary = "fail with one table of all operators that are not supported";
 }
