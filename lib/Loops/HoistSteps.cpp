@@ -6,9 +6,9 @@
 //
 // A, b, C and d follow from the tokens alone: they are computed for the whole
 // sequence in front of the Scan, and f behind it. What the states are read out
-// to is what has fewer elements than they have; where there is more than one
-// such value the states themselves are handed out. A Scan with other states
-// stays as it is, but for results and states that nothing needs.
+// to is what has fewer elements than they have; where f needs the states
+// themselves, these are handed out. A Scan with other states stays as it is,
+// but for results and states that nothing needs.
 //
 //===----------------------------------------------------------------------===//
 
@@ -52,6 +52,8 @@ private:
   void hoist();
   bool replaceFree();
   bool sink();
+  /// What has time first as what the Scan wrote.
+  Value place(Value whole, const ScanNode::Write &write);
   llvm::SetVector<Value> chooseReadOuts(bool narrow) const;
 
   onnx::NodeOp scan;
@@ -105,17 +107,20 @@ void Hoister::hoist() {
   node.reads.append(fresh);
 }
 
+Value Hoister::place(Value whole, const ScanNode::Write &write) {
+  int64_t rank = cast<RankedTensorType>(write.token.getType()).getRank() + 1;
+  Value value = writer.moveAxis(whole, rank, 0, write.axis);
+  return write.reverse == reverse ? value : writer.flip(value, write.axis);
+}
+
 /// Results that follow from no state are no business of the Scan.
 bool Hoister::replaceFree() {
   size_t before = node.writes.size();
   llvm::erase_if(node.writes, [&](const ScanNode::Write &write) {
     Value whole = batching.whole(write.token);
-    if (!whole || write.reverse != reverse)
-      return false;
-    int64_t rank = cast<RankedTensorType>(write.token.getType()).getRank() + 1;
-    Value(write.sequence)
-        .replaceAllUsesWith(writer.moveAxis(whole, rank, 0, write.axis));
-    return true;
+    if (whole)
+      Value(write.sequence).replaceAllUsesWith(place(whole, write));
+    return static_cast<bool>(whole);
   });
   return node.writes.size() != before;
 }
@@ -123,13 +128,24 @@ bool Hoister::replaceFree() {
 /// Where the nodes behind the states are cut: at the values with fewer elements
 /// than a state where `narrow`, else at the states themselves.
 llvm::SetVector<Value> Hoister::chooseReadOuts(bool narrow) const {
-  int64_t least = std::numeric_limits<int64_t>::max();
+  // For each value the size of the smallest state that it follows from.
+  llvm::DenseMap<Value, int64_t> least;
   llvm::SmallDenseSet<Value> states;
   for (const ScanNode::State &state : node.states) {
-    least = std::min(least, size(state.before));
+    least[state.before] = size(state.before);
     states.insert(state.before);
     states.insert(state.after);
   }
+  for (Operation &op : node.body->without_terminator()) {
+    int64_t smallest = std::numeric_limits<int64_t>::max();
+    for (Value operand : op.getOperands())
+      if (auto it = least.find(operand); it != least.end())
+        smallest = std::min(smallest, it->second);
+    for (Value result : op.getResults())
+      if (!isFree(result))
+        least[result] = smallest;
+  }
+  auto isSmall = [&](Value value) { return size(value) < least.lookup(value); };
   llvm::SetVector<Value> cuts;
   llvm::SmallDenseSet<Value> seen;
   SmallVector<Value> worklist;
@@ -142,11 +158,11 @@ llvm::SetVector<Value> Hoister::chooseReadOuts(bool narrow) const {
     Operation *op = value.getDefiningOp();
     bool isState = states.contains(value);
     bool isRead =
-        narrow && degrees.of(value) == Degree::Affine && size(value) < least;
+        narrow && degrees.of(value) == Degree::Affine && isSmall(value);
     // As near to the states as possible.
     if (isRead)
       for (Value operand : op ? op->getOperands() : ValueRange())
-        isRead &= isFree(operand) || size(operand) >= least;
+        isRead &= isFree(operand) || !isSmall(operand);
     if (isState || isRead || !op || op->getBlock() != node.body)
       cuts.insert(value);
     else
@@ -158,12 +174,12 @@ llvm::SetVector<Value> Hoister::chooseReadOuts(bool narrow) const {
 /// What follows from what is read out, for all steps behind the Scan.
 bool Hoister::sink() {
   llvm::SetVector<Value> cuts = chooseReadOuts(/*narrow=*/true);
-  if (cuts.size() != 1 || llvm::any_of(node.states, [&](const auto &state) {
-        return cuts.front() == state.before || cuts.front() == state.after;
+  if (llvm::any_of(node.states, [&](const ScanNode::State &state) {
+        return cuts.contains(state.before) || cuts.contains(state.after);
       }))
     cuts = chooseReadOuts(/*narrow=*/false);
   auto isCut = [&](const ScanNode::Write &write) {
-    return cuts.contains(write.token);
+    return cuts.contains(write.token) && write.reverse == reverse;
   };
   if (cuts.empty() || llvm::all_of(node.writes, isCut))
     return false;
@@ -179,23 +195,26 @@ bool Hoister::sink() {
       batching.add(op, *node.body);
   for (const ScanNode::Write &write : node.writes) {
     Value whole = batching.whole(write.token);
-    if (!whole || write.reverse != reverse)
+    if (!whole)
       return false;
-    int64_t rank = cast<RankedTensorType>(write.token.getType()).getRank() + 1;
-    sunk.push_back({write, writer.moveAxis(whole, rank, 0, write.axis)});
+    sunk.push_back({write, place(whole, write)});
   }
   readOuts.assign(cuts.begin(), cuts.end());
   return true;
 }
 
 bool Hoister::run() {
+  bool changed = node.prune();
+  SmallVector<ScanNode::Read> before = node.neededReads(IRMapping());
+  if (before.empty())
+    before.push_back(node.reads.front());
+  changed |= before.size() != node.reads.size();
+  node.reads = before;
   reverse = node.reads.front().reverse;
   bool plain = llvm::all_of(node.reads, [&](const ScanNode::Read &read) {
     return read.reverse == reverse &&
            isa<RankedTensorType>(read.sequence.getType());
   });
-  SmallVector<ScanNode::Read> before = node.neededReads(IRMapping());
-  bool changed = node.prune();
   if (plain && areAffine()) {
     hoist();
     changed |= replaceFree();
@@ -258,6 +277,21 @@ bool ssmc::hoistSteps(func::FuncOp function) {
   return changed;
 }
 
+FailureOr<bool> ssmc::simplifySteps(ModuleOp module, func::FuncOp function) {
+  bool changed = false;
+  auto infer = [&] {
+    changed = true;
+    ShapeInference inference(module);
+    return inference.run(function);
+  };
+  while (regroupProducts(function))
+    if (failed(infer()))
+      return failure();
+  if (hoistSteps(function) && failed(infer()))
+    return failure();
+  return changed;
+}
+
 namespace {
 struct HoistSteps : ssmc::impl::OnnxHoistStepsBase<HoistSteps> {
   void runOnOperation() override {
@@ -265,12 +299,8 @@ struct HoistSteps : ssmc::impl::OnnxHoistStepsBase<HoistSteps> {
       if (!function.isPublic() || function.isExternal())
         continue;
       ShapeInference inference(getOperation());
-      if (failed(inference.run(function)))
-        return signalPassFailure();
-      if (!hoistSteps(function))
-        continue;
-      ShapeInference again(getOperation());
-      if (failed(again.run(function)))
+      if (failed(inference.run(function)) ||
+          failed(simplifySteps(getOperation(), function)))
         return signalPassFailure();
     }
   }

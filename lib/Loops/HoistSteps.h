@@ -7,9 +7,18 @@
 
 namespace ssmc {
 
+/// In the bodies of Scans multiplies small factors first. True where something
+/// changed; types are to be inferred then, and it may be done again.
+bool regroupProducts(mlir::func::FuncOp function);
+
 /// Moves out of every Scan with affine states what follows from its tokens
 /// alone, and what only follows from what was read out of its states. True
 /// where something changed; types are to be inferred then.
 bool hoistSteps(mlir::func::FuncOp function);
+
+/// Both, until nothing changes any more, with types; fails where inference
+/// does. True where something changed.
+mlir::FailureOr<bool> simplifySteps(mlir::ModuleOp module,
+                                    mlir::func::FuncOp function);
 
 } // namespace ssmc

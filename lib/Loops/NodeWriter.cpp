@@ -70,6 +70,12 @@ Value NodeWriter::slice(Value value, int64_t axis, int64_t first, int64_t end) {
   return node("Slice", {value, ints(first), ints(end), ints(axis)});
 }
 
+Value NodeWriter::flip(Value value, int64_t axis) {
+  return node("Slice",
+              {value, ints(-1), ints(std::numeric_limits<int64_t>::min()),
+               ints(axis), ints(-1)});
+}
+
 Value NodeWriter::concat(ValueRange values, int64_t axis) {
   return node("Concat", values, attr("axis", axis));
 }

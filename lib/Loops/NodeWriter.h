@@ -39,6 +39,8 @@ public:
                        int64_t to);
   mlir::Value slice(mlir::Value value, int64_t axis, int64_t first,
                     int64_t end);
+  /// The other way round along an axis.
+  mlir::Value flip(mlir::Value value, int64_t axis);
   mlir::Value concat(mlir::ValueRange values, int64_t axis);
   /// Extent `axis` of a value, of rank 1.
   mlir::Value extent(mlir::Value value, int64_t axis);

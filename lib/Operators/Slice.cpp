@@ -71,9 +71,17 @@ static AffineExpr placeBound(AffineExpr bound, AffineExpr extent) {
   return nullptr;
 }
 
-// How many elements a step forward takes; null where the data decides that.
+// How many elements a step takes forward, or back from the last element to the
+// first; null where the data decides that.
 static AffineExpr knownLength(AffineExpr start, AffineExpr end, int64_t step,
                               AffineExpr extent) {
+  if (step < 0) {
+    auto first = constantExtent(start), last = constantExtent(end);
+    constexpr int64_t most = int64_t(1) << 31;
+    if (!first || !last || (*first != -1 && *first <= most) || *last >= -most)
+      return nullptr;
+    return simplifyExtent((extent + (-step - 1)).floorDiv(-step));
+  }
   AffineExpr from = placeBound(start, extent), to = placeBound(end, extent);
   if (step <= 0 || !from || !to || !provablyAtLeast(to, from))
     return nullptr;
@@ -163,6 +171,12 @@ static LogicalResult inferSlice(InferContext &ctx) {
         length = ctx.constantDim(take(*a, *b, spec->steps[i], *extent).length);
       } else {
         length = knownLength(start, end, spec->steps[i], dim);
+        // The first or the last one is there, or the call is refused: an extent
+        // of zero is no reason to know nothing.
+        constexpr int64_t most = int64_t(1) << 31;
+        if (!length && a && b && spec->steps[i] == 1 &&
+            ((*a == 0 && *b == 1) || (*a == -1 && *b > most)))
+          length = ctx.constantDim(1);
       }
     }
     dim = length ? length : ctx.freshSymbol("slice");
@@ -418,7 +432,8 @@ static LogicalResult lowerSlice(LowerContext &ctx) {
     OpFoldResult length = ctx.resultDim(0, axis), offset;
     if (length && starts && ends &&
         knownLength((*starts)[i], (*ends)[i], step, extent))
-      offset = ctx.materialize(placeBound((*starts)[i], extent));
+      offset = ctx.materialize(step < 0 ? simplifyExtent(extent - 1)
+                                        : placeBound((*starts)[i], extent));
     if (!offset) {
       auto bound = [&](auto &list, unsigned input) -> Value {
         OpFoldResult known = list ? ctx.materialize((*list)[i]) : nullptr;

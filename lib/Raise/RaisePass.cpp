@@ -1,6 +1,5 @@
 //===- RaisePass.cpp - replaces recognised regions by mixers --------------===//
 
-#include "lib/Fold/ShapeInference.h"
 #include "lib/Loops/HoistSteps.h"
 #include "lib/Raise/LengthLimits.h"
 #include "lib/Raise/Proposal.h"
@@ -52,14 +51,14 @@ struct SsmRaisePass : public ssmc::impl::SsmRaiseBase<SsmRaisePass> {
       if (!func.isPrivate() && !func.isExternal() &&
           llvm::hasSingleElement(func.getBody())) {
         isAgain = false;
-        if (failed(hoist(func)))
+        if (failed(simplifySteps(module, func)))
           return signalPassFailure();
         raise(func);
         // A loop that was rolled up may be a mixer, now that its step is seen.
         isAgain = true;
         if (rerolled.empty())
           continue;
-        FailureOr<bool> changed = hoist(func);
+        FailureOr<bool> changed = simplifySteps(module, func);
         if (failed(changed))
           return signalPassFailure();
         if (*changed)
@@ -68,15 +67,6 @@ struct SsmRaisePass : public ssmc::impl::SsmRaiseBase<SsmRaisePass> {
     module->setAttr("ssmc.report", builder.getArrayAttr(report));
   }
 
-  /// Leaves in Scans only what is recurrent; true where that changed some.
-  FailureOr<bool> hoist(func::FuncOp func) {
-    if (!hoistSteps(func))
-      return false;
-    ShapeInference inference(getOperation());
-    if (failed(inference.run(func)))
-      return failure();
-    return true;
-  }
   void raise(func::FuncOp func);
   void replace(const Graph &graph, const Proposal &proposal);
   DictionaryAttr takeRerolled(const Graph &graph, const ssmc::Region &region);

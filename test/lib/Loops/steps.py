@@ -24,7 +24,7 @@ KEPT, LOOP = "a Scan", "a Loop"
 CASES = [
     ("mamba", "scan", {}, SELECTIVE), ("mamba", "rows", {}, SELECTIVE), ("mamba", "grown", {}, SELECTIVE),
     ("mamba", "counted", {}, SELECTIVE), ("mamba", "unrolled", {}, SELECTIVE),
-    ("mamba", "scan", {"reverse": True}, SELECTIVE), ("mamba", "rows", {"reverse": True, "last": False}, None),
+    ("mamba", "scan", {"reverse": True}, SELECTIVE), ("mamba", "rows", {"reverse": True, "last": False}, SELECTIVE),
     ("mamba", "scan", {"leading": True}, SELECTIVE), ("gated", "unrolled", {}, SCAN), ("gated", "counted", {}, SCAN),
     ("gated", "grown", {"free": True}, SCAN), ("gated", "unrolled", {"reverse": True}, SCAN),
     ("lstm", "unrolled", {}, STEP), ("lstm", "rows", {}, KEPT),
