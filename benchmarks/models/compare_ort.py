@@ -2,12 +2,12 @@
 """Times a compiled model beside ONNX Runtime on the file it was made from.
 
 Both get the same input and as many threads, and write into the same outputs in
-every run. Timing alternates between the two
-(pairs), so that a busy machine slows both; reported are medians, and the median
-of the pairs' ratios, by the clock and by processor time. With several threads
-the first is what users see, on a quiet machine; processor time with
-`--threads 1` is comparable on a busy one too. `--length` runs only the compiled model at a length that
-the ONNX file cannot take.
+every run. Timing alternates between the two (pairs), so that a busy machine
+slows both; reported are medians, and the median of the pairs' ratios, by the
+clock and by processor time. With several threads the first is what users see, on
+a quiet machine; processor time with `--threads 1` is comparable on a busy one
+too. `--feeds FILE.npz` gives every input NAME that the file holds as `in:NAME`:
+a step of a decoder with its states, for one.
 """
 import argparse
 import json
@@ -23,21 +23,27 @@ import numpy as np
 def read(spec):
     """NAME=@FILE.npz:KEY -> (name, array)"""
     name, _, source = spec.partition("=@")
-    path, _, key = source.rpartition(":")
-    return name, np.load(path)[key]
+    path, _, key = source.partition(".npz:")
+    return name, np.load(path + ".npz")[key]
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("onnx")
     parser.add_argument("library")
-    parser.add_argument("--input", action="append", required=True, help="NAME=@FILE.npz:KEY")
+    parser.add_argument("--input", action="append", default=[], help="NAME=@FILE.npz:KEY")
+    parser.add_argument("--feeds", help="FILE.npz with an array in:NAME for every input")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--pairs", type=int, default=7)
     parser.add_argument("--runs", type=int, default=5, help="runs of each side in a pair")
     parser.add_argument("--ssm-run", default="ssm-run")
     parser.add_argument("--json", help="write the raw times to this file")
     args = parser.parse_args()
+    if args.feeds:
+        names = [key[3:] for key in np.load(args.feeds) if key.startswith("in:")]
+        args.input += [f"{name}=@{args.feeds}:in:{name}" for name in names]
+    if not args.input:
+        parser.error("one of --input and --feeds is needed")
 
     import onnxruntime
     options = onnxruntime.SessionOptions()
@@ -46,7 +52,7 @@ def main():
     session = onnxruntime.InferenceSession(args.onnx, options, providers=["CPUExecutionProvider"])
     load = time.perf_counter() - start
     feeds = dict(read(spec) for spec in args.input)
-    tokens = max(array.size for array in feeds.values())
+    tokens = min(array.size for array in feeds.values() if array.dtype.kind in "iu")
 
     # Like ours: inputs and outputs in memory that is there before the first run.
     binding = session.io_binding()
