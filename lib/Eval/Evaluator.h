@@ -23,6 +23,8 @@ class Evaluator {
 public:
   /// Gives `value` a value. Values not bound are computed when asked for.
   void bind(mlir::Value value, Tensor tensor);
+  /// Drops the value of `value`, which is computed again if it is asked for.
+  void forget(mlir::Value value) { values.erase(value); }
   /// Values of `onnx.symbol`.
   void bindSymbol(llvm::StringRef name, int64_t extent);
 

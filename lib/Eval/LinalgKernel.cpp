@@ -201,6 +201,17 @@ unsigned LinalgKernel::chooseLanes(ArrayRef<int64_t> extents) const {
   return best;
 }
 
+// What is yielded as it was read is moved when results are overwritten already.
+bool LinalgKernel::readsInPlace(unsigned operand) const {
+  return !llvm::is_contained(yielded, operand);
+}
+
+// The last instruction's result, which nothing reads any more.
+bool LinalgKernel::writesInPlace(unsigned result) const {
+  return !program.empty() && program.back().out == yielded[result] &&
+         llvm::count(yielded, yielded[result]) == 1;
+}
+
 LogicalResult LinalgKernel::extract(const Tensor &table, Lane *out,
                                     ArrayRef<const Lane *> in, int64_t count,
                                     std::string &error) {
@@ -240,8 +251,10 @@ LogicalResult LinalgKernel::run(MutableArrayRef<Tensor> operands,
   unsigned numLoops = extents.size(), lanes = chooseLanes(extents);
   int64_t numLanes = lanes < numLoops ? extents[lanes] : 1;
   std::vector<Lane> storage(numRegisters * kLanes);
-  SmallVector<const Lane *> inputs;
   auto at = [&](unsigned reg) { return storage.data() + reg * kLanes; };
+  SmallVector<Lane *> registers(numRegisters);
+  for (unsigned reg = 0; reg < numRegisters; ++reg)
+    registers[reg] = at(reg);
   for (auto [reg, value] : llvm::zip_equal(captureRegisters, captured))
     for (int64_t l = 0; l < kLanes && value.getRank() == 0; ++l) {
       if (value.isFloat())
@@ -250,7 +263,15 @@ LogicalResult LinalgKernel::run(MutableArrayRef<Tensor> operands,
         at(reg)[l].i = value.ints()[0];
     }
   // Both kinds of element are 8 bytes, and lanes are those bytes.
-  SmallVector<Lane *> data;
+  struct Cursor {
+    Lane *data;
+    int64_t offset = 0;
+    int64_t step = 0; // from lane to lane
+    const std::vector<int64_t> *table = nullptr;
+    bool hasTables = false;
+    bool inPlace = false; // the register is the operand's memory
+  };
+  SmallVector<Cursor> cursors(operands.size());
   for (auto [i, operand] : llvm::enumerate(operands)) {
     const void *begin;
     if (i < numInputs)
@@ -261,59 +282,82 @@ LogicalResult LinalgKernel::run(MutableArrayRef<Tensor> operands,
       begin = operand.isFloat()
                   ? static_cast<const void *>(operand.mutableFloats().data())
                   : operand.mutableInts().data();
-    data.push_back(const_cast<Lane *>(static_cast<const Lane *>(begin)));
+    Cursor &cursor = cursors[i];
+    cursor.data = const_cast<Lane *>(static_cast<const Lane *>(begin));
+    const Access &access = accesses[i];
+    cursor.offset = access.base;
+    cursor.hasTables = access.hasTables();
+    if (lanes < numLoops) {
+      cursor.step = access.strides[lanes];
+      if (!access.tables[lanes].empty())
+        cursor.table = &access.tables[lanes];
+    }
+    cursor.inPlace = cursor.step == 1 && !cursor.table && readsInPlace(i);
+  }
+  SmallVector<bool> written;
+  for (unsigned i = 0; i < yielded.size(); ++i) {
+    const Cursor &cursor = cursors[numInputs + i];
+    written.push_back(cursor.step == 1 && !cursor.table && writesInPlace(i));
   }
 
-  SmallVector<int64_t> index(numLoops, 0), offsets(operands.size());
-  auto laneOffset = [&](const Access &access, int64_t lane) {
-    return access.strides[lanes] * lane +
-           (access.tables[lanes].empty() ? 0 : access.tables[lanes][lane]);
-  };
+  SmallVector<int64_t> index(numLoops, 0);
+  SmallVector<const Lane *> inputs;
   while (true) {
-    for (auto [offset, access] : llvm::zip(offsets, accesses)) {
-      offset = access.base;
-      for (unsigned d = 0; d < numLoops; ++d)
-        if (d != lanes)
-          offset += access.strides[d] * index[d] +
-                    (access.tables[d].empty() ? 0 : access.tables[d][index[d]]);
-    }
     for (int64_t first = 0; first < numLanes; first += kLanes) {
       int64_t count = std::min(kLanes, numLanes - first);
-      auto forLanes = [&](unsigned operand, auto &&body) {
-        Lane *begin = data[operand] + offsets[operand];
-        if (lanes == numLoops) {
-          body(begin, 0);
-        } else if (const Access &access = accesses[operand];
-                   access.tables[lanes].empty()) {
-          int64_t stride = access.strides[lanes];
-          begin += stride * first;
-          for (int64_t l = 0; l < count; ++l)
-            body(begin + stride * l, l);
-        } else {
-          for (int64_t l = 0; l < count; ++l)
-            body(begin + laneOffset(access, first + l), l);
-        }
+      auto begin = [&](unsigned operand) {
+        const Cursor &cursor = cursors[operand];
+        Lane *from = cursor.data + cursor.offset + cursor.step * first;
+        if (cursor.hasTables)
+          for (unsigned d = 0; d < numLoops; ++d)
+            if (d != lanes && !accesses[operand].tables[d].empty())
+              from += accesses[operand].tables[d][index[d]];
+        return from;
       };
-      for (unsigned i = 0; i < operands.size(); ++i)
-        if (argumentUsed[i])
-          forLanes(i, [to = at(i)](Lane *from, int64_t l) { to[l] = *from; });
+      auto forLanes = [&](const Cursor &cursor, Lane *from, auto &&body) {
+        if (cursor.table)
+          for (int64_t l = 0; l < count; ++l)
+            body(from + cursor.step * l + (*cursor.table)[first + l], l);
+        else
+          for (int64_t l = 0; l < count; ++l)
+            body(from + cursor.step * l, l);
+      };
+      for (unsigned i = 0; i < operands.size(); ++i) {
+        if (!argumentUsed[i])
+          continue;
+        const Cursor &cursor = cursors[i];
+        Lane *from = begin(i);
+        if (cursor.inPlace)
+          registers[i] = from;
+        else if (cursor.step == 0 && !cursor.table)
+          std::fill_n(at(i), count, *from);
+        else
+          forLanes(cursor, from,
+                   [to = at(i)](Lane *from, int64_t l) { to[l] = *from; });
+      }
       for (auto [reg, loop] : indices)
         for (int64_t l = 0; l < count; ++l)
           at(reg)[l].i = loop == lanes ? first + l : index[loop];
+      for (auto [i, isWritten] : llvm::enumerate(written))
+        if (isWritten)
+          registers[yielded[i]] = begin(numInputs + i);
       for (const Instruction &instruction : program) {
         inputs.clear();
         for (unsigned reg : instruction.in)
-          inputs.push_back(at(reg));
+          inputs.push_back(registers[reg]);
         if (!instruction.table)
-          instruction.op.run(at(instruction.out), inputs.data(), count);
+          instruction.op.run(registers[instruction.out], inputs.data(), count);
         else if (failed(extract(captured[*instruction.table],
-                                at(instruction.out), inputs, count, error)))
+                                registers[instruction.out], inputs, count,
+                                error)))
           return failure();
       }
       for (unsigned i = 0; i < yielded.size(); ++i)
-        forLanes(numInputs + i, [from = at(yielded[i])](Lane *to, int64_t l) {
-          *to = from[l];
-        });
+        if (!written[i])
+          forLanes(cursors[numInputs + i], begin(numInputs + i),
+                   [from = registers[yielded[i]]](Lane *to, int64_t l) {
+                     *to = from[l];
+                   });
     }
     // Count on, the last loop fastest.
     unsigned d = numLoops;
@@ -322,6 +366,8 @@ LogicalResult LinalgKernel::run(MutableArrayRef<Tensor> operands,
       if (d == lanes)
         continue;
       wrapped = ++index[d] == extents[d];
+      for (auto [cursor, access] : llvm::zip(cursors, accesses))
+        cursor.offset += access.strides[d] * (wrapped ? 1 - extents[d] : 1);
       if (wrapped)
         index[d] = 0;
     }

@@ -45,6 +45,9 @@ private:
     llvm::SmallVector<int64_t, 4> strides;
     llvm::SmallVector<std::vector<int64_t>, 4> tables;
     int64_t base = 0;
+    bool hasTables() const {
+      return llvm::any_of(tables, [](const auto &t) { return !t.empty(); });
+    }
   };
 
   mlir::LogicalResult getExtents(llvm::ArrayRef<Tensor> operands,
@@ -54,6 +57,10 @@ private:
                                 llvm::ArrayRef<int64_t> extents, Access &access,
                                 std::string &error) const;
   unsigned chooseLanes(llvm::ArrayRef<int64_t> extents) const;
+  /// Whether a register may be an operand's own memory, where its lanes follow
+  /// each other there.
+  bool readsInPlace(unsigned operand) const;
+  bool writesInPlace(unsigned result) const;
 
   llvm::SmallVector<mlir::AffineMap> maps;
   llvm::SmallVector<mlir::utils::IteratorType> iterators;

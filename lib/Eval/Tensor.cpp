@@ -17,9 +17,22 @@ using namespace ssmc;
 Tensor::Tensor(Type elementType, ArrayRef<int64_t> shape)
     : elementType(elementType), shape(shape) {
   if (isFloat())
-    floatBuffer = std::make_shared<std::vector<double>>(getNumElements());
+    floatBuffer = std::make_shared<Buffer<double>>(getNumElements(), 0.0);
   else
-    intBuffer = std::make_shared<std::vector<int64_t>>(getNumElements());
+    intBuffer = std::make_shared<Buffer<int64_t>>(getNumElements(), int64_t(0));
+}
+
+Tensor Tensor::uninitialized(Type elementType, ArrayRef<int64_t> shape) {
+  Tensor result;
+  result.elementType = elementType;
+  result.shape.assign(shape.begin(), shape.end());
+  if (result.isFloat())
+    result.floatBuffer =
+        std::make_shared<Buffer<double>>(result.getNumElements());
+  else
+    result.intBuffer =
+        std::make_shared<Buffer<int64_t>>(result.getNumElements());
+  return result;
 }
 
 bool Tensor::fits(ArrayRef<int64_t> shape) {
@@ -54,14 +67,14 @@ Tensor Tensor::integers(MLIRContext *context, ArrayRef<int64_t> values) {
 
 MutableArrayRef<double> Tensor::mutableFloats() {
   if (floatBuffer.use_count() > 1)
-    floatBuffer = std::make_shared<std::vector<double>>(*floatBuffer);
-  return *floatBuffer;
+    floatBuffer = std::make_shared<Buffer<double>>(*floatBuffer);
+  return {floatBuffer->data(), floatBuffer->size()};
 }
 
 MutableArrayRef<int64_t> Tensor::mutableInts() {
   if (intBuffer.use_count() > 1)
-    intBuffer = std::make_shared<std::vector<int64_t>>(*intBuffer);
-  return *intBuffer;
+    intBuffer = std::make_shared<Buffer<int64_t>>(*intBuffer);
+  return {intBuffer->data(), intBuffer->size()};
 }
 
 Tensor Tensor::reshaped(ArrayRef<int64_t> newShape) const {
@@ -125,7 +138,7 @@ namespace {
 /// Copies `count` values of type T out of unaligned bytes; one value is
 /// repeated.
 template <typename T, typename To>
-void widen(ArrayRef<char> bytes, int64_t count, std::vector<To> &to) {
+void widen(ArrayRef<char> bytes, int64_t count, Buffer<To> &to) {
   bool splat = int64_t(bytes.size()) == int64_t(sizeof(T));
   for (int64_t i = 0; i < count; ++i) {
     T value;
@@ -137,8 +150,7 @@ void widen(ArrayRef<char> bytes, int64_t count, std::vector<To> &to) {
 
 /// Reads the bytes of a constant with a byte-sized element type.
 static bool readBytes(ArrayRef<char> bytes, Type type, int64_t count,
-                      std::vector<double> *floats,
-                      std::vector<int64_t> *integers) {
+                      Buffer<double> *floats, Buffer<int64_t> *integers) {
   unsigned width = type.isIndex() ? 64 : type.getIntOrFloatBitWidth();
   int64_t size = llvm::divideCeil(width, 8);
   if (int64_t(bytes.size()) != count * size && int64_t(bytes.size()) != size)
@@ -152,7 +164,7 @@ static bool readBytes(ArrayRef<char> bytes, Type type, int64_t count,
     return true;
   }
   if (auto floatType = dyn_cast<FloatType>(type)) {
-    std::vector<int64_t> bits(count);
+    Buffer<int64_t> bits(count);
     if (width == 16)
       widen<uint16_t>(bytes, count, bits);
     else if (width <= 8)
@@ -214,7 +226,7 @@ FailureOr<Tensor> Tensor::fromAttr(ElementsAttr attr) {
 /// The bytes of `count` values, or of one where all are equal.
 template <typename T, typename From>
 static DenseElementsAttr narrow(RankedTensorType type,
-                                const std::vector<From> &values) {
+                                const Buffer<From> &values) {
   std::vector<T> stored(values.size());
   for (size_t i = 0; i < values.size(); ++i)
     stored[i] = T(values[i]);

@@ -8,13 +8,14 @@
 
 #pragma once
 
+#include "lib/Eval/Buffer.h"
+
 #include "mlir/IR/BuiltinAttributes.h"
 #include "mlir/IR/BuiltinTypes.h"
 #include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/SmallVector.h"
 
 #include <memory>
-#include <vector>
 
 namespace ssmc {
 
@@ -24,6 +25,9 @@ public:
   Tensor() = default;
   /// Zeros. `elementType` is a float, integer or i1 type.
   Tensor(mlir::Type elementType, llvm::ArrayRef<int64_t> shape);
+  /// Elements of any value, which are all to be written.
+  static Tensor uninitialized(mlir::Type elementType,
+                              llvm::ArrayRef<int64_t> shape);
 
   /// Whether a tensor of this shape may be made: no negative extent, and not
   /// more than `kMaxElements` elements. Ask before making a tensor whose shape
@@ -61,8 +65,8 @@ public:
 private:
   mlir::Type elementType;
   llvm::SmallVector<int64_t> shape;
-  std::shared_ptr<std::vector<double>> floatBuffer;
-  std::shared_ptr<std::vector<int64_t>> intBuffer;
+  std::shared_ptr<Buffer<double>> floatBuffer;
+  std::shared_ptr<Buffer<int64_t>> intBuffer;
 };
 
 /// `value` reduced to the width of an integer type, as two's complement.

@@ -199,7 +199,7 @@ static LogicalResult evaluateBinary(EvalContext &ctx) {
     return ctx.error("shapes do not broadcast");
   if (a.isFloat() != b.isFloat() || (a.isFloat() && !function->real))
     return ctx.error("operands of the wrong types");
-  Tensor *y = ctx.makeResult(0, a.getElementType(), *shape);
+  Tensor *y = ctx.makeUninitialized(0, a.getElementType(), *shape);
   if (!y)
     return failure();
   SmallVector<SmallVector<int64_t>> strides{

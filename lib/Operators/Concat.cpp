@@ -72,7 +72,7 @@ static LogicalResult evaluateConcat(EvalContext &ctx) {
         return ctx.error("has inputs of different extents");
     }
   }
-  Tensor *result = ctx.makeResult(0, first.getElementType(), shape);
+  Tensor *result = ctx.makeUninitialized(0, first.getElementType(), shape);
   if (!result)
     return failure();
   // Runs of whole rows below the axis.

@@ -42,22 +42,23 @@ static LogicalResult evaluateCumulative(EvalContext &ctx) {
   bool exclusive = ctx.node.getInt("exclusive", 0) != 0;
   bool reverse = ctx.node.getInt("reverse", 0) != 0;
   bool isSum = ctx.node.getOpType() == "CumSum";
-  Tensor *y = ctx.makeResult(0, x.getElementType(), x.getShape());
+  Tensor *y = ctx.makeUninitialized(0, x.getElementType(), x.getShape());
   if (!y)
     return failure();
   int64_t length = x.getShape()[*axis],
           step = rowMajorStrides(x.getShape())[*axis];
   auto scan = [&](auto from, auto to, auto start, auto combine) {
-    for (int64_t i = 0, e = x.getNumElements(); i < e; ++i) {
-      // Every element of the first slice starts a row.
-      if (i / step % length != 0)
-        continue;
-      auto total = start;
+    // Side by side for all that have the same place on the axis.
+    std::vector<decltype(start)> totals(step);
+    for (int64_t i = 0, e = x.getNumElements(); i < e; i += length * step) {
+      llvm::fill(totals, start);
       for (int64_t t = 0; t < length; ++t) {
         int64_t at = i + (reverse ? length - 1 - t : t) * step;
-        auto next = combine(total, from[at]);
-        to[at] = exclusive ? total : next;
-        total = next;
+        for (int64_t k = 0; k < step; ++k) {
+          auto next = combine(totals[k], from[at + k]);
+          to[at + k] = exclusive ? totals[k] : next;
+          totals[k] = next;
+        }
       }
     }
   };

@@ -208,6 +208,31 @@ struct LoopGroup {
   ArrayRef<SmallVector<int64_t>> strides;
   SmallVector<std::vector<int64_t>> offsets;
 };
+
+/// Offsets that may follow each other without a gap.
+struct Row {
+  explicit Row(ArrayRef<int64_t> offsets) : offsets(offsets) {
+    for (auto [i, offset] : llvm::enumerate(offsets))
+      isDense &= offset == int64_t(i);
+  }
+  /// Reads and writes the elements at the offsets.
+  void take(const double *from, double *to) const {
+    if (isDense)
+      std::copy_n(from, offsets.size(), to);
+    else
+      for (auto [i, offset] : llvm::enumerate(offsets))
+        to[i] = from[offset];
+  }
+  void give(const double *from, double *to) const {
+    if (isDense)
+      std::copy_n(from, offsets.size(), to);
+    else
+      for (auto [i, offset] : llvm::enumerate(offsets))
+        to[offset] = from[i];
+  }
+  ArrayRef<int64_t> offsets;
+  bool isDense = true;
+};
 } // namespace
 
 /// Two operands without repeated extents, of floats, as products of packed
@@ -219,7 +244,7 @@ static LogicalResult multiplyPair(EvalContext &ctx, const Labels &labels,
   SmallVector<int64_t> shape;
   for (int64_t loop : labels.result)
     shape.push_back(extents[loop]);
-  Tensor *result = ctx.makeResult(0, a.getElementType(), shape);
+  Tensor *result = ctx.makeUninitialized(0, a.getElementType(), shape);
   if (!result)
     return failure();
   SmallVector<SmallVector<int64_t>> strides(
@@ -242,24 +267,23 @@ static LogicalResult multiplyPair(EvalContext &ctx, const Labels &labels,
     group.add(loop, extents[loop]);
   }
   int64_t m = rows.size(), k = sums.size(), n = columns.size();
-  std::vector<double> left(m * k), right(k * n), product(m * n);
-  ArrayRef<double> as = a.floats(), bs = b.floats();
-  auto out = result->mutableFloats();
+  Buffer<double> left(m * k), right(k * n), product(m * n);
+  const double *as = a.floats().data(), *bs = b.floats().data();
+  double *out = result->mutableFloats().data();
+  Row leftRow(sums.offsets[0]), rightRow(columns.offsets[1]),
+      resultRow(columns.offsets[2]);
   for (int64_t p = 0; p < batch.size(); ++p) {
     for (int64_t i = 0; i < m; ++i)
-      for (int64_t j = 0; j < k; ++j)
-        left[i * k + j] =
-            as[batch.offsets[0][p] + rows.offsets[0][i] + sums.offsets[0][j]];
+      leftRow.take(as + batch.offsets[0][p] + rows.offsets[0][i],
+                   left.data() + i * k);
     for (int64_t i = 0; i < k; ++i)
-      for (int64_t j = 0; j < n; ++j)
-        right[i * n + j] = bs[batch.offsets[1][p] + sums.offsets[1][i] +
-                              columns.offsets[1][j]];
+      rightRow.take(bs + batch.offsets[1][p] + sums.offsets[1][i],
+                    right.data() + i * n);
     llvm::fill(product, 0);
     multiplyMatrices(left.data(), right.data(), product.data(), m, k, n);
     for (int64_t i = 0; i < m; ++i)
-      for (int64_t j = 0; j < n; ++j)
-        out[batch.offsets[2][p] + rows.offsets[2][i] + columns.offsets[2][j]] =
-            product[i * n + j];
+      resultRow.give(product.data() + i * n,
+                     out + batch.offsets[2][p] + rows.offsets[2][i]);
   }
   return success();
 }

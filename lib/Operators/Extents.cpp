@@ -226,6 +226,13 @@ void LinearForm::add(AffineExpr expr, int64_t factor) {
       add(rest, modulo ? addProduct(0, factor, common) : factor);
       return;
     }
+    // floor((x + c - 1) / c) is ceil(x / c).
+    if (expr.getKind() == AffineExprKind::FloorDiv && c > 1 &&
+        (lhs.constant - (c - 1)) % c == 0) {
+      lhs.constant -= c - 1;
+      add(lhs.build(context).ceilDiv(c), factor);
+      return;
+    }
     // (c - x mod c) mod c, what pads x to a multiple of c, is
     // c * ceil(x / c) - x.
     AffineBinaryOpExpr inner(nullptr);

@@ -35,8 +35,10 @@ const OperatorTable &OperatorTable::get() {
     registerReduceOperators(table);
     registerRepeatOperators(table);
     registerReshapeOperators(table);
+    registerReverseOperators(table);
     registerScanOperators(table);
     registerScatterOperators(table);
+    registerTensorScatterOperators(table);
     registerShapeOfOperators(table);
     registerSliceOperators(table);
     registerSoftmaxOperators(table);

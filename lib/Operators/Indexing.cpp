@@ -77,7 +77,7 @@ FailureOr<Tensor> ssmc::pickStrided(EvalContext &ctx, const Tensor &source,
                                     ArrayRef<int64_t> strides) {
   if (!Tensor::fits(shape))
     return ctx.error("has a result too large to compute");
-  Tensor result(source.getElementType(), shape);
+  Tensor result = Tensor::uninitialized(source.getElementType(), shape);
   if (result.getNumElements() == 0)
     return result;
   // The first and the last position that is read.
@@ -87,9 +87,17 @@ FailureOr<Tensor> ssmc::pickStrided(EvalContext &ctx, const Tensor &source,
   if (low < 0 || high >= source.getNumElements())
     return ctx.error("reads outside of its input");
   auto copy = [&](auto in, auto out) {
-    forEachBroadcast(
-        shape, SmallVector<int64_t>(strides),
-        [&](int64_t i, ArrayRef<int64_t> at) { out[i] = in[base + at[0]]; });
+    forEachRun(shape, SmallVector<int64_t>(strides),
+               [&](int64_t i, int64_t length, ArrayRef<int64_t> at,
+                   ArrayRef<int64_t> steps) {
+                 auto *from = in.data() + base + at[0];
+                 auto *to = out.data() + i;
+                 if (int64_t step = steps[0]; step == 1)
+                   std::copy_n(from, length, to);
+                 else
+                   for (int64_t k = 0; k < length; ++k)
+                     to[k] = from[k * step];
+               });
   };
   if (source.isFloat())
     copy(source.floats(), result.mutableFloats());

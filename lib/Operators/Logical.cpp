@@ -250,20 +250,28 @@ static LogicalResult evaluateWhere(EvalContext &ctx) {
     return ctx.error("shapes do not broadcast");
   if (c.isFloat() || a.isFloat() != b.isFloat())
     return ctx.error("operands of the wrong types");
-  Tensor *y = ctx.makeResult(0, a.getElementType(), *shape);
+  Tensor *y = ctx.makeUninitialized(0, a.getElementType(), *shape);
   if (!y)
     return failure();
   SmallVector<SmallVector<int64_t>> strides{
       broadcastStrides(c.getShape(), *shape),
       broadcastStrides(a.getShape(), *shape),
       broadcastStrides(b.getShape(), *shape)};
-  forEachBroadcast(*shape, strides, [&](int64_t i, ArrayRef<int64_t> at) {
-    bool first = c.ints()[at[0]];
-    if (a.isFloat())
-      y->mutableFloats()[i] = first ? a.floats()[at[1]] : b.floats()[at[2]];
-    else
-      y->mutableInts()[i] = first ? a.ints()[at[1]] : b.ints()[at[2]];
-  });
+  auto choose = [&](auto as, auto bs, auto to) {
+    forEachRun(*shape, strides,
+               [&](int64_t i, int64_t length, ArrayRef<int64_t> at,
+                   ArrayRef<int64_t> steps) {
+                 const int64_t *test = c.ints().data() + at[0];
+                 auto *x = as.data() + at[1], *z = bs.data() + at[2];
+                 int64_t stepC = steps[0], stepX = steps[1], stepZ = steps[2];
+                 for (int64_t k = 0; k < length; ++k)
+                   to[i + k] = test[k * stepC] ? x[k * stepX] : z[k * stepZ];
+               });
+  };
+  if (a.isFloat())
+    choose(a.floats(), b.floats(), y->mutableFloats());
+  else
+    choose(a.ints(), b.ints(), y->mutableInts());
   return success();
 }
 

@@ -140,6 +140,16 @@ LogicalResult EvalContext::error(const Twine &message) {
 
 Tensor *EvalContext::makeResult(unsigned i, Type elementType,
                                 ArrayRef<int64_t> shape) {
+  Tensor *result = makeUninitialized(i, elementType, shape);
+  if (result && result->isFloat())
+    llvm::fill(result->mutableFloats(), 0.0);
+  else if (result)
+    llvm::fill(result->mutableInts(), 0);
+  return result;
+}
+
+Tensor *EvalContext::makeUninitialized(unsigned i, Type elementType,
+                                       ArrayRef<int64_t> shape) {
   if (i >= results.size() || !elementType ||
       !elementType.isIntOrIndexOrFloat()) {
     (void)error("a result of a type that cannot be evaluated");
@@ -150,7 +160,7 @@ Tensor *EvalContext::makeResult(unsigned i, Type elementType,
                 " elements");
     return nullptr;
   }
-  results[i] = Tensor(elementType, shape);
+  results[i] = Tensor::uninitialized(elementType, shape);
   return &results[i];
 }
 

@@ -98,6 +98,9 @@ public:
   /// the shape is not one the evaluator can hold.
   Tensor *makeResult(unsigned i, mlir::Type elementType,
                      llvm::ArrayRef<int64_t> shape);
+  /// The same of elements that are all to be written.
+  Tensor *makeUninitialized(unsigned i, mlir::Type elementType,
+                            llvm::ArrayRef<int64_t> shape);
   mlir::LogicalResult error(const llvm::Twine &message);
 };
 

@@ -63,10 +63,7 @@ static LogicalResult evaluateExpand(EvalContext &ctx) {
   if (!shape)
     return ctx.error("has a target that its input does not broadcast to");
   SmallVector<int64_t> strides = broadcastStrides(in.getShape(), *shape);
-  return finish(ctx,
-                pickElements(ctx, in, *shape, [&](ArrayRef<int64_t> index) {
-                  return linearize(index, strides);
-                }));
+  return finish(ctx, pickStrided(ctx, in, *shape, 0, strides));
 }
 
 // Every extent that is not 1 and that only the data knows is the input's.

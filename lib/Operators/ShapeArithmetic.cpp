@@ -118,11 +118,9 @@ std::optional<bool> ssmc::isEqual(AffineExpr a, AffineExpr b) {
 }
 
 AffineExpr ssmc::maxExprs(AffineExpr a, AffineExpr b) {
-  auto less = isLess(a, b);
-  return !less ? AffineExpr() : *less ? b : a;
+  return isNonNegative(a - b) ? a : isNonNegative(b - a) ? b : AffineExpr();
 }
 
 AffineExpr ssmc::minExprs(AffineExpr a, AffineExpr b) {
-  auto less = isLess(a, b);
-  return !less ? AffineExpr() : *less ? a : b;
+  return isNonNegative(b - a) ? a : isNonNegative(a - b) ? b : AffineExpr();
 }

@@ -194,7 +194,7 @@ static LogicalResult evaluateUnary(EvalContext &ctx) {
   const Tensor &x = ctx.inputs[0];
   double a = ctx.node.getFloat(function->first.first, function->first.second);
   double b = ctx.node.getFloat(function->second.first, function->second.second);
-  Tensor *y = ctx.makeResult(0, x.getElementType(), x.getShape());
+  Tensor *y = ctx.makeUninitialized(0, x.getElementType(), x.getShape());
   if (!y)
     return failure();
   if (x.isFloat()) {
