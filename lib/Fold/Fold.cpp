@@ -2,7 +2,8 @@
 //
 // One walk in order, so that what is folded early serves what comes after it;
 // then equal nodes are merged and dead ones removed, from the last to the
-// first. Linear in the number of nodes.
+// first. Extents may follow from the numbers that became known: where some are
+// not known yet, there is another walk. Linear in the number of nodes.
 //
 //===----------------------------------------------------------------------===//
 
@@ -104,7 +105,9 @@ static bool foldIf(onnx::NodeOp node) {
   return true;
 }
 
-static void foldBlock(Block &block, ShapeInference &inference, OpBuilder &b) {
+/// True where numbers have become known that extents may follow from.
+static bool foldBlock(Block &block, ShapeInference &inference, OpBuilder &b) {
+  bool numbers = false;
   for (Operation &op : llvm::make_early_inc_range(block)) {
     auto node = dyn_cast<onnx::NodeOp>(op);
     if (!node)
@@ -120,8 +123,12 @@ static void foldBlock(Block &block, ShapeInference &inference, OpBuilder &b) {
         result.replaceAllUsesWith(makeConstant(b, node, value));
       continue;
     }
-    if (foldByValue(node, b))
+    if (foldByValue(node, b)) {
+      numbers |= llvm::any_of(node->getResultTypes(), [](Type type) {
+        return isa<IntegerType>(getElementTypeOrSelf(type));
+      });
       continue;
+    }
     // What a node asks of the data would be lost with it.
     bool asks = !inference.equalitiesOf(node).empty();
     if (Value same = asks ? Value() : foldToOperand(node)) {
@@ -132,9 +139,20 @@ static void foldBlock(Block &block, ShapeInference &inference, OpBuilder &b) {
       continue;
     for (Region &region : node->getRegions())
       for (Block &body : region)
-        foldBlock(body, inference, b);
+        numbers |= foldBlock(body, inference, b);
     foldIf(node);
   }
+  return numbers;
+}
+
+/// Extents that only the data says, or nothing yet.
+static bool hasOpenExtents(Block &block) {
+  return llvm::any_of(block, [](Operation &op) {
+    return llvm::any_of(op.getResultTypes(), [](Type type) {
+      auto shaped = dyn_cast<ShapedType>(type);
+      return shaped && !shaped.hasStaticShape();
+    });
+  });
 }
 
 namespace {
@@ -146,11 +164,17 @@ struct Fold : ssmc::impl::OnnxFoldBase<Fold> {
     for (auto function : module.getOps<func::FuncOp>()) {
       if (!function.isPublic() || function.isExternal())
         continue;
-      ShapeInference inference(module);
-      if (failed(inference.run(function)))
-        return signalPassFailure();
       Block &body = function.getBody().front();
-      foldBlock(body, inference, b);
+      constexpr unsigned kMostRounds = 8;
+      bool numbers = true;
+      for (unsigned i = 0; i < kMostRounds && numbers; ++i) {
+        ShapeInference inference(module);
+        if (failed(inference.run(function)))
+          return signalPassFailure();
+        numbers = foldBlock(body, inference, b);
+        eraseDead(body);
+        numbers &= hasOpenExtents(body);
+      }
       DominanceInfo dominance(function);
       eliminateCommonSubExpressions(rewriter, dominance, function);
       eraseDead(body);

@@ -56,6 +56,22 @@ def OnnxSimplify : Pass<"onnx-simplify", "::mlir::ModuleOp"> {
   ];
 }
 
+def OnnxCancelPads : Pass<"onnx-cancel-pads", "::mlir::ModuleOp"> {
+  let summary = "Move a Slice that undoes a Pad in front of what lies between";
+  let description = [{
+    Where elementwise nodes lie between a Pad and a Slice that keeps just what
+    was padded, the Slice is applied to their operands: the Pad is gone, and of
+    the other operands only what is kept is computed with. Around a mixer that
+    runs in chunks skips and gates so stand on the sequence itself. Nodes that
+    others read are not doubled.
+  }];
+  let dependentDialects = [
+    "::mlir::onnx::OnnxDialect", "::mlir::affine::AffineDialect",
+    "::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect",
+    "::mlir::tensor::TensorDialect"
+  ];
+}
+
 def OnnxFreeLengths : Pass<"onnx-free-lengths", "::mlir::ModuleOp"> {
   let summary = "Give batch and length of a traced graph another value, or none";
   let description = [{

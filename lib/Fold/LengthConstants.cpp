@@ -85,6 +85,22 @@ static Tensor insertAxes(const Tensor &tensor, int64_t axis, int64_t count) {
   return result;
 }
 
+// What the model has stored of as many positions as were traced.
+ArrayRef<Tensor> LengthFreeing::tables() {
+  if (storedTables)
+    return *storedTables;
+  storedTables.emplace();
+  for (auto source : graph.getBody().front().getOps<onnx::ConstantOp>()) {
+    auto type = source.getValue().getShapedType();
+    if (type.getElementType().isF32() && type.getNumElements() <= (1 << 20) &&
+        llvm::is_contained(type.getShape(), length))
+      if (FailureOr<Tensor> tensor = Tensor::fromAttr(source.getValue());
+          succeeded(tensor))
+        storedTables->push_back(std::move(*tensor));
+  }
+  return *storedTables;
+}
+
 // The table at the positions `index`, a tensor of rank `span`, whose axes take
 // the place of the table's `axis`.
 Value LengthFreeing::continueTable(onnx::NodeOp at, const PositionTable &table,
@@ -118,11 +134,17 @@ Value LengthFreeing::continueTable(onnx::NodeOp at, const PositionTable &table,
     return llvm::all_of(table.second.floats(),
                         [&](double other) { return other == phase; });
   };
+  Value wave;
   if (all(0))
-    return node(at, "Cos", angle);
-  if (all(table.second.at(0)))
-    return node(at, "Sin", angle);
-  return node(at, "Cos", node(at, "Add", {angle, second}));
+    wave = node(at, "Cos", angle);
+  else if (all(PositionTable::kSine))
+    wave = node(at, "Sin", angle);
+  else
+    wave = node(at, "Cos", node(at, "Add", {angle, second}));
+  if (table.amplitude == 1)
+    return wave;
+  Value amplitude = constant(at, Tensor::scalar(type, table.amplitude));
+  return node(at, "Mul", {wave, amplitude});
 }
 
 // The table at all pairs of positions of the new length.
@@ -204,7 +226,7 @@ LogicalResult LengthFreeing::adaptConstant(onnx::NodeOp node,
       return refuse();
     bool normalised = false;
     if (d == axes.back()) {
-      if (auto table = findPositionTable(*tensor, d)) {
+      if (auto table = findPositionTable(*tensor, d, tables())) {
         normalised = isNormalisedTable(*table, length);
         if (Value index = positions(node))
           value = continueTable(node, *table, index, d, 1);

@@ -85,6 +85,7 @@ private:
   mlir::Value continueTable(mlir::onnx::NodeOp node, const RelativeTable &table,
                             int64_t axis);
   mlir::Value positions(mlir::onnx::NodeOp at);
+  llvm::ArrayRef<Tensor> tables();
 
   // LengthNumbers.cpp: numbers that are the traced size.
   /// How many elements a value is a sum of: traced, and as it is to be.
@@ -173,6 +174,7 @@ private:
   /// How many elements of axes that stay a value is a sum of.
   llvm::DenseMap<mlir::Value, int64_t> fixedCounts;
   mlir::Value allPositions;
+  std::optional<std::vector<Tensor>> storedTables;
   llvm::SmallVector<mlir::Attribute> assumptions;
   /// For when the request is met.
   llvm::SmallVector<std::pair<mlir::Location, std::string>> warnings;

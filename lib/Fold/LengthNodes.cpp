@@ -106,7 +106,8 @@ LogicalResult LengthFreeing::rewriteSlice(onnx::NodeOp node) {
   SmallVector<AffineExpr> next;
   for (AffineExpr end : *ends)
     next.push_back(substitute(end));
-  bool rewritten = false;
+  SmallVector<AffineExpr> firsts(*starts);
+  bool rewritten = false, flips = false;
   for (size_t i = 0; i < starts->size() && i < next.size(); ++i) {
     auto given = axes && i < axes->size() ? constantExtent((*axes)[i])
                                           : std::optional<int64_t>(i);
@@ -118,6 +119,16 @@ LogicalResult LengthFreeing::rewriteSlice(onnx::NodeOp node) {
         !(changes(in, *axis) || changes(result, *axis)))
       continue;
     if (steps && !(i < steps->size() && constantExtent((*steps)[i]) == 1)) {
+      // From the last one to the first one, at any length.
+      if (i < steps->size() && constantExtent((*steps)[i]) == -1 &&
+          (*start == -1 || *start >= *extent - 1) && *end < -*extent) {
+        firsts[i] = getAffineConstantExpr(-1, b.getContext());
+        flips |= *start != -1;
+        next[i] = getAffineConstantExpr(std::numeric_limits<int64_t>::min(),
+                                        b.getContext());
+        rewritten |= *end > std::numeric_limits<int32_t>::min();
+        continue;
+      }
       if (*extent != 1)
         return forbid(node, "takes tokens with a step");
       continue;
@@ -141,6 +152,8 @@ LogicalResult LengthFreeing::rewriteSlice(onnx::NodeOp node) {
       rewritten = true;
     }
   }
+  if (flips && failed(setExtents(node, 1, firsts, "starts")))
+    return failure();
   if (!rewritten)
     return success();
   return setExtents(node, 2, next, "ends");
@@ -158,8 +171,17 @@ LogicalResult LengthFreeing::checkIndices(onnx::NodeOp node, int64_t first,
     tensor = Tensor::fromAttr(indices);
   if (failed(tensor) || tensor->isFloat())
     return success();
+  // A sequence with padding around it follows the length as well.
+  const ValueShape *shape = before.shapeOf(data);
+  auto grows = [&](unsigned axis) {
+    auto extent = shape && axis < shape->dims.size()
+                      ? constantExtent(shape->dims[axis])
+                      : std::nullopt;
+    return changes(data, axis) ||
+           (extent && *extent > length && follows(data, axis));
+  };
   for (auto [i, index] : llvm::enumerate(tensor->ints()))
-    if (index != 0 && index != -1 && changes(data, first + i % period))
+    if (index != 0 && index != -1 && grows(first + i % period))
       return forbid(node, "reads position " + Twine(index) +
                               " of the traced sequence or batch");
   return success();

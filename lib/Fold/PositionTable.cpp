@@ -1,53 +1,11 @@
 //===- PositionTable.cpp - constants that follow from positions -----------===//
 
-#include "lib/Fold/PositionTable.h"
+#include "lib/Fold/TableColumns.h"
 
-#include "lib/Operators/Indexing.h"
 #include "llvm/ADT/STLExtras.h"
-
-#include <cmath>
 
 using namespace mlir;
 using namespace ssmc;
-
-/// sin(x) = cos(x + kSine).
-static constexpr double kSine = -1.5707963267948966;
-
-namespace {
-/// A table as columns of values by position.
-class Columns {
-public:
-  Columns(const Tensor &table, int64_t axis) : table(table), axis(axis) {
-    length = table.getShape()[axis];
-    stride = rowMajorStrides(table.getShape())[axis];
-    count = table.getNumElements() / length;
-  }
-  double at(int64_t column, int64_t position) const {
-    return table.at(column / stride * stride * length + column % stride +
-                    position * stride);
-  }
-  /// A tensor of `extent` positions; `value` gives its elements.
-  Tensor make(int64_t extent,
-              llvm::function_ref<double(int64_t, int64_t)> value) const {
-    SmallVector<int64_t> shape(table.getShape());
-    shape[axis] = extent;
-    Tensor result(table.getElementType(), shape);
-    for (int64_t column = 0; column < count; ++column)
-      for (int64_t position = 0; position < extent; ++position) {
-        int64_t i = column / stride * stride * extent + column % stride +
-                    position * stride;
-        if (result.isFloat())
-          result.mutableFloats()[i] = value(column, position);
-        else
-          result.mutableInts()[i] = value(column, position);
-      }
-    return result;
-  }
-
-  const Tensor &table;
-  int64_t axis, length, stride, count;
-};
-} // namespace
 
 static std::optional<PositionTable> findSettled(const Columns &columns,
                                                 bool isBand) {
@@ -88,69 +46,9 @@ static std::optional<PositionTable> findLinear(const Columns &columns) {
                        columns.make(1, step)};
 }
 
-// The frequency of cos(t * frequency + phase) by Gauss-Newton, from `frequency`
-// on. With `grow` ever more positions are taken in, so that the angle at the
-// next one is known to less than a turn.
-static std::optional<double> fitFrequency(const Columns &columns,
-                                          int64_t column, double phase,
-                                          double frequency, bool grow) {
-  int64_t used = grow ? 2 : columns.length;
-  while (true) {
-    for (int step = 0; step < (used < columns.length ? 2 : 8); ++step) {
-      double curvature = 0, slope = 0;
-      for (int64_t t = 0; t < used; ++t) {
-        double angle = frequency * t + phase, derivative = -t * std::sin(angle);
-        curvature += derivative * derivative;
-        slope += derivative * (columns.at(column, t) - std::cos(angle));
-      }
-      if (curvature < 1e-30)
-        break;
-      frequency += slope / curvature;
-    }
-    if (used == columns.length)
-      break;
-    used = std::min(columns.length, used + std::max<int64_t>(1, used / 2));
-  }
-  // What is stored has been rounded: the angle first, then its cosine.
-  for (int64_t t = 0; t < columns.length; ++t)
-    if (std::abs(std::cos(frequency * t + phase) - columns.at(column, t)) >
-        1.2e-7 * (1 + std::abs(frequency * t)))
-      return std::nullopt;
-  return frequency;
-}
-
-static std::optional<PositionTable> findWave(const Columns &columns) {
-  if (!columns.table.getElementType().isF32())
-    return std::nullopt;
-  SmallVector<double> frequencies, phases;
-  int64_t last = columns.length - 1;
-  for (int64_t column = 0; column < columns.count; ++column) {
-    std::optional<double> found;
-    for (double phase : {0.0, kSine}) {
-      for (double sign : {1.0, -1.0})
-        for (int64_t t : {int64_t(1), last}) {
-          double value = columns.at(column, t);
-          if (found || !(std::abs(value) <= 1))
-            continue;
-          double start = (sign * std::acos(value) - phase) / t;
-          found = fitFrequency(columns, column, phase, start, t == 1);
-          if (found)
-            phases.push_back(phase);
-        }
-    }
-    // Where a column does not move, its frequency is too low to be seen.
-    if (!found || *found == 0)
-      return std::nullopt;
-    frequencies.push_back(*found);
-  }
-  auto row = [&](const SmallVector<double> &values) {
-    return columns.make(1, [&](int64_t c, int64_t) { return values[c]; });
-  };
-  return PositionTable{PositionTable::Wave, row(frequencies), row(phases)};
-}
-
 static std::optional<PositionTable> findRule(const Tensor &table, int64_t axis,
-                                             bool isBand) {
+                                             bool isBand,
+                                             ArrayRef<Tensor> constants = {}) {
   // Through fewer points every rule goes.
   constexpr int64_t kFewest = 4;
   Columns columns(table, axis);
@@ -160,12 +58,13 @@ static std::optional<PositionTable> findRule(const Tensor &table, int64_t axis,
     return settled;
   if (auto linear = findLinear(columns))
     return linear;
-  return table.isFloat() ? findWave(columns) : std::nullopt;
+  return findWave(columns, constants);
 }
 
-std::optional<PositionTable> ssmc::findPositionTable(const Tensor &table,
-                                                     int64_t axis) {
-  return findRule(table, axis, /*isBand=*/false);
+std::optional<PositionTable>
+ssmc::findPositionTable(const Tensor &table, int64_t axis,
+                        ArrayRef<Tensor> constants) {
+  return findRule(table, axis, /*isBand=*/false, constants);
 }
 
 std::optional<RelativeTable> ssmc::findRelativeTable(const Tensor &table,

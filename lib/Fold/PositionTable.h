@@ -7,7 +7,8 @@
 //
 //   settled   a few rows of their own, then one row for ever
 //   linear    first + position * step
-//   wave      cos(position * frequency + phase), a frequency for each column
+//   wave      amplitude * cos(position * frequency + phase), a frequency for
+//             each column
 //
 // An attention mask is a table of two positions. Where it depends on how far
 // they are apart alone, as a causal or a banded one does, each direction is a
@@ -27,15 +28,21 @@
 namespace ssmc {
 
 struct PositionTable {
+  /// sin(x) = cos(x + kSine).
+  static constexpr double kSine = -1.5707963267948966;
+
   enum Kind { Settled, Linear, Wave } kind;
   /// Settled: the rows. Linear: the first row and the step. Wave: frequencies
   /// and phases. All have the table's shape but for the axis of positions.
   Tensor first, second;
+  double amplitude = 1;
 };
 
-/// The rule of `table` along `axis`, if it has one.
-std::optional<PositionTable> findPositionTable(const Tensor &table,
-                                               int64_t axis);
+/// The rule of `table` along `axis`, if it has one. `constants` are others of
+/// its graph, among which the sines of cosines may be.
+std::optional<PositionTable>
+findPositionTable(const Tensor &table, int64_t axis,
+                  llvm::ArrayRef<Tensor> constants = {});
 
 /// A table of positions i and j along two axes that follow each other.
 struct RelativeTable {

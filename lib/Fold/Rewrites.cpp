@@ -193,7 +193,9 @@ bool ssmc::mergeWithProducer(onnx::NodeOp node, OpBuilder &b) {
 
 void ssmc::eraseDead(Block &block) {
   Operation *previous;
-  for (Operation *op = &block.back(); op; op = previous) {
+  // A branch that was taken is left empty.
+  for (Operation *op = block.empty() ? nullptr : &block.back(); op;
+       op = previous) {
     previous = op->getPrevNode();
     for (Region &region : op->getRegions())
       for (Block &body : region)

@@ -12,6 +12,7 @@
 #include "lib/Operators/Operator.h"
 
 #include <cmath>
+#include <limits>
 
 using namespace mlir;
 using namespace ssmc;
@@ -109,7 +110,43 @@ static Value guardedSoftplus(onnx::NodeOp node) {
   return bounded ? x : Value();
 }
 
-// Consecutive rows, gathered by their numbers, are a piece.
+static Value integerConstant(onnx::NodeOp node, OpBuilder &b, int64_t value) {
+  b.setInsertionPoint(node);
+  return onnx::ConstantOp::create(
+      b, node.getLoc(), Tensor::integers(b.getContext(), value).toAttr());
+}
+
+// All of `axis` in reverse order, at any extent.
+static Value flipped(onnx::NodeOp node, OpBuilder &b, int64_t axis) {
+  constexpr int64_t kFront = std::numeric_limits<int64_t>::min();
+  return makeNode(b, node, "Slice",
+                  {node.getInputs()[0], integerConstant(node, b, -1),
+                   integerConstant(node, b, kFront),
+                   integerConstant(node, b, axis),
+                   integerConstant(node, b, -1)},
+                  node->getResult(0).getType())
+      ->getResult(0);
+}
+
+// Of every row all steps reversed.
+static Value flippedSequence(onnx::NodeOp node, OpBuilder &b) {
+  auto constant = node.getInputs()[1].getDefiningOp<onnx::ConstantOp>();
+  auto type = dyn_cast<RankedTensorType>(node.getInputs()[0].getType());
+  auto axis = type ? normalizeAxis(node.getInt("time_axis", 0), type.getRank())
+                   : std::nullopt;
+  if (!constant || !axis || type.isDynamicDim(*axis))
+    return {};
+  FailureOr<Tensor> lengths = Tensor::fromAttr(constant.getValue());
+  if (failed(lengths) || lengths->isFloat() ||
+      !llvm::all_of(lengths->ints(), [&](int64_t length) {
+        return length == type.getDimSize(*axis);
+      }))
+    return {};
+  return flipped(node, b, *axis);
+}
+
+// Consecutive rows, gathered by their numbers, are a piece; all of them from
+// the last one to the first one are a flip.
 static Value gatheredPiece(onnx::NodeOp node, OpBuilder &b) {
   auto constant = node.getInputs()[1].getDefiningOp<onnx::ConstantOp>();
   if (!constant || constant.getValue().getShapedType().getRank() != 1 ||
@@ -117,27 +154,150 @@ static Value gatheredPiece(onnx::NodeOp node, OpBuilder &b) {
       node.getInputs()[0].getDefiningOp<onnx::ConstantOp>())
     return {};
   FailureOr<Tensor> rows = Tensor::fromAttr(constant.getValue());
-  if (failed(rows) || rows->isFloat() || rows->ints()[0] < 0)
+  if (failed(rows) || rows->isFloat())
     return {};
   int64_t first = rows->ints()[0], count = rows->getNumElements();
   // A Slice would end early where the Gather is out of range.
   auto type = dyn_cast<RankedTensorType>(node.getInputs()[0].getType());
   auto axis = type ? normalizeAxis(node.getInt("axis", 0), type.getRank())
                    : std::nullopt;
-  if (!axis || type.isDynamicDim(*axis) ||
-      type.getDimSize(*axis) < first + count)
+  if (!axis || type.isDynamicDim(*axis))
+    return {};
+  int64_t extent = type.getDimSize(*axis);
+  auto rowAt = [&](int64_t i) {
+    int64_t row = rows->ints()[i];
+    return row < 0 ? row + extent : row;
+  };
+  if (count > 1 && count == extent &&
+      llvm::all_of(llvm::seq<int64_t>(count),
+                   [&](int64_t i) { return rowAt(i) == count - 1 - i; }))
+    return flipped(node, b, *axis);
+  if (first < 0 || extent < first + count)
     return {};
   for (int64_t i = 0; i < count; ++i)
     if (rows->ints()[i] != first + i)
       return {};
-  auto integer = [&](int64_t value) -> Value {
-    b.setInsertionPoint(node);
-    return onnx::ConstantOp::create(
-        b, node.getLoc(), Tensor::integers(b.getContext(), value).toAttr());
-  };
+  auto integer = [&](int64_t value) { return integerConstant(node, b, value); };
   return makeNode(b, node, "Slice",
                   {node.getInputs()[0], integer(first), integer(first + count),
                    integer(node.getInt("axis", 0))},
+                  node->getResult(0).getType())
+      ->getResult(0);
+}
+
+// Windows, gathered by a table of two axes of which each counts in equal steps:
+// the pieces that are the k-th elements of all windows, side by side.
+static Value gatheredWindows(onnx::NodeOp node, OpBuilder &b) {
+  constexpr int64_t kMostPieces = 16;
+  auto constant = node.getInputs()[1].getDefiningOp<onnx::ConstantOp>();
+  auto type = dyn_cast<RankedTensorType>(node.getInputs()[0].getType());
+  auto axis = type ? normalizeAxis(node.getInt("axis", 0), type.getRank())
+                   : std::nullopt;
+  if (!constant || !axis || type.isDynamicDim(*axis) ||
+      constant.getValue().getShapedType().getRank() != 2 ||
+      node.getInputs()[0].getDefiningOp<onnx::ConstantOp>())
+    return {};
+  FailureOr<Tensor> rows = Tensor::fromAttr(constant.getValue());
+  if (failed(rows) || rows->isFloat())
+    return {};
+  int64_t count = rows->getShape()[0], width = rows->getShape()[1];
+  if (count < 2 || width < 2)
+    return {};
+  ArrayRef<int64_t> at = rows->ints();
+  int64_t first = at[0], down = at[width] - first, right = at[1] - first;
+  for (int64_t i = 0; i < count * width; ++i)
+    if (at[i] != first + i / width * down + i % width * right)
+      return {};
+  // As few pieces as there may be; each in order, and within the axis.
+  bool across = width <= count;
+  int64_t pieces = across ? width : count, length = across ? count : width;
+  int64_t step = across ? down : right, shift = across ? right : down;
+  if (first < 0 || at.back() < 0 || at.back() >= type.getDimSize(*axis) ||
+      step < 1 || shift < 0 || pieces > kMostPieces)
+    return {};
+  auto integer = [&](int64_t value) { return integerConstant(node, b, value); };
+  SmallVector<int64_t> shape(type.getShape());
+  shape[*axis] = length;
+  Type piece = type.clone(shape);
+  shape.insert(shape.begin() + *axis + across, 1);
+  Type wide = type.clone(shape);
+  SmallVector<Value> parts;
+  for (int64_t i = 0; i < pieces; ++i) {
+    int64_t begin = first + i * shift;
+    Value part = makeNode(b, node, "Slice",
+                          {node.getInputs()[0], integer(begin),
+                           integer(begin + (length - 1) * step + 1),
+                           integer(*axis), integer(step)},
+                          piece)
+                     ->getResult(0);
+    parts.push_back(
+        makeNode(b, node, "Unsqueeze", {part, integer(*axis + across)}, wide)
+            ->getResult(0));
+  }
+  auto where = b.getNamedAttr("axis", b.getI64IntegerAttr(*axis + across));
+  return makeNode(b, node, "Concat", parts, node->getResult(0).getType(),
+                  b.getDictionaryAttr(where))
+      ->getResult(0);
+}
+
+// What is joined without the pieces that hold nothing.
+static Value withoutEmptyPieces(onnx::NodeOp node, OpBuilder &b) {
+  auto type = dyn_cast<RankedTensorType>(node->getResult(0).getType());
+  auto axis = type ? normalizeAxis(node.getInt("axis", 0), type.getRank())
+                   : std::nullopt;
+  if (!axis)
+    return {};
+  SmallVector<Value> pieces;
+  for (Value input : node.getInputs()) {
+    auto piece = dyn_cast<RankedTensorType>(input.getType());
+    if (!piece || piece.getRank() != type.getRank())
+      return {};
+    if (piece.getDimSize(*axis) != 0)
+      pieces.push_back(input);
+  }
+  if (pieces.empty() || pieces.size() == node.getInputs().size())
+    return {};
+  if (pieces.size() == 1 && pieces.front().getType() == type)
+    return pieces.front();
+  b.setInsertionPoint(node);
+  return makeNode(b, node, "Concat", pieces, type, node.getAttrs())
+      ->getResult(0);
+}
+
+// Zeros in front of a value and behind it are a padding: it has no extents of
+// its own.
+static Value paddedByZeros(onnx::NodeOp node, OpBuilder &b) {
+  constexpr int64_t kPadTakesInputs = 11;
+  auto type = dyn_cast<RankedTensorType>(node->getResult(0).getType());
+  auto axis = type ? normalizeAxis(node.getInt("axis", 0), type.getRank())
+                   : std::nullopt;
+  if (!axis || node.getVersion() < kPadTakesInputs || type.getRank() < 2 ||
+      !isa<FloatType>(type.getElementType()))
+    return {};
+  Value padded;
+  int64_t front = 0, back = 0;
+  for (Value input : node.getInputs()) {
+    auto constant = input.getDefiningOp<onnx::ConstantOp>();
+    if (!constant) {
+      if (padded)
+        return {};
+      padded = input;
+      continue;
+    }
+    auto zeros = dyn_cast<DenseElementsAttr>(constant.getValue());
+    if (!zeros || zeros.empty() || !zeros.isSplat() ||
+        !zeros.getSplatValue<APFloat>().isPosZero())
+      return {};
+    (padded ? back : front) += zeros.getType().getDimSize(*axis);
+  }
+  if (!padded || (front == 0 && back == 0))
+    return {};
+  SmallVector<int64_t> pads(2 * type.getRank(), 0);
+  pads[*axis] = front, pads[type.getRank() + *axis] = back;
+  b.setInsertionPoint(node);
+  Value amounts = onnx::ConstantOp::create(
+      b, node.getLoc(), Tensor::integers(b.getContext(), pads).toAttr());
+  return makeNode(b, node, "Pad", {padded, amounts},
                   node->getResult(0).getType())
       ->getResult(0);
 }
@@ -181,7 +341,15 @@ Value ssmc::respell(onnx::NodeOp node, OpBuilder &b) {
   if (op == "Where")
     if (Value operand = guardedSoftplus(node))
       return make("Softplus", operand);
-  if (op == "Gather")
-    return gatheredPiece(node, b);
+  if (op == "Gather") {
+    Value piece = gatheredPiece(node, b);
+    return piece ? piece : gatheredWindows(node, b);
+  }
+  if (op == "Concat" && node.getInputs().size() > 1) {
+    Value joined = withoutEmptyPieces(node, b);
+    return joined ? joined : paddedByZeros(node, b);
+  }
+  if (op == "ReverseSequence")
+    return flippedSequence(node, b);
   return {};
 }

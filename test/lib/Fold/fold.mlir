@@ -80,3 +80,19 @@ func.func @joined(%x: tensor<2x3xf32>) -> (tensor<2x12xf32>, tensor<2x6xf32>) {
   %2 = onnx.node "Concat"(%0, %1) version 20 attrs {axis = 1 : i64} : (tensor<2x6xf32>, tensor<2x6xf32>) -> tensor<2x12xf32>
   return %2, %1 : tensor<2x12xf32>, tensor<2x6xf32>
 }
+
+// -----
+
+// Extents follow from what is folded: the numbers of a padding, turned.
+// CHECK-LABEL: func.func @turned_pads
+// CHECK-NEXT: %[[SHAPE:.*]] = onnx.constant dense<[3, 5]> : tensor<2xi64>
+// CHECK-NEXT: return %[[SHAPE]]
+func.func @turned_pads(%x: tensor<2x3xf32>) -> !onnx.unknown {
+  %pairs = onnx.constant dense<[[0, 1], [0, 2]]> : tensor<2x2xi64>
+  %all = onnx.constant dense<-1> : tensor<1xi64>
+  %0 = onnx.node "Transpose"(%pairs) version 20 attrs {perm = array<i64: 1, 0>} : (tensor<2x2xi64>) -> !onnx.unknown
+  %1 = onnx.node "Reshape"(%0, %all) version 20 : (!onnx.unknown, tensor<1xi64>) -> !onnx.unknown
+  %2 = onnx.node "Pad"(%x, %1) version 20 : (tensor<2x3xf32>, !onnx.unknown) -> !onnx.unknown
+  %3 = onnx.node "Shape"(%2) version 20 : (!onnx.unknown) -> !onnx.unknown
+  return %3 : !onnx.unknown
+}

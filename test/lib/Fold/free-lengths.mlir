@@ -88,6 +88,18 @@ func.func @first(%x: tensor<1x3x2xf32> {onnx.name = "x"}) -> tensor<1x2xf32> {
 
 // -----
 
+// Tokens of a sequence with zeros in front of it.
+func.func @padded(%x: tensor<1x6x2xf32> {onnx.name = "x"}) -> tensor<1x6x2xf32> {
+  %pads = onnx.constant dense<[0, 1, 0, 0, 0, 0]> : tensor<6xi64>
+  %rows = onnx.constant dense<[3, 2, 4, 5, 6, 1]> : tensor<6xi64>
+  %0 = onnx.node "Pad"(%x, %pads) version 20 : (tensor<1x6x2xf32>, tensor<6xi64>) -> tensor<1x7x2xf32>
+  // expected-error @below {{reads position 3 of the traced sequence or batch}}
+  %1 = onnx.node "Gather"(%0, %rows) version 20 attrs {axis = 1 : i64} : (tensor<1x7x2xf32>, tensor<6xi64>) -> tensor<1x6x2xf32>
+  return %1 : tensor<1x6x2xf32>
+}
+
+// -----
+
 // A loop over the traced tokens.
 func.func @loop(%x: tensor<1x3x2xf32> {onnx.name = "x"}, %h: tensor<1x2xf32> {onnx.name = "h"}) -> tensor<1x2xf32> {
   %trips = onnx.constant dense<3> : tensor<i64>
@@ -107,4 +119,33 @@ func.func @loop(%x: tensor<1x3x2xf32> {onnx.name = "x"}, %h: tensor<1x2xf32> {on
 // expected-error @below {{--dim x:0=B: the model has no input 'x'}}
 func.func @nameless(%y: tensor<1x3x2xf32> {onnx.name = "y"}) -> tensor<1x3x2xf32> {
   return %y : tensor<1x3x2xf32>
+}
+
+// -----
+
+// A flip goes from the last token to the first one at any length, whatever
+// numbers it names them by.
+// CHECK: func.func @flip
+// CHECK-DAG: %[[LAST:.*]] = onnx.constant dense<-1> : tensor<1xi64>
+// CHECK-DAG: %[[FRONT:.*]] = onnx.constant dense<-9223372036854775808> : tensor<1xi64>
+// CHECK: onnx.node "Slice"(%{{.*}}, %[[LAST]], %[[FRONT]],
+func.func @flip(%x: tensor<2x24x6xf32> {onnx.name = "x"}) -> tensor<2x24x6xf32> {
+  %from = onnx.constant dense<23> : tensor<1xi64>
+  %to = onnx.constant dense<-25> : tensor<1xi64>
+  %axis = onnx.constant dense<1> : tensor<1xi64>
+  %step = onnx.constant dense<-1> : tensor<1xi64>
+  %0 = onnx.node "Slice"(%x, %from, %to, %axis, %step) version 20 : (tensor<2x24x6xf32>, tensor<1xi64>, tensor<1xi64>, tensor<1xi64>, tensor<1xi64>) -> tensor<2x24x6xf32>
+  return %0 : tensor<2x24x6xf32>
+}
+
+// -----
+
+// One that leaves the first token out is none.
+func.func @partial(%x: tensor<2x24x6xf32> {onnx.name = "x"}) -> tensor<2x23x6xf32> {
+  %from = onnx.constant dense<-1> : tensor<1xi64>
+  %to = onnx.constant dense<0> : tensor<1xi64>
+  %axis = onnx.constant dense<1> : tensor<1xi64>
+  // expected-error @below {{takes tokens with a step}}
+  %0 = onnx.node "Slice"(%x, %from, %to, %axis, %from) version 20 : (tensor<2x24x6xf32>, tensor<1xi64>, tensor<1xi64>, tensor<1xi64>, tensor<1xi64>) -> tensor<2x23x6xf32>
+  return %0 : tensor<2x23x6xf32>
 }

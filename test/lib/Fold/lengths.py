@@ -16,7 +16,10 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 LENGTH, WIDTH = 24, 8
-FREQUENCY = (1 / 10000 ** (np.arange(0, WIDTH, 2) / WIDTH)).astype(np.float32)
+FREQUENCY = (1 / 1e7 ** (np.arange(0, WIDTH, 2) / WIDTH)).astype(np.float32)
+#: Cosines and sines are longer than one, as where a context was stretched. The slowest column of
+#: the cosines is one throughout 24 positions: only the sines show that it turns.
+LONGER = np.float32(1.25)
 
 
 def angles(positions):
@@ -40,7 +43,7 @@ def oracle(x):
     positions = np.arange(x.shape[1], dtype=np.float32)
     marked = x * (positions > 0)[:, None]
     turned = np.concatenate([-x[..., WIDTH // 2:], x[..., :WIDTH // 2]], 2)
-    y = marked * np.cos(angles(positions)) + turned * np.sin(angles(positions))
+    y = marked * LONGER * np.cos(angles(positions)) + turned * LONGER * np.sin(angles(positions))
     padded = np.concatenate([np.zeros((len(x), 4, WIDTH)), x], 1)
     return {"y": (y + positions[:, None] * 0.5 + 4).astype(np.float32),
             "state": padded[:, -4:].transpose(0, 2, 1).astype(np.float32),
@@ -67,8 +70,8 @@ def model():
     right = node("Slice", "x", ints(WIDTH // 2), ints(WIDTH), ints(2))
     left = node("Slice", "x", ints(0), ints(WIDTH // 2), ints(2))
     turned = node("Concat", node("Neg", right), left, axis=2)
-    y = node("Add", node("Mul", marked, constant(np.cos(angles(positions)))),
-             node("Mul", turned, constant(np.sin(angles(positions)))))
+    y = node("Add", node("Mul", marked, constant(LONGER * np.cos(angles(positions)))),
+             node("Mul", turned, constant(LONGER * np.sin(angles(positions)))))
     y = node("Add", y, constant((positions * 0.5 + 3).reshape(LENGTH, 1)))
     node("Add", y, constant(np.ones((2, LENGTH, 1), np.float32)), output="y")
     node("Pad", node("Transpose", "x", perm=[0, 2, 1]), ints(0, 0, 4 - LENGTH, 0, 0, 0), output="state")

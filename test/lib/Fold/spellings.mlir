@@ -141,3 +141,70 @@ func.func @log_sigmoid(%x: tensor<2x24xf32>) -> tensor<2x3x8xf32> {
   %2 = onnx.node "Log"(%1) version 20 : (tensor<2x3x8xf32>) -> tensor<2x3x8xf32>
   return %2 : tensor<2x3x8xf32>
 }
+
+// -----
+
+// All rows from the last one to the first one, by their numbers or as sequences
+// of full length, are a flip; of other lengths they are not.
+// CHECK-LABEL: func.func @flips
+// CHECK: onnx.node "Slice"
+// CHECK: onnx.node "Slice"
+// CHECK: onnx.node "ReverseSequence"
+func.func @flips(%x: tensor<2x4x3xf32>) -> (tensor<2x4x3xf32>, tensor<2x4x3xf32>, tensor<2x4x3xf32>) {
+  %order = onnx.constant dense<[3, 2, 1, 0]> : tensor<4xi64>
+  %all = onnx.constant dense<4> : tensor<2xi64>
+  %some = onnx.constant dense<[4, 3]> : tensor<2xi64>
+  %0 = onnx.node "Gather"(%x, %order) version 20 attrs {axis = 1 : i64} : (tensor<2x4x3xf32>, tensor<4xi64>) -> tensor<2x4x3xf32>
+  %1 = onnx.node "ReverseSequence"(%x, %all) version 10 attrs {batch_axis = 0 : i64, time_axis = 1 : i64} : (tensor<2x4x3xf32>, tensor<2xi64>) -> tensor<2x4x3xf32>
+  %2 = onnx.node "ReverseSequence"(%x, %some) version 10 attrs {batch_axis = 0 : i64, time_axis = 1 : i64} : (tensor<2x4x3xf32>, tensor<2xi64>) -> tensor<2x4x3xf32>
+  return %0, %1, %2 : tensor<2x4x3xf32>, tensor<2x4x3xf32>, tensor<2x4x3xf32>
+}
+
+// -----
+
+// Zeros around a value are a padding; other numbers are not.
+// CHECK-LABEL: func.func @padded
+// CHECK-SAME: (%[[X:.*]]: tensor<2x4x3xf32>)
+// CHECK-DAG: %[[PADS:.*]] = onnx.constant dense<[0, 1, 0, 0, 2, 0]> : tensor<6xi64>
+// CHECK-DAG: onnx.node "Pad"(%[[X]], %[[PADS]])
+// CHECK-DAG: onnx.node "Concat"(%{{.*}}, %[[X]])
+func.func @padded(%x: tensor<2x4x3xf32>) -> (tensor<2x7x3xf32>, tensor<2x5x3xf32>) {
+  %one = onnx.constant dense<0.0> : tensor<2x1x3xf32>
+  %two = onnx.constant dense<0.0> : tensor<2x2x3xf32>
+  %ones = onnx.constant dense<1.0> : tensor<2x1x3xf32>
+  %0 = onnx.node "Concat"(%one, %x, %two) version 20 attrs {axis = 1 : i64} : (tensor<2x1x3xf32>, tensor<2x4x3xf32>, tensor<2x2x3xf32>) -> tensor<2x7x3xf32>
+  %1 = onnx.node "Concat"(%ones, %x) version 20 attrs {axis = -2 : i64} : (tensor<2x1x3xf32>, tensor<2x4x3xf32>) -> tensor<2x5x3xf32>
+  return %0, %1 : tensor<2x7x3xf32>, tensor<2x5x3xf32>
+}
+
+// -----
+
+// Windows of a sequence are its pieces side by side; rows in no steps are not.
+// CHECK-LABEL: func.func @windows
+// CHECK-SAME: (%[[X:.*]]: tensor<2x5x3xf32>)
+// CHECK: %[[A:.*]] = onnx.node "Slice"(%[[X]]{{.*}} -> tensor<2x4x3xf32>
+// CHECK: %[[B:.*]] = onnx.node "Unsqueeze"(%[[A]]{{.*}} -> tensor<2x4x1x3xf32>
+// CHECK: %[[C:.*]] = onnx.node "Slice"(%[[X]]{{.*}} -> tensor<2x4x3xf32>
+// CHECK: %[[D:.*]] = onnx.node "Unsqueeze"(%[[C]]{{.*}} -> tensor<2x4x1x3xf32>
+// CHECK: onnx.node "Concat"(%[[B]], %[[D]]) {{.*}}axis = 2
+// CHECK: onnx.node "Gather"
+func.func @windows(%x: tensor<2x5x3xf32>) -> (tensor<2x4x2x3xf32>, tensor<2x2x2x3xf32>) {
+  %rows = onnx.constant dense<[[0, 1], [1, 2], [2, 3], [3, 4]]> : tensor<4x2xi64>
+  %others = onnx.constant dense<[[0, 1], [1, 3]]> : tensor<2x2xi64>
+  %0 = onnx.node "Gather"(%x, %rows) version 20 attrs {axis = 1 : i64} : (tensor<2x5x3xf32>, tensor<4x2xi64>) -> tensor<2x4x2x3xf32>
+  %1 = onnx.node "Gather"(%x, %others) version 20 attrs {axis = 1 : i64} : (tensor<2x5x3xf32>, tensor<2x2xi64>) -> tensor<2x2x2x3xf32>
+  return %0, %1 : tensor<2x4x2x3xf32>, tensor<2x2x2x3xf32>
+}
+
+// -----
+
+// Pieces that hold nothing are left out.
+// CHECK-LABEL: func.func @empty_pieces
+// CHECK-SAME: (%[[X:.*]]: tensor<2x4xf32>, %[[E:.*]]: tensor<2x0xf32>)
+// CHECK: %[[C:.*]] = onnx.node "Concat"(%[[X]], %[[X]])
+// CHECK-NEXT: return %[[X]], %[[C]]
+func.func @empty_pieces(%x: tensor<2x4xf32>, %e: tensor<2x0xf32>) -> (tensor<2x4xf32>, tensor<2x8xf32>) {
+  %0 = onnx.node "Concat"(%e, %x) version 20 attrs {axis = 1 : i64} : (tensor<2x0xf32>, tensor<2x4xf32>) -> tensor<2x4xf32>
+  %1 = onnx.node "Concat"(%x, %e, %x) version 20 attrs {axis = 1 : i64} : (tensor<2x4xf32>, tensor<2x0xf32>, tensor<2x4xf32>) -> tensor<2x8xf32>
+  return %0, %1 : tensor<2x4xf32>, tensor<2x8xf32>
+}

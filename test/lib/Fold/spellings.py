@@ -17,8 +17,10 @@ y = np.linspace(-3, 3, x.size).astype(np.float32)
 exact = x.astype(np.float64)
 logistic = 1 / (1 + np.exp(-exact))
 softplus = np.logaddexp(0, exact)
+WINDOWS = 1 + 2 * np.arange(4)[:, None] + np.arange(3)
 EXPECTED = {"sigmoid": logistic, "silu": exact * logistic, "gate": y * logistic, "softplus": softplus,
-            "guarded": softplus, "bounded": softplus, "rows": x[3:9], "other_rows": x[[3, 5, 4]]}
+            "guarded": softplus, "bounded": softplus, "rows": x[3:9], "other_rows": x[[3, 5, 4]],
+            "windows": x[WINDOWS], "wide_windows": x[WINDOWS.T]}
 
 
 def model():
@@ -45,9 +47,11 @@ def model():
     node("Where", large, "x", bounded, output="bounded")
     node("Gather", "x", constant(np.arange(3, 9)), output="rows")
     node("Gather", "x", constant(np.array([3, 5, 4])), output="other_rows")
-    info = lambda name, size: helper.make_tensor_value_info(name, TensorProto.FLOAT, [size])
+    node("Gather", "x", constant(WINDOWS), output="windows")
+    node("Gather", "x", constant(WINDOWS.T), output="wide_windows")
+    info = lambda name, *shape: helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
     graph = helper.make_graph(nodes, "g", [info("x", x.size), info("y", x.size)],
-                              [info(name, value.size) for name, value in EXPECTED.items()], constants)
+                              [info(name, *value.shape) for name, value in EXPECTED.items()], constants)
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
 
 
