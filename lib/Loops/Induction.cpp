@@ -4,6 +4,7 @@
 
 #include "lib/Eval/Tensor.h"
 #include "lib/Operators/LoopNode.h"
+#include "lib/Operators/Operator.h"
 #include "lib/Operators/ShapeArithmetic.h"
 
 using namespace mlir;
@@ -71,14 +72,19 @@ std::optional<Counters> Induction::readNode(onnx::NodeOp node) {
       node->getNumRegions() != 0)
     return std::nullopt;
   StringRef type = node.getOpType();
-  auto element = dyn_cast<ShapedType>(node->getResult(0).getType());
-  if (!element || !isa<IntegerType>(element.getElementType()) ||
-      element.getElementType().isInteger(1))
-    return std::nullopt;
   if (type == "Identity" || type == "Cast" || type == "Unsqueeze" ||
       type == "Squeeze" || type == "Reshape")
     return read(node.getInputs()[0]);
   if (type == "Concat") {
+    // The elements follow each other only where all axes before are one.
+    const ValueShape *shape = inference.shapeOf(node->getResult(0));
+    if (!shape)
+      return std::nullopt;
+    auto axis = normalizeAxis(node.getInt("axis", 0), shape->dims.size());
+    if (!axis ||
+        llvm::any_of(ArrayRef(shape->dims).take_front(*axis),
+                     [](AffineExpr d) { return constantExtent(d) != 1; }))
+      return std::nullopt;
     Counters all;
     for (Value input : node.getInputs()) {
       auto part = read(input);
@@ -99,7 +105,8 @@ std::optional<Counters> Induction::readNode(onnx::NodeOp node) {
   if ((!adds && !subtracts && !scales) || node.getInputs().size() != 2)
     return std::nullopt;
   auto a = read(node.getInputs()[0]), b = read(node.getInputs()[1]);
-  if (!a || !b || (a->size() != b->size() && a->size() != 1 && b->size() != 1))
+  if (!a || !b || a->empty() || b->empty() ||
+      (a->size() != b->size() && a->size() != 1 && b->size() != 1))
     return std::nullopt;
   Counters result;
   for (size_t i = 0; i < std::max(a->size(), b->size()); ++i) {
@@ -141,11 +148,38 @@ std::optional<Counters> Induction::compute(Value value) {
   return node ? readNode(node) : std::nullopt;
 }
 
+/// Narrow integers wrap within the trips of a loop, unsigned ones below zero.
+static bool holdsCounters(Value value) {
+  auto type = dyn_cast<ShapedType>(value.getType());
+  auto element = type ? dyn_cast<IntegerType>(type.getElementType()) : nullptr;
+  return element && !element.isUnsigned() &&
+         (element.getWidth() == 32 || element.getWidth() == 64);
+}
+
+std::optional<int64_t> Induction::countElements(Value value) const {
+  const ValueShape *shape = inference.shapeOf(value);
+  if (!shape)
+    return std::nullopt;
+  int64_t count = 1;
+  for (AffineExpr dim : shape->dims) {
+    auto extent = constantExtent(dim);
+    if (!extent || *extent > int64_t(kMost) ||
+        (count *= *extent) > int64_t(kMost))
+      return std::nullopt;
+  }
+  return count;
+}
+
 std::optional<Counters> Induction::read(Value value) {
+  if (!holdsCounters(value))
+    return std::nullopt;
   if (auto it = known.find(value); it != known.end())
     return it->second;
   known[value] = std::nullopt; // where it is asked for again meanwhile
   auto result = compute(value);
+  // Operands that spread each other have more elements than either.
+  if (result && countElements(value) != int64_t(result->size()))
+    result = std::nullopt;
   known[value] = result;
   return result;
 }
@@ -157,33 +191,49 @@ std::optional<Counter> Induction::readOne(Value value) {
   return all->front();
 }
 
-/// The loop goes on after iteration i while i + b < n: n - b.
-AffineExpr Induction::limitOf(Value condition) {
+/// Of a comparison low < high of numbers: high - low, one more where they may
+/// be equal.
+std::optional<Counter> Induction::readDistance(Value condition) {
   auto node = condition.getDefiningOp<onnx::NodeOp>();
   while (node && node.getDomain().empty() && node->getNumResults() == 1 &&
          (node.getOpType() == "Identity" || node.getOpType() == "Cast"))
     node = node.getInputs()[0].getDefiningOp<onnx::NodeOp>();
   if (!node || !node.getDomain().empty() || node.getInputs().size() != 2)
-    return {};
+    return std::nullopt;
   StringRef type = node.getOpType();
   bool swapped = type.starts_with("Greater");
   if (!swapped && !type.starts_with("Less"))
-    return {};
+    return std::nullopt;
   auto low = readOne(node.getInputs()[swapped ? 1 : 0]);
   auto high = readOne(node.getInputs()[swapped ? 0 : 1]);
   if (!low || !high)
-    return {};
-  // Either side may count.
-  int64_t slope = low->slope - high->slope;
-  if (slope != 1)
-    return {};
-  AffineExpr limit = high->base - low->base;
-  return simplifyExtent(type.ends_with("OrEqual") ? limit + 1 : limit);
+    return std::nullopt;
+  AffineExpr base = high->base - low->base;
+  return Counter{high->slope - low->slope,
+                 simplifyExtent(type.ends_with("OrEqual") ? base + 1 : base)};
+}
+
+/// Whether the body reads the first of `trips` rows: without rows the loop
+/// could not begin.
+bool Induction::readsFirstRow(AffineExpr trips) {
+  for (auto node : body.getOps<onnx::NodeOp>()) {
+    if (!node.getDomain().empty() || node.getOpType() != "Gather")
+      continue;
+    const ValueShape *shape = inference.shapeOf(node.getInputs()[0]);
+    auto position = readOne(node.getInputs()[1]);
+    auto axis = shape
+                    ? normalizeAxis(node.getInt("axis", 0), shape->dims.size())
+                    : std::nullopt;
+    if (axis && position && constantExtent(position->base) == 0 &&
+        shape->dims[*axis] == trips)
+      return true;
+  }
+  return false;
 }
 
 /// Whether the condition in front of the loop is right for `trips` iterations.
 bool Induction::startsTrue(AffineExpr trips) {
-  bool some = isNonNegative(simplifyExtent(trips - 1));
+  bool some = isNonNegative(simplifyExtent(trips - 1)) || readsFirstRow(trips);
   if (!loop.hasInput(1))
     return some;
   Value start = loop.getInputs()[1];
@@ -193,21 +243,8 @@ bool Induction::startsTrue(AffineExpr trips) {
            tensor->at(0) != 0;
   }
   // The same comparison before the first iteration.
-  auto node = start.getDefiningOp<onnx::NodeOp>();
-  if (!node || !node.getDomain().empty() || node.getInputs().size() != 2)
-    return false;
-  StringRef type = node.getOpType();
-  bool swapped = type.starts_with("Greater");
-  if (!swapped && !type.starts_with("Less"))
-    return false;
-  auto low = readOutside(node.getInputs()[swapped ? 1 : 0]);
-  auto high = readOutside(node.getInputs()[swapped ? 0 : 1]);
-  if (!low || !high || low->size() != 1 || high->size() != 1)
-    return false;
-  AffineExpr left = high->front().base - low->front().base;
-  if (type.ends_with("OrEqual"))
-    left = left + 1;
-  return simplifyExtent(left) == trips;
+  auto left = readDistance(start);
+  return left && left->slope == 0 && left->base == trips;
 }
 
 AffineExpr Induction::countTrips() {
@@ -223,10 +260,11 @@ AffineExpr Induction::countTrips() {
       counted = {};
   }
   if (!onlyCounts(loop, body)) {
-    limited = limitOf(body.back().getOperand(0));
-    if (!limited)
+    // It goes on after iteration i while i + b < n: n - b + 1 times.
+    auto left = readDistance(body.back().getOperand(0));
+    if (!left || left->slope != -1)
       return {};
-    limited = simplifyExtent(limited + 1);
+    limited = simplifyExtent(left->base + 1);
     if (!startsTrue(limited))
       return {};
   }

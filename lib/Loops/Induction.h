@@ -35,8 +35,10 @@ private:
   std::optional<llvm::SmallVector<Counter>> compute(mlir::Value value);
   std::optional<llvm::SmallVector<Counter>> readOutside(mlir::Value value);
   std::optional<llvm::SmallVector<Counter>> readNode(mlir::onnx::NodeOp node);
+  std::optional<int64_t> countElements(mlir::Value value) const;
   std::optional<Counter> readCarried(unsigned number);
-  mlir::AffineExpr limitOf(mlir::Value condition);
+  std::optional<Counter> readDistance(mlir::Value condition);
+  bool readsFirstRow(mlir::AffineExpr trips);
   bool startsTrue(mlir::AffineExpr trips);
 
   const ShapeInference &inference;

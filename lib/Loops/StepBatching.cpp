@@ -323,6 +323,15 @@ bool StepBatching::addNode(Node node) {
   for (Value input : node.getInputs())
     if (rank(input) < 0 && !isa<NoneType>(input.getType()))
       return false;
+  // Bounds are scalars, and neither operand spreads the value.
+  if (type == "Clip" || type == "CastLike") {
+    if (!isBatched(node.getInputs()[0]))
+      return false;
+    if (type == "Clip" &&
+        llvm::any_of(node.getInputs().drop_front(),
+                     [&](Value bound) { return isBatched(bound); }))
+      return false;
+  }
   if (elementwise.contains(type))
     return addElementwise(node);
   if (type == "MatMul")

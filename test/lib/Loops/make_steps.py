@@ -169,7 +169,162 @@ def rotation(g, m):
     return ["x"], [(m.width,)], step
 
 
-STEPS = {f.__name__: f for f in (mamba, mamba2, delta, gated, conditional, lstm, rotation)}
+def rotation_pairs(g, m):
+    """Two states that are turned into each other, an LRU in real numbers, with both parts read out."""
+    radius = m.random.uniform(0.5, 0.95, m.width).astype(np.float32)
+    angle = m.random.uniform(0, 1.5, m.width).astype(np.float32)
+    out = [m.weight(m.width, m.width), m.weight(m.width, m.width)]
+
+    def step(b, tokens, states):
+        x, (re, im) = tokens[0], states
+        cos, sin = b.constant(radius * np.cos(angle)), b.constant(radius * np.sin(angle))
+        real = b("Add", b("Sub", b("Mul", cos, re), b("Mul", sin, im)), x)
+        imaginary = b("Add", b("Mul", sin, re), b("Mul", cos, im))
+        y = b("Sub", b("MatMul", real, b.constant(out[0])), b("MatMul", imaginary, b.constant(out[1])))
+        return [real, imaginary], y
+
+    return ["x"], [(m.width,), (m.width,)], step
+
+
+def ssm2(g, m):
+    """Mamba-2 with (dt B) x, states as [head, channel, state], read by Einsum, and a gate behind."""
+    heads, p, n = 2, m.width // 2, 3
+    rate, skip = -m.random.uniform(0.5, 2, heads).astype(np.float32), m.weight(heads, 1)
+    wdt, wb, wc, wz = m.weight(m.width, heads), m.weight(m.width, n), m.weight(m.width, n), m.weight(m.width, m.width)
+
+    def step(b, tokens, states):
+        x, s = tokens[0], states[0]
+        dt = b("Softplus", b("MatMul", x, b.constant(wdt)))
+        decay = b("Exp", b("Mul", dt, b.constant(rate)))
+        v = b("Reshape", x, b.ints(-1, heads, p))
+        db = b("Mul", b("Unsqueeze", dt, b.ints(2)), b("Unsqueeze", b("MatMul", x, b.constant(wb)), b.ints(1)))
+        dbx = b("Mul", b("Unsqueeze", db, b.ints(2)), b("Unsqueeze", v, b.ints(3)))
+        s = b("Add", b("Mul", s, b("Unsqueeze", decay, b.ints(2, 3))), dbx)
+        y = b("Einsum", s, b("MatMul", x, b.constant(wc)), equation="bhpn,bn->bhp")
+        y = b("Reshape", b("Add", y, b("Mul", v, b.constant(skip))), b.ints(-1, m.width))
+        z = b("MatMul", x, b.constant(wz))
+        return [s], b("Mul", y, b("Mul", z, b("Sigmoid", z)))
+
+    return ["x"], [(heads, p, n)], step
+
+
+def ssm3(g, m):
+    """Mamba-2 whose step multiplies three vectors at once."""
+    heads, p, n = 2, m.width // 2, 5
+    rate = -m.random.uniform(0.5, 2, heads).astype(np.float32)
+    wdt, wb, wc = m.weight(m.width, heads), m.weight(m.width, n), m.weight(m.width, n)
+
+    def step(b, tokens, states):
+        x, s = tokens[0], states[0]
+        dt = b("Softplus", b("MatMul", x, b.constant(wdt)))
+        decay = b("Unsqueeze", b("Exp", b("Mul", dt, b.constant(rate))), b.ints(2, 3))
+        v = b("Reshape", x, b.ints(-1, heads, p))
+        dbx = b("Einsum", dt, b("MatMul", x, b.constant(wb)), v, equation="bh,bn,bhp->bhpn")
+        s = b("Add", b("Mul", s, decay), dbx)
+        y = b("Einsum", s, b("MatMul", x, b.constant(wc)), equation="bhpn,bn->bhp")
+        return [s], b("Reshape", y, b.ints(-1, m.width))
+
+    return ["x"], [(heads, p, n)], step
+
+
+def gla(g, m):
+    """A sigmoid for each key and token decays, cut into heads behind it."""
+    heads, n, p = 2, 3, m.width // 2
+    wq, wk, wg = (m.weight(m.width, heads * n) for _ in range(3))
+
+    def step(b, tokens, states):
+        x, s = tokens[0], states[0]
+        q, k, f = (b("Reshape", value, b.ints(0, heads, n, 1)) for value in
+                   (b("MatMul", x, b.constant(wq)), b("MatMul", x, b.constant(wk)),
+                    b("Sigmoid", b("MatMul", x, b.constant(wg)))))
+        s = b("Add", b("Mul", f, s), b("Mul", k, b("Reshape", x, b.ints(0, heads, 1, p))))
+        y = b("MatMul", b("Transpose", q, perm=[0, 1, 3, 2]), s)
+        return [s], b("Reshape", y, b.ints(0, m.width))
+
+    return ["x"], [(heads, n, p)], step
+
+
+def rwkv7(g, m):
+    """A transition of a diagonal and rank one, read from the state before it decays."""
+    heads, n = 2, m.width // 2
+    weights = [m.weight(m.width, m.width) for _ in range(6)]
+
+    def step(b, tokens, states):
+        x, s = tokens[0], states[0]
+        r, k, v, w, a, rate = (b("Reshape", b("MatMul", x, b.constant(weight)), b.ints(0, heads, n))
+                               for weight in weights)
+        row, column = b.ints(-2), b.ints(-1)
+        w = b("Exp", b("Mul", b("Sigmoid", w), b.constant(np.float32(-0.6))))
+        a = b("Tanh", a)
+        erased = b("MatMul", b("Unsqueeze", b("Neg", a), column),
+                   b("Unsqueeze", b("Mul", a, b("Sigmoid", rate)), row))
+        s = b("Add", b("Add", b("Mul", s, b("Unsqueeze", w, row)), b("MatMul", s, erased)),
+              b("MatMul", b("Unsqueeze", v, column), b("Unsqueeze", k, row)))
+        return [s], b("Reshape", b("MatMul", s, b("Unsqueeze", r, column)), b.ints(0, m.width))
+
+    return ["x"], [(heads, n, n)], step
+
+
+def mlstm(g, m):
+    """A matrix and a normaliser, not stabilised."""
+    heads, n, p = 2, 3, m.width // 2
+    wq, wk, wi, wf = m.weight(m.width, heads * n), m.weight(m.width, heads * n), m.weight(m.width, heads), m.weight(
+        m.width, heads)
+
+    def step(b, tokens, states):
+        x, (s, z) = tokens[0], states
+        q = b("Reshape", b("MatMul", x, b.constant(wq)), b.ints(0, heads, n))
+        k = b("Reshape", b("MatMul", x, b.constant(wk)), b.ints(0, heads, n))
+        v = b("Reshape", x, b.ints(0, heads, p))
+        i = b("Unsqueeze", b("Exp", b("MatMul", x, b.constant(wi))), b.ints(-1))
+        f = b("Unsqueeze", b("Sigmoid", b("MatMul", x, b.constant(wf))), b.ints(-1))
+        ik = b("Mul", i, k)
+        s = b("Add", b("Mul", b("Unsqueeze", f, b.ints(-1)), s), b("Mul", b("Unsqueeze", ik, b.ints(-1)), b(
+            "Unsqueeze", v, b.ints(-2))))
+        z = b("Add", b("Mul", f, z), ik)
+        y = b("Squeeze", b("MatMul", b("Unsqueeze", q, b.ints(-2)), s), b.ints(-2))
+        norm = b("Abs", b("ReduceSum", b("Mul", q, z), b.ints(-1)))
+        return [s, z], b("Reshape", b("Div", y, b("Max", norm, b.constant(np.float32(1)))), b.ints(0, m.width))
+
+    return ["x"], [(heads, n, p), (heads, n)], step
+
+
+def gru(g, m):
+    """One state with gates of its own."""
+    w, u = [m.weight(m.width, m.width) for _ in range(3)], [m.weight(m.width, m.width) for _ in range(3)]
+
+    def step(b, tokens, states):
+        x, h = tokens[0], states[0]
+        r, z = (b("Sigmoid", b("Add", b("MatMul", x, b.constant(w[k])), b("MatMul", h, b.constant(u[k]))))
+                for k in range(2))
+        n = b("Tanh", b("Add", b("MatMul", x, b.constant(w[2])), b("Mul", r, b("MatMul", h, b.constant(u[2])))))
+        h = b("Add", b("Mul", z, h), b("Mul", b("Sub", b.constant(np.float32(1)), z), n))
+        return [h], b("Identity", h)
+
+    return ["x"], [(m.width,)], step
+
+
+def slstm(g, m):
+    """Four states: cell, normaliser, hidden, and the maximum that stabilises exponential gates."""
+    w, u = m.weight(m.width, 4 * m.width), m.weight(m.width, 4 * m.width)
+
+    def step(b, tokens, states):
+        c, n, h, top = states
+        gates = b("Add", b("MatMul", tokens[0], b.constant(w)), b("MatMul", h, b.constant(u)))
+        i, f, z, o = b("Split", gates, outputs=4, axis=1, num_outputs=4)
+        kept = b("Add", b("Neg", b("Softplus", b("Neg", f))), top)
+        new = b("Max", kept, i)
+        i, f = b("Exp", b("Sub", i, new)), b("Exp", b("Sub", kept, new))
+        c = b("Add", b("Mul", f, c), b("Mul", i, b("Tanh", z)))
+        n = b("Add", b("Mul", f, n), i)
+        h = b("Mul", b("Sigmoid", o), b("Div", c, b("Max", n, b.constant(np.float32(1)))))
+        return [c, n, h, new], b("Identity", h)
+
+    return ["x"], [(m.width,)] * 4, step
+
+
+STEPS = {f.__name__: f for f in (mamba, mamba2, ssm2, ssm3, gla, rwkv7, delta, mlstm, gated, conditional, lstm, gru,
+                                slstm, rotation, rotation_pairs)}
 
 
 class Model:

@@ -19,6 +19,7 @@ from raising import check, failures, raised
 
 PASSES = "onnx-infer-shapes,onnx-loop-to-scan,onnx-fold,onnx-simplify,ssm-raise"
 SELECTIVE, SCAN, STEP = "ssm.selective_scan", "ssm.scan", "ssm.recurrence"
+SSD, DELTA = "ssm.semiseparable", "ssm.delta_rule"
 KEPT, LOOP = "a Scan", "a Loop"
 # Step, loop, options: what it becomes.
 CASES = [
@@ -27,15 +28,25 @@ CASES = [
     ("mamba", "scan", {"reverse": True}, SELECTIVE), ("mamba", "rows", {"reverse": True, "last": False}, SELECTIVE),
     ("mamba", "scan", {"leading": True}, SELECTIVE), ("gated", "unrolled", {}, SCAN), ("gated", "counted", {}, SCAN),
     ("gated", "grown", {"free": True}, SCAN), ("gated", "unrolled", {"reverse": True}, SCAN),
-    ("lstm", "unrolled", {}, STEP), ("lstm", "rows", {}, KEPT),
+    ("mamba2", "rows", {}, SSD), ("ssm2", "unrolled", {}, SSD), ("ssm2", "counted", {"free": True}, SSD),
+    ("ssm3", "unrolled", {}, SSD), ("ssm3", "scan", {}, SSD), ("gla", "unrolled", {}, SSD), ("gla", "grown", {}, SSD),
+    ("rwkv7", "unrolled", {}, DELTA), ("rwkv7", "counted", {}, DELTA),
+    ("delta", "grown", {}, DELTA), ("delta", "unrolled", {}, DELTA), ("delta", "scan", {"reverse": True}, DELTA),
+    ("mlstm", "scan", {}, [SSD, SCAN]), ("mlstm", "unrolled", {}, [SSD, SCAN]),
+    ("lstm", "unrolled", {}, STEP), ("gru", "unrolled", {}, STEP), ("slstm", "unrolled", {}, STEP),
+    ("lstm", "rows", {}, KEPT), ("slstm", "counted", {}, KEPT), ("rotation", "scan", {}, KEPT),
+    ("rotation", "unrolled", {}, STEP), ("rotation_pairs", "grown", {}, KEPT),
     # Near misses: the gate sees the state, one step differs, the loop may end early, or ends before the sequence.
     ("conditional", "unrolled", {}, STEP), ("conditional", "counted", {}, KEPT),
     ("mamba", "unrolled", {"different": 5}, None), ("gated", "unrolled", {"different": 0}, None),
-    ("gated", "counted", {"until": 0.3}, LOOP), ("gated", "rows", {"short": 3}, None),
-    ("rotation", "scan", {}, KEPT), ("rotation", "unrolled", {}, STEP),
+    ("delta", "unrolled", {"different": 3}, None), ("gla", "unrolled", {"different": 7}, None),
+    ("rwkv7", "unrolled", {"different": 4}, None),
+    ("gated", "counted", {"until": 0.3}, LOOP),
+    ("gated", "rows", {"short": 3}, None),
 ]
 COMPILED = [("mamba", "grown", {"free": True}), ("gated", "counted", {"free": True, "last": False}),
-            ("lstm", "rows", {"free": True}), ("mamba", "unrolled", {}), ("conditional", "rows", {"free": True})]
+            ("lstm", "rows", {"free": True}), ("mamba", "unrolled", {}), ("conditional", "rows", {"free": True}),
+            ("delta", "unrolled", {}), ("ssm2", "rows", {"free": True, "reverse": True}), ("slstm", "unrolled", {})]
 
 
 def feed(model, folder, batch, time, width):
@@ -58,7 +69,7 @@ def main(folder):
         model = make_steps.build(step, loop, **options)
         onnx.save(model, path)
         found, report, _ = raised(path, passes=PASSES)
-        wanted = [op] if op and op.startswith("ssm.") else []
+        wanted = op if isinstance(op, list) else [op] if op and op.startswith("ssm.") else []
         check(found == wanted, step, loop, options, "is raised to", found, report)
         check(op != KEPT or "a Scan of the model" in report, step, loop, options, "is no Scan:", report)
         check(op != LOOP or not report, step, loop, options, "is no Loop:", report)
