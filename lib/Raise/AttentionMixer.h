@@ -2,7 +2,9 @@
 //
 // Where every token attends with weights that are a softmax of scores:
 // ssm.attention. Masks, slopes and sinks are read off the region at queries and
-// keys of zero, scale and soft-cap at one score that is not.
+// keys of zero, scale and soft-cap at one score that is not. Queries may be
+// fewer than keys, the last one then stands at the last key: what a cache of
+// the tokens before holds comes first.
 //
 //===----------------------------------------------------------------------===//
 
@@ -21,6 +23,24 @@ struct AttentionWindow {
     return (!right || key - query <= *right) &&
            (!left || query - key <= *left || key < global);
   }
+};
+
+/// What is added to the scores and follows from data: a value that can be
+/// broadcast to [batch, head, query, key], or one that says which keys are seen
+/// or hidden.
+struct ScoreBias {
+  mlir::Value value;
+  enum { Added, Seen, Hidden } kind = Added;
+  double hiding = -INFINITY; // what is added to scores that are not to count
+  /// [batch, head, query, key], of which all but the last may be one.
+  llvm::SmallVector<mlir::AffineExpr, 4> extents;
+};
+
+/// Extents where queries and keys are no tokens of one sequence.
+struct AttentionExtents {
+  mlir::AffineExpr batch, queries;
+  mlir::AffineExpr keys;  // all of them
+  mlir::AffineExpr fresh; // ... but those of the past
 };
 
 class AttentionMixer : public Mixer {
@@ -42,18 +62,36 @@ public:
       roles.push_back(&*bias);
     return roles;
   }
+  int64_t countQueries() const { return shapeOf(*q)[1]; }
+  /// Of those before and the new ones.
+  int64_t countKeys() const { return countPast() + shapeOf(*k)[1]; }
+  int64_t countPast() const { return pastKey ? shapeOf(*pastKey)[1] : 0; }
 
   HeadLayout layout;
   std::optional<Role> q, k, v; // [batch, time, head, feature]
   /// Added to the scores, a mask that follows from data for one: [batch, head,
   /// query, key], of which batch and head may be one.
   std::optional<Role> bias;
+  std::vector<ScoreBias> masks;
+  /// Keys and values in front of `k` and `v`: [batch, head, token, feature] in
+  /// the graph. Both are then joined, and are the region's states.
+  std::optional<Role> pastKey, pastValue;
+  /// Null where all are tokens of one sequence.
+  std::optional<AttentionExtents> lengths;
   AttentionWindow window;
   Tensor slopes, sinks; // [head] or null
   /// Of the scale, what each head has of its own: [head] or null.
   Tensor scales;
   double scale = 1;
   std::optional<double> softcap;
+
+private:
+  /// `fresh`, behind the tokens of `past`; `joined` is as `past` in the graph.
+  mlir::FailureOr<mlir::Value> emitKeys(GraphWriter &writer, const Role &fresh,
+                                        const std::optional<Role> &past,
+                                        mlir::Value &joined) const;
+  mlir::FailureOr<mlir::Value> emitBias(GraphWriter &writer,
+                                        mlir::Type element) const;
 };
 
 } // namespace ssmc

@@ -26,8 +26,8 @@ constexpr double kSameWeight = 1e-11;
 class AttentionReader {
 public:
   AttentionReader(const Problem &problem, AttentionMixer &mixer)
-      : problem(problem), mixer(mixer), length(problem.analysis.getLength()),
-        heads(mixer.layout.heads) {}
+      : problem(problem), mixer(mixer), queries(mixer.countQueries()),
+        keys(mixer.countKeys()), heads(mixer.layout.heads) {}
 
   bool readScale();
   bool readHeads();
@@ -44,22 +44,30 @@ private:
   std::optional<Tensor>
   respond(double query, bool allHeads, llvm::function_ref<double(int64_t)> key,
           llvm::function_ref<double(int64_t, int64_t)> value) const;
-  /// The logarithm of what key `key` weighs to the last query, beside the next
-  /// key, where its score is that of `query`.
-  std::optional<double> readScore(double query, int64_t key,
-                                  int64_t head = 0) const;
+  /// For each head, the logarithm of what key `key` weighs to the last query,
+  /// beside the next key, where its score is that of `query`.
+  std::optional<SmallVector<double>> readScores(double query,
+                                                int64_t key) const;
   /// The scale of a head over that of the first one.
   double ratio(int64_t head) const {
     return mixer.scales.isNull() ? 1 : mixer.scales.floats()[head];
   }
-  void readRatios(double size, int64_t key);
+  void readRatios(ArrayRef<double> low, ArrayRef<double> high);
   double &weight(int64_t head, int64_t query, int64_t key) {
-    return weights[(head * length + query) * length + key];
+    return weights[(head * queries + query) * keys + key];
+  }
+  /// Where a query stands among the keys.
+  int64_t positionOf(int64_t query) const { return query + keys - queries; }
+  bool sees(int64_t query, int64_t key) const {
+    return mixer.window.sees(positionOf(query), key);
+  }
+  int64_t distance(int64_t query, int64_t key) const {
+    return std::abs(positionOf(query) - key);
   }
 
   const Problem &problem;
   AttentionMixer &mixer;
-  int64_t length, heads;
+  int64_t queries, keys, heads;
   std::vector<double> weights; // [head, query, key]
 };
 } // namespace
@@ -71,46 +79,57 @@ std::optional<Tensor> AttentionReader::respond(
   Probe probe(problem);
   if (mixer.bias)
     probe.set(*mixer.bias, 0);
+  for (const ScoreBias &mask : mixer.masks)
+    probe.set(mask.value, mask.kind == ScoreBias::Seen);
+  int64_t past = mixer.countPast();
+  if (mixer.pastKey)
+    probe
+        .set(*mixer.pastKey, [&](Index i) { return i[3] == 0 ? key(i[1]) : 0; })
+        .set(*mixer.pastValue, [&](Index i) { return value(i[1], i[3]); });
   return probe
       .set(*mixer.q,
            [&](Index i) {
              return i[3] == 0 && (allHeads || i[2] == 0) ? query / ratio(i[2])
                                                          : 0;
            })
-      .set(*mixer.k, [&](Index i) { return i[3] == 0 ? key(i[1]) : 0; })
-      .set(*mixer.v, [&](Index i) { return value(i[1], i[3]); })
+      .set(*mixer.k, [&](Index i) { return i[3] == 0 ? key(past + i[1]) : 0; })
+      .set(*mixer.v, [&](Index i) { return value(past + i[1], i[3]); })
       .read(mixer.layout.exit);
 }
 
-std::optional<double> AttentionReader::readScore(double query, int64_t key,
-                                                 int64_t head) const {
-  double weights[2];
-  for (unsigned i : {0u, 1u}) {
+std::optional<SmallVector<double>>
+AttentionReader::readScores(double query, int64_t key) const {
+  // The weights of the two keys, in two features or one after the other.
+  int64_t features = mixer.layout.features;
+  SmallVector<double> scores(heads);
+  for (int64_t i = 0; i < 2; i += features < 2 ? 1 : 2) {
     std::optional<Tensor> y = respond(
         query, /*allHeads=*/true, [&](int64_t t) { return t == key; },
-        [&](int64_t t, int64_t f) { return f == 0 && t == key + i; });
+        [&](int64_t t, int64_t f) { return f < 2 && t == key + i + f; });
     if (!y)
       return std::nullopt;
-    weights[i] =
-        y->floats()[((length - 1) * heads + head) * mixer.layout.features];
+    for (auto [h, score] : llvm::enumerate(scores)) {
+      const double *weight =
+          &y->floats()[((queries - 1) * heads + h) * features];
+      if (features < 2)
+        score += (i ? -1 : 1) * std::log(weight[0]);
+      else
+        score = std::log(weight[0] / weight[1]);
+    }
   }
-  return std::log(weights[0] / weights[1]);
+  return scores;
 }
 
 /// Scores of one query in all heads, beside those of a query of zero. Under a
 /// soft-cap they say nothing, and the comparison refuses what they give.
-void AttentionReader::readRatios(double size, int64_t key) {
+void AttentionReader::readRatios(ArrayRef<double> low, ArrayRef<double> high) {
   Tensor ratios(problem.elementType(mixer.q->value), {heads});
-  double first = 0;
+  double first = high[0] - low[0];
   bool any = false;
   for (int64_t h = 0; h < heads; ++h) {
-    std::optional<double> low = readScore(0, key, h),
-                          high = readScore(size, key, h);
-    if (!low || !high || !std::isfinite(*high - *low) || *high == *low)
+    if (!std::isfinite(high[h] - low[h]) || high[h] == low[h])
       return;
-    if (h == 0)
-      first = *high - *low;
-    ratios.mutableFloats()[h] = (*high - *low) / first;
+    ratios.mutableFloats()[h] = (high[h] - low[h]) / first;
     any |= std::abs(ratios.floats()[h] - 1) > 1e-9;
   }
   if (any)
@@ -121,13 +140,16 @@ void AttentionReader::readRatios(double size, int64_t key) {
 /// that of a query of zero, which is what biases make of it.
 bool AttentionReader::readScale() {
   double size = 4 * std::sqrt(double(shapeOf(*mixer.k)[3])), scores[3];
-  readRatios(size, length - 2);
+  SmallVector<double> ofHeads[2];
   for (unsigned i : {0u, 1u, 2u}) {
-    std::optional<double> score = readScore(i * size, length - 2);
-    if (!score || !std::isfinite(*score))
+    auto read = readScores(i * size, keys - 2);
+    if (!read || !std::isfinite(read->front()))
       return false;
-    scores[i] = *score;
+    scores[i] = read->front();
+    if (i < 2)
+      ofHeads[i] = std::move(*read);
   }
+  readRatios(ofHeads[0], ofHeads[1]);
   double bias = scores[0];
   scores[0] = scores[1] - bias;
   scores[1] = scores[2] - bias;
@@ -149,7 +171,7 @@ bool AttentionReader::readScale() {
 /// A query in the first head moves the first head alone: heads and features
 /// are not the other way around.
 bool AttentionReader::readHeads() {
-  int64_t query = length - 1, key = query - 1;
+  int64_t query = queries - 1, key = keys - 2;
   double size = 4 * std::sqrt(double(shapeOf(*mixer.k)[3]));
   std::optional<Tensor> y = respond(
       size, /*allHeads=*/false, [&](int64_t t) { return t == key; },
@@ -168,25 +190,27 @@ bool AttentionReader::readHeads() {
 bool AttentionReader::readWeights() {
   constexpr int64_t kMostWeights = int64_t(1) << 26;
   int64_t features = mixer.layout.features;
-  if (heads * length * length > kMostWeights)
+  if (heads * queries * keys > kMostWeights)
     return false;
-  weights.assign(heads * length * length, 0);
-  for (int64_t base = 0; base < length; base += features) {
+  weights.assign(heads * queries * keys, 0);
+  // The last key first, which some query sees: what is no softmax shows it
+  // early.
+  int64_t last = (keys - 1) / features * features;
+  for (int64_t base = last; base >= 0; base -= features) {
     std::optional<Tensor> y = respond(
         0, /*allHeads=*/true, [](int64_t) { return 0; },
         [&](int64_t t, int64_t f) { return t == base + f; });
     if (!y)
       return false;
-    for (int64_t t = 0; t < length; ++t)
+    for (int64_t t = 0; t < queries; ++t)
       for (int64_t h = 0; h < heads; ++h)
-        for (int64_t f = 0; f < std::min(features, length - base); ++f) {
+        for (int64_t f = 0; f < std::min(features, keys - base); ++f) {
           double w = y->floats()[(t * heads + h) * features + f];
           if (!(w >= 0 && w <= 1 + kSameWeight))
             return false;
           weight(h, t, base + f) = w;
         }
-    // A first look: what is no softmax shows it early.
-    if (base == 0 && llvm::all_of(weights, [](double w) { return w == 0; }))
+    if (base == last && llvm::all_of(weights, [](double w) { return w == 0; }))
       return false;
   }
   return true;
@@ -194,22 +218,23 @@ bool AttentionReader::readWeights() {
 
 /// The window of the first head; the other heads must have the same.
 bool AttentionReader::readWindow() {
-  int64_t left = 0, right = -length;
+  int64_t left = 0, right = -keys;
   AttentionWindow &window = mixer.window;
   auto seen = [&](int64_t t, int64_t s) { return weight(0, t, s) > 0; };
-  for (int64_t t = 0; t < length; ++t)
-    for (int64_t s = 0; s < length; ++s)
+  for (int64_t t = 0; t < queries; ++t)
+    for (int64_t s = 0; s < keys; ++s)
       if (seen(t, s))
-        right = std::max(right, s - t);
-  if (right < length - 1)
+        right = std::max(right, s - positionOf(t));
+  // As far as the last key is behind the first query.
+  if (right < queries - 1)
     window.right = right;
   // Keys that the last query sees: the first ones, and those in its window.
-  int64_t last = length - 1, global = 0;
-  while (global < length && seen(last, global))
+  int64_t last = keys - 1, global = 0;
+  while (global < keys && seen(queries - 1, global))
     ++global;
-  if (global < length) {
-    int64_t first = length;
-    while (first > global && seen(last, first - 1))
+  if (global < keys) {
+    int64_t first = keys;
+    while (first > global && seen(queries - 1, first - 1))
       --first;
     left = last - first;
     if (left < 0)
@@ -220,9 +245,9 @@ bool AttentionReader::readWindow() {
   if (window.right && *window.right < 0)
     return false;
   for (int64_t h = 0; h < heads; ++h)
-    for (int64_t t = 0; t < length; ++t)
-      for (int64_t s = 0; s < length; ++s)
-        if ((weight(h, t, s) > 0) != window.sees(t, s))
+    for (int64_t t = 0; t < queries; ++t)
+      for (int64_t s = 0; s < keys; ++s)
+        if ((weight(h, t, s) > 0) != sees(t, s))
           return false;
   return true;
 }
@@ -234,22 +259,23 @@ bool AttentionReader::readBiases() {
   bool anySlope = false, anySink = false, allSink = true;
   for (int64_t h = 0; h < heads; ++h) {
     // The last query sees itself and, where it sees another, the one before.
-    int64_t t = length - 1;
-    double slope = mixer.window.sees(t, t - 1)
-                       ? std::log(weight(h, t, t) / weight(h, t, t - 1))
-                       : 0;
+    int64_t t = queries - 1;
+    double slope =
+        sees(t, keys - 2)
+            ? std::log(weight(h, t, keys - 1) / weight(h, t, keys - 2))
+            : 0;
     if (std::abs(slope) < kSameWeight)
       slope = 0;
     slopes.mutableFloats()[h] = slope;
     anySlope |= slope != 0;
     // exp(sink) beside the sum of exp(-slope distance).
     std::optional<double> sink;
-    for (int64_t query = 0; query < length; ++query) {
+    for (int64_t query = 0; query < queries; ++query) {
       double seen = 0, scores = 0;
-      for (int64_t key = 0; key < length; ++key)
-        if (mixer.window.sees(query, key)) {
+      for (int64_t key = 0; key < keys; ++key)
+        if (sees(query, key)) {
           seen += weight(h, query, key);
-          scores += std::exp(-slope * std::abs(query - key));
+          scores += std::exp(-slope * distance(query, key));
         }
       double rest = scores / seen - scores;
       if (std::abs(rest) < kSameWeight * scores)
@@ -277,16 +303,16 @@ bool AttentionReader::readBiases() {
 /// hidden where all that is seen has a score of minus a million.
 bool AttentionReader::hidesForGood() {
   constexpr double kLow = -1e6;
-  for (int64_t query : {int64_t(0), length / 2, length - 1}) {
+  for (int64_t query : {int64_t(0), queries / 2, queries - 1}) {
     int64_t hidden = 0;
-    while (hidden < length && mixer.window.sees(query, hidden))
+    while (hidden < keys && sees(query, hidden))
       ++hidden;
-    if (hidden == length || mixer.softcap)
+    if (hidden == keys || mixer.softcap)
       continue;
     std::optional<Tensor> y = respond(
         kLow / mixer.scale, /*allHeads=*/true,
-        [&](int64_t t) { return mixer.window.sees(query, t); },
-        [&](int64_t t, int64_t) { return !mixer.window.sees(query, t); });
+        [&](int64_t t) { return sees(query, t); },
+        [&](int64_t t, int64_t) { return !sees(query, t); });
     if (!y)
       return false;
     // Without a maximum taken off, nothing is left to divide by.
@@ -314,11 +340,11 @@ bool AttentionReader::isNormalised() {
     double slope = mixer.slopes.isNull() ? 0 : mixer.slopes.floats()[h];
     double sink =
         mixer.sinks.isNull() ? 0 : std::exp(mixer.sinks.floats()[h] - low);
-    for (int64_t query = 0; query < length; ++query) {
+    for (int64_t query = 0; query < queries; ++query) {
       double scores = 0;
-      for (int64_t key = 0; key < length; ++key)
-        if (mixer.window.sees(query, key))
-          scores += std::exp(-slope * std::abs(query - key));
+      for (int64_t key = 0; key < keys; ++key)
+        if (sees(query, key))
+          scores += std::exp(-slope * distance(query, key));
       double sum = y->floats()[(query * heads + h) * mixer.layout.features];
       if (!(std::abs(sum - scores / (scores + sink)) < 1e-9))
         return false;

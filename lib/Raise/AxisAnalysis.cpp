@@ -72,10 +72,14 @@ void AxisAnalysis::visit(Operation *op) {
   };
   bool understood = false;
   auto node = dyn_cast<onnx::NodeOp>(op);
-  if (node && op->getNumRegions() == 0 &&
-      llvm::all_of(op->getOperands(), known) &&
-      llvm::all_of(op->getResults(),
-                   [&](Value v) { return graph.getShape(v).has_value(); })) {
+  if (node && visitCell(node)) {
+    understood = true;
+    mixing.insert(op);
+  } else if (node && op->getNumRegions() == 0 &&
+             llvm::all_of(op->getOperands(), known) &&
+             llvm::all_of(op->getResults(), [&](Value v) {
+               return graph.getShape(v).has_value();
+             })) {
     auto rule = getRules().find(node.getQualifiedName());
     if (rule != getRules().end()) {
       understood = true;

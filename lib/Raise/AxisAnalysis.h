@@ -110,6 +110,8 @@ private:
   /// Labels a loop's body and results; false where it is no loop over a
   /// sequence.
   bool visitScan(mlir::onnx::NodeOp node);
+  /// Labels the results of an LSTM, a GRU or an RNN; false where it is none.
+  bool visitCell(mlir::onnx::NodeOp node);
   /// Labels the results of an ssm op; false where `op` is none.
   bool visitMixer(mlir::Operation *op);
   /// Steps of the results of `op`, which has seen `spans` of its operands.

@@ -103,4 +103,34 @@ bool AxisAnalysis::visitScan(onnx::NodeOp node) {
   return true;
 }
 
+bool AxisAnalysis::visitCell(onnx::NodeOp node) {
+  if (!node.getDomain().empty() ||
+      !llvm::is_contained({"LSTM", "GRU", "RNN"}, node.getOpType()) ||
+      !node.hasInput(0))
+    return false;
+  const ValueAxes *x = getAxes(node->getOperand(0));
+  if (!x || x->size() != 3)
+    return false;
+  bool rowsFirst = node.getInt("layout", 0) != 0;
+  Digits time = (*x)[rowsFirst], batch = (*x)[!rowsFirst];
+  noteSequence(time);
+  // States, at first and at last, are directions x batch x hidden.
+  for (unsigned i : {5, 6})
+    if (node.hasInput(i))
+      if (const ValueAxes *state = getAxes(node->getOperand(i));
+          state && state->size() == 3 && isLabelled((*state)[!rowsFirst]))
+        meet(batch, (*state)[!rowsFirst]);
+  for (auto [i, result] : llvm::enumerate(node->getResults())) {
+    auto shape = graph.getShape(result);
+    if (!shape || shape->size() != (i == 0 ? 4 : 3))
+      return false;
+    ValueAxes labels = unlabelled(*shape);
+    labels[i == 0 ? (rowsFirst ? 0 : 2) : !rowsFirst] = batch;
+    if (i == 0)
+      labels[rowsFirst] = time;
+    axes[result] = std::move(labels);
+  }
+  return true;
+}
+
 } // namespace ssmc

@@ -58,7 +58,7 @@ static Kind kindOf(onnx::NodeOp node) {
               "SimplifiedLayerNormalization"},
              Kind::Analytic)
       .Cases({"And", "Or", "Not", "Xor"}, Kind::Analytic) // of comparisons
-      .Case("Attention", Kind::Analytic)        // of masks that no data makes
+      .Case("Attention", Kind::Analytic)        // of what its mask leaves
       .Case("Scan", Kind::Analytic)             // if its body is
       .Cases({"Shape", "Size"}, Kind::Analytic) // of no element
       .Cases({"Reshape", "Squeeze", "Unsqueeze", "Flatten", "Transpose"},
@@ -85,9 +85,12 @@ static Kind kindOf(onnx::NodeOp node) {
 /// Where a movement takes elements to must not depend on data. Its parts may:
 /// what is moved is of floats or is the first operand.
 static bool movesByData(const Graph &graph, onnx::NodeOp node) {
+  // Truth values of a mask are drawn like any.
+  constexpr unsigned kMask = 3;
+  bool masks = node.getOpType() == "Attention";
   for (unsigned i = 1, e = node.getInputs().size(); i < e; ++i)
     if (node.hasInput(i) && node.getOpType() != "Concat" &&
-        graph.dependsOnInput(node.getInputs()[i]) &&
+        !(masks && i == kMask) && graph.dependsOnInput(node.getInputs()[i]) &&
         !isa<FloatType>(getElementTypeOrSelf(node.getInputs()[i].getType())))
       return true;
   return false;
@@ -152,6 +155,8 @@ Branches::Branches(const Problem &problem) {
                   : findPiecewise(problem.graph, node);
     if (unknown)
       return;
+    if (kind == Kind::Finite)
+      tests.push_back(node);
     if (isWhole(kind) || kind == Kind::Finite)
       continue;
     // A mask that is constant selects the same at every input.
@@ -268,6 +273,11 @@ void Branches::observeReduced(Node &node, ArrayRef<Tensor> operands,
 }
 
 void Branches::observe(Evaluator &evaluator) {
+  llvm::erase_if(tests, [&](onnx::NodeOp test) {
+    FailureOr<Tensor> found = evaluator.get(test->getResult(0));
+    return succeeded(found) &&
+           llvm::any_of(found->ints(), [](int64_t value) { return value; });
+  });
   for (Node &node : nodes) {
     if (llvm::all_of(node.taken, [](bool taken) { return taken; }))
       continue;
@@ -317,9 +327,10 @@ void Branches::forget(onnx::NodeOp op) {
   llvm::erase_if(nodes, [&](const Node &node) { return node.op == op; });
 }
 
-onnx::NodeOp Branches::findUntaken() const {
+onnx::NodeOp Branches::findUntaken(const Mixer &mixer) const {
   for (const Node &node : nodes)
-    if (!llvm::all_of(node.taken, [](bool taken) { return taken; }))
+    if (!llvm::all_of(node.taken, [](bool taken) { return taken; }) &&
+        !mixer.keepsNode(node.op))
       return node.op;
   return nullptr;
 }

@@ -11,7 +11,7 @@
 
 #pragma once
 
-#include "lib/Raise/Problem.h"
+#include "lib/Raise/Mixer.h"
 
 namespace ssmc {
 
@@ -28,8 +28,11 @@ public:
   mlir::onnx::NodeOp findUnknown() const { return unknown; }
   /// The node's branches decide nothing.
   void forget(mlir::onnx::NodeOp op);
-  /// A node with a branch that never decided an element; null if none.
-  mlir::onnx::NodeOp findUntaken() const;
+  /// A node with a branch that never decided an element, and which the mixer
+  /// does not keep; null if none.
+  mlir::onnx::NodeOp findUntaken(const Mixer &mixer) const;
+  /// Nodes that test for what is not finite, and never found it.
+  llvm::ArrayRef<mlir::onnx::NodeOp> getFiniteTests() const { return tests; }
 
 private:
   struct Node {
@@ -47,6 +50,7 @@ private:
                        const Tensor &result);
 
   llvm::SmallVector<Node> nodes;
+  llvm::SmallVector<mlir::onnx::NodeOp, 0> tests;
   mlir::onnx::NodeOp unknown;
 };
 

@@ -24,17 +24,16 @@ static Tensor withoutToken(const Tensor &tensor, int64_t token) {
 std::optional<Direction> findDirection(const Problem &problem) {
   int64_t length = problem.analysis.getLength();
   auto exit = View::merged(*problem.analysis.getAxes(problem.region.exit));
-  Random random(11);
-  Assignment assignment = problem.sample(random);
-  FailureOr<SmallVector<Tensor>> base = problem.evaluate(assignment);
-  if (failed(base) || !exit)
+  const Problem::Example *example = problem.getExample();
+  if (!example || !exit)
     return std::nullopt;
-  std::optional<Tensor> before = exit->tryApply(base->front());
+  std::optional<Tensor> before = exit->tryApply(example->results.front());
   if (!before)
     return std::nullopt;
+  Random random(11);
   // True where changing this token moves no other one.
   auto moves = [&](int64_t token) -> std::optional<bool> {
-    Assignment changed = assignment;
+    Assignment changed = example->values;
     for (Value value : problem.region.frontier) {
       const ValueAxes &axes = *problem.analysis.getAxes(value);
       auto view = View::merged(axes);

@@ -13,6 +13,8 @@ struct Verdict {
   int64_t comparisons = 0;
   llvm::SmallVector<int64_t> lengths; // at which both were compared
   std::string reason;                 // where nothing could be compared
+  /// What no comparison could show.
+  llvm::SmallVector<std::string, 0> assumptions;
 };
 
 /// The ops that replace a region.
@@ -21,8 +23,7 @@ struct Replacement {
   llvm::ArrayRef<mlir::Value> values; // for the exit, then the states
   /// Constants among the ops as they were before rounding.
   const llvm::DenseMap<mlir::Value, Tensor> &exact;
-  /// How much they may deviate.
-  double tolerance;
+  const Mixer &mixer;
 };
 
 /// Compares a region with what it is replaced by, both in double precision on

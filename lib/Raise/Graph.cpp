@@ -11,9 +11,20 @@ namespace ssmc {
 
 Graph::Graph(func::FuncOp func, int64_t stretch,
              const llvm::StringSet<> &lengths)
+    : Graph(func, stretch, lengths, {}) {}
+
+Graph::Graph(func::FuncOp func, int64_t stretch,
+             const llvm::StringSet<> &lengths,
+             const llvm::StringMap<int64_t> &given)
     : func(func) {
   chooseBindings(stretch, lengths);
+  auto bindGiven = [&] {
+    for (const auto &binding : given)
+      bindings[binding.getKey()] = binding.getValue();
+  };
+  bindGiven();
   valid = learnInnerSymbols();
+  bindGiven();
   for (const auto &binding : bindings)
     constants.bindSymbol(binding.getKey(), binding.getValue());
   auto note = [&](Value value) {

@@ -28,6 +28,9 @@ public:
   /// in `lengths` are lengths wherever they stand.
   explicit Graph(mlir::func::FuncOp func, int64_t stretch = 0,
                  const llvm::StringSet<> &lengths = {});
+  /// With some symbols bound to what they are `given`.
+  Graph(mlir::func::FuncOp func, const llvm::StringMap<int64_t> &given)
+      : Graph(func, 0, {}, given) {}
 
   /// A `stretch` at which the nodes of a graph are valid, as far as extents
   /// tell: one that is cut into chunks of 64 has no length of 16. The least of
@@ -59,6 +62,9 @@ public:
   void bindSymbols(Evaluator &evaluator) const;
 
 private:
+  Graph(mlir::func::FuncOp func, int64_t stretch,
+        const llvm::StringSet<> &lengths,
+        const llvm::StringMap<int64_t> &given);
   void chooseBindings(int64_t stretch, const llvm::StringSet<> &lengths);
   bool learnInnerSymbols();
   /// The extents of a type under the binding.

@@ -79,6 +79,15 @@ Value GraphWriter::elements(ArrayRef<AffineExpr> values) {
               builder.getNamedAttr("axis", builder.getI64IntegerAttr(0)));
 }
 
+FailureOr<Value> GraphWriter::reshapeTo(Value value, ArrayRef<AffineExpr> to) {
+  ModuleSymbols table(
+      analysis.getGraph().getFunc()->getParentOfType<ModuleOp>());
+  auto from = table.shapeOf(value.getType(), "dim");
+  if (!from)
+    return failure();
+  return reshape(value, from->dims, to);
+}
+
 Value GraphWriter::fit(Value value, Type target) {
   if (value.getType() == target)
     return value;

@@ -13,7 +13,8 @@ namespace ssmc {
 
 GraphWriter::GraphWriter(OpBuilder &builder, Location loc,
                          const AxisAnalysis &analysis)
-    : builder(builder), loc(loc), analysis(analysis) {
+    : builder(builder), loc(loc), tracedBatch(analysis.getBatch()),
+      tracedTime(analysis.getLength()), analysis(analysis) {
   func::FuncOp func = analysis.getGraph().getFunc();
   batch = fixed(analysis.getBatch() ? analysis.getBatch() : 1);
   time = fixed(analysis.getLength());
@@ -52,10 +53,10 @@ AffineExpr GraphWriter::fixed(int64_t extent) const {
 }
 
 AffineExpr GraphWriter::extentOf(const Digit &digit) const {
-  if (digit.kind == AxisKind::Batch && digit.extent == analysis.getBatch())
+  if (digit.kind == AxisKind::Batch && digit.extent == tracedBatch)
     return batch;
   if (digit.kind == AxisKind::Time && digit.stride == 1 &&
-      digit.extent == analysis.getLength())
+      digit.extent == tracedTime)
     return time;
   return fixed(digit.extent);
 }
@@ -120,22 +121,21 @@ Value GraphWriter::empty(RankedTensorType type) {
   return tensor::EmptyOp::create(builder, loc, type, dynamic);
 }
 
-Value GraphWriter::zeros(RankedTensorType type) {
+Value GraphWriter::fill(RankedTensorType type, double value) {
+  auto number = builder.getFloatAttr(type.getElementType(), value);
   if (type.hasStaticShape())
-    return onnx::ConstantOp::create(
-        builder, loc,
-        DenseElementsAttr::get(type,
-                               builder.getZeroAttr(type.getElementType())));
+    return onnx::ConstantOp::create(builder, loc,
+                                    DenseElementsAttr::get(type, number));
   Value destination = empty(type);
   if (!destination)
     return {};
-  Value zero = arith::ConstantOp::create(
-      builder, loc, builder.getZeroAttr(type.getElementType()));
-  return linalg::FillOp::create(builder, loc, zero, destination).getResult(0);
+  Value filler = arith::ConstantOp::create(builder, loc, number);
+  return linalg::FillOp::create(builder, loc, filler, destination).getResult(0);
 }
 
 /// A reshape that only adds or drops ones is written as such; another names
-/// its symbolic extents by position (0) or as the one left over (-1).
+/// its symbolic extents by position (0) or as the one left over (-1), or
+/// computes them.
 FailureOr<Value> GraphWriter::reshape(Value value, ArrayRef<AffineExpr> from,
                                       ArrayRef<AffineExpr> to) {
   if (from == to)
@@ -172,7 +172,10 @@ FailureOr<Value> GraphWriter::reshape(Value value, ArrayRef<AffineExpr> from,
       open = true;
       target.push_back(-1);
     } else {
-      return failure();
+      Value extents = elements(to);
+      if (!extents)
+        return failure();
+      return node("Reshape", {value, extents}, result);
     }
   }
   return node("Reshape", {value, ints(target)}, result);
@@ -197,7 +200,7 @@ SmallVector<AffineExpr> GraphWriter::extents(const View &view) const {
     for (unsigned i = 0; i < count; ++i)
       extent = extent * digits[view.perm[next++]];
     // Time that was cut into chunks is as long as the sequence again.
-    if (axis == 1 && view.getShape()[axis] == analysis.getLength() && count > 1)
+    if (axis == 1 && view.getShape()[axis] == tracedTime && count > 1)
       extent = time;
     result.push_back(extent);
   }

@@ -60,6 +60,17 @@ HeadRoles::views(Value value, bool hasTime, unsigned count,
   return found;
 }
 
+/// The axes with the one of `extent` channels cut into heads of features.
+static ValueAxes cutHeads(ValueAxes axes, int64_t extent, int64_t heads) {
+  for (Digits &axis : axes)
+    for (unsigned i = 0; i < axis.size(); ++i)
+      if (axis[i].kind == AxisKind::Other && axis[i].extent == extent) {
+        axis[i].extent = extent / heads;
+        axis.insert(axis.begin() + i++, Digit{AxisKind::Other, 1, heads});
+      }
+  return axes;
+}
+
 std::vector<HeadLayout> HeadRoles::layouts() const {
   std::vector<HeadLayout> found;
   for (const View &view :
@@ -76,17 +87,9 @@ std::vector<HeadLayout> HeadRoles::layouts() const {
       if (count < rest[0] && rest[0] % count == 0 &&
           !llvm::is_contained(counts, count))
         counts.push_back(count);
-  for (int64_t heads : counts) {
-    ValueAxes cut = axes;
-    for (Digits &axis : cut)
-      for (unsigned i = 0; i < axis.size(); ++i)
-        if (axis[i].kind == AxisKind::Other && axis[i].extent == rest[0]) {
-          axis[i].extent = rest[0] / heads;
-          axis.insert(axis.begin() + i++, Digit{AxisKind::Other, 1, heads});
-        }
-    if (auto view = View::make(cut, /*hasTime=*/true))
+  for (int64_t heads : counts)
+    if (auto view = View::make(cutHeads(axes, rest[0], heads), true))
       found.push_back({heads, rest[0] / heads, *view});
-  }
   return found;
 }
 
@@ -96,6 +99,14 @@ std::vector<Role> HeadRoles::features(Value value, Fits fits) const {
          return fits(view.getShape()[2], view.getShape()[3]);
        }))
     found.push_back({value, view});
+  // In front of where it was cut: a decay before its sigmoid.
+  const ValueAxes &axes = *problem.analysis.getAxes(value);
+  SmallVector<int64_t> rest = restExtents(axes);
+  for (int64_t heads = 2; found.empty() && rest.size() == 1 && heads < rest[0];
+       ++heads)
+    if (rest[0] % heads == 0 && fits(heads, rest[0] / heads))
+      if (auto view = View::make(cutHeads(axes, rest[0], heads), true))
+        found.push_back({value, *view});
   return found;
 }
 

@@ -16,17 +16,18 @@ static bool bounds(const Graph &graph, onnx::NodeOp node) {
   static const llvm::StringSet<> arithmetic = {
       "Add",  "Sub",         "Mul",   "Div",   "Mod",     "Min",
       "Max",  "Clip",        "Where", "Floor", "Greater", "GreaterOrEqual",
-      "Less", "LessOrEqual", "Equal"};
+      "Less", "LessOrEqual", "Equal", "Ceil",  "Round",   "BitShift"};
   if (node.getOpType() == "Trilu")
     return true;
   return arithmetic.contains(node.getOpType()) &&
          !graph.dependsOnInput(node->getResult(0));
 }
 
-int64_t findLengthLimit(const Graph &graph, const Region &region,
-                        int64_t length) {
+LengthLimit findLengthLimit(const Graph &graph, const Region &region,
+                            int64_t length) {
   constexpr double kMost = 1 << 24; // beyond are numbers that stand for none
-  int64_t limit = 0;
+  constexpr int64_t kManyNumbers = 4096; // a number for every head, say
+  LengthLimit limit;
   llvm::DenseSet<Value> stop(region.frontier.begin(), region.frontier.end());
   llvm::DenseSet<Operation *> seen;
   SmallVector<Value> worklist{region.exit};
@@ -40,14 +41,20 @@ int64_t findLengthLimit(const Graph &graph, const Region &region,
     auto node = dyn_cast<onnx::NodeOp>(op);
     if (!node || !bounds(graph, node))
       continue;
+    std::optional<ArrayRef<int64_t>> shape = graph.getShape(node->getResult(0));
+    limit.any |= !shape || llvm::product_of(*shape) > 1;
     for (Value input : node.getInputs()) {
       auto constant = input.getDefiningOp<onnx::ConstantOp>();
-      if (!constant || constant.getValue().getNumElements() != 1)
+      if (!constant || constant.getValue().getNumElements() > kManyNumbers)
         continue;
       FailureOr<Tensor> tensor = Tensor::fromAttr(constant.getValue());
-      double number = succeeded(tensor) ? std::abs(tensor->at(0)) : 0;
-      if (number > length && number <= kMost && number == std::floor(number))
-        limit = std::max<int64_t>(limit, number);
+      if (failed(tensor))
+        continue;
+      for (int64_t i = 0, e = tensor->getNumElements(); i < e; ++i)
+        if (double number = std::abs(tensor->at(i));
+            number > length && number <= kMost)
+          limit.number =
+              std::max<int64_t>(limit.number, int64_t(std::ceil(number)));
     }
   }
   return limit;

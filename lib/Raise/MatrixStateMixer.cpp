@@ -10,7 +10,7 @@ namespace ssmc {
 
 SmallVector<Role *> MatrixStateMixer::getRoles() {
   SmallVector<Role *> all{&*q, &*k, &*v};
-  for (auto *role : {&decay, &beta, &erase, &initial})
+  for (auto *role : {&decay, &beta, &erase, &along, &initial})
     if (*role)
       all.push_back(&**role);
   return all;
@@ -71,20 +71,29 @@ MatrixStateMixer::emit(GraphWriter &writer) const {
     return role ? writer.apply(role->view, role->value) : Value();
   };
   FailureOr<Value> queries = write(q), keys = write(k), values = write(v),
-                   decays = write(decay), rates = write(beta);
+                   decays = write(decay), rates = write(beta),
+                   directions = write(along);
   for (const FailureOr<Value> *value :
-       {&queries, &keys, &values, &decays, &rates})
+       {&queries, &keys, &values, &decays, &rates, &directions})
     if (failed(*value))
       return failure();
   Type element = cast<ShapedType>(values->getType()).getElementType();
   if (!constantDecay.isNull())
     decays = writer.constant(constantDecay, element);
+  if (isLogit) {
+    // log(1 / (1 + exp(-x))) = -softplus(-x)
+    Type type = decays->getType();
+    Value negative = writer.node("Neg", *decays, type);
+    decays = writer.node("Neg", writer.node("Softplus", negative, type), type);
+  }
   Value erased;
   if (erase || scaledValues) {
     FailureOr<Value> value = erase ? writer.apply(erase->view, erase->value)
                                    : scaled(writer, *keys, beta->view, *rates);
-    if (succeeded(value))
+    if (succeeded(value) && !along)
       value = emitErased(writer, *value, *decays);
+    else if (succeeded(value) && subtracted)
+      value = writer.node("Neg", *value, value->getType());
     if (failed(value))
       return failure();
     erased = *value;
@@ -120,7 +129,11 @@ MatrixStateMixer::emit(GraphWriter &writer) const {
   if (beta || erase)
     op = ssm::DeltaRuleOp::create(
         builder, writer.loc, TypeRange{type, stateType}, *queries, *keys,
-        *values, *rates, erased, erased ? *keys : Value(), *decays,
+        *values, *rates, erased,
+        along    ? *directions
+        : erased ? *keys
+                 : Value(),
+        *decays,
         /*resets=*/Value(), destination, *start, backwards);
   else
     op = ssm::SemiseparableOp::create(

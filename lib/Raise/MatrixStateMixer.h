@@ -33,6 +33,8 @@ public:
   std::optional<Role> q, k, v; // [batch, time, head, feature]
   /// The log decay: [batch, time, head] or [batch, time, head, key].
   std::optional<Role> decay;
+  /// The decay is a sigmoid of that instead.
+  bool isLogit = false;
   /// ... where no token decides it: [head]. Null: nothing decays.
   Tensor constantDecay;
   std::optional<Role> beta; // [batch, time, head]
@@ -40,6 +42,10 @@ public:
   bool scaledValues = false;
   /// What is erased, of S after its decay: [batch, time, head, key].
   std::optional<Role> erase;
+  /// ... of S before it, where that is added along other vectors than the keys.
+  std::optional<Role> along;
+  /// What is read there is subtracted.
+  bool subtracted = false;
   std::optional<Role> initial; // [batch, head, key, value]
   llvm::SmallVector<View, 1> states;
   /// Of what is read out.

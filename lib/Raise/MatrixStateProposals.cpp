@@ -41,8 +41,10 @@ private:
 /// The exit; null where it cannot be computed.
 const Tensor &ConstantReader::respond(MatrixStateMixer &mixer, double number) {
   std::vector<const void *> key;
+  // Which of two vectors at rest is which does not matter.
+  std::optional<Role> none;
   for (auto *role : {&mixer.q, &mixer.k, &mixer.v, &mixer.decay, &mixer.beta,
-                     &mixer.erase, &mixer.initial})
+                     mixer.along ? &none : &mixer.erase, &mixer.initial})
     key.push_back(*role ? (*role)->value.getAsOpaquePointer() : nullptr);
   auto [it, isNew] = responses.try_emplace({number, key});
   if (!isNew)
@@ -52,7 +54,7 @@ const Tensor &ConstantReader::respond(MatrixStateMixer &mixer, double number) {
   probe.set(*mixer.q, 1)
       .setAt(*mixer.k, first, number)
       .setAt(*mixer.v, first, 1);
-  for (auto *role : {&mixer.decay, &mixer.erase, &mixer.initial})
+  for (auto *role : {&mixer.decay, &mixer.erase, &mixer.along, &mixer.initial})
     if (*role)
       probe.set(**role, 0);
   if (mixer.beta)
@@ -62,15 +64,19 @@ const Tensor &ConstantReader::respond(MatrixStateMixer &mixer, double number) {
 
 /// Twice the key is read out as the same, but for epsilon: y = x / (x + e).
 bool ConstantReader::readNorm(MatrixStateMixer &mixer, const Tensor &once) {
-  std::optional<Tensor> twice = mixer.layout.exit.tryApply(respond(mixer, 2));
-  if (!twice || mixer.beta || mixer.erase || mixer.initial ||
-      !mixer.states.empty())
+  if (mixer.beta || mixer.erase || mixer.initial || !mixer.states.empty())
     return false;
   int64_t at = reverse ? (problem.analysis.getLength() - 1) *
                              mixer.layout.heads * mixer.layout.features
                        : 0;
-  double y = once.floats()[at], linear = twice->floats()[at] / y;
-  if (!(y > 0 && y <= 1 && linear >= 1 && linear < 1.99))
+  double y = once.floats()[at];
+  if (!(y > 0 && y <= 1))
+    return false;
+  std::optional<Tensor> twice = mixer.layout.exit.tryApply(respond(mixer, 2));
+  if (!twice)
+    return false;
+  double linear = twice->floats()[at] / y;
+  if (!(linear >= 1 && linear < 1.99))
     return false;
   double epsilon = 1 / y - 1;
   mixer.scale = 1;
@@ -122,6 +128,48 @@ bool ConstantReader::read(MatrixStateMixer &mixer) {
 }
 
 namespace {
+/// What a region gives where one of its values is twice as large, roughly: what
+/// is nearly a mixer is to be compared with it, too.
+class Linearity {
+public:
+  explicit Linearity(const Problem &problem) : problem(problem) {}
+  enum class Answer { Twice, Same, Other };
+  Answer ask(Value value);
+
+private:
+  const Problem &problem;
+  llvm::SmallDenseMap<Value, Answer> answers;
+};
+} // namespace
+
+Linearity::Answer Linearity::ask(Value value) {
+  auto [it, isNew] = answers.try_emplace(value, Answer::Other);
+  if (!isNew)
+    return it->second;
+  const Problem::Example *example = problem.getExample();
+  if (!example)
+    return Answer::Other;
+  auto twice = [](Tensor tensor) {
+    if (!tensor.isNull() && tensor.isFloat())
+      for (double &element : tensor.mutableFloats())
+        element *= 2;
+    return tensor;
+  };
+  Assignment assignment = example->values;
+  assignment[value] = twice(assignment[value]);
+  FailureOr<SmallVector<Tensor>> now = problem.evaluate(assignment);
+  if (failed(now))
+    return Answer::Other;
+  const Tensor &once = example->results.front();
+  constexpr double kRoughly = 0.1;
+  if (deviation(twice(once), now->front()) <= kRoughly)
+    it->second = Answer::Twice;
+  else if (deviation(once, now->front()) <= kRoughly)
+    it->second = Answer::Same;
+  return it->second;
+}
+
+namespace {
 /// Fills the roles of one form with frontier values, in every way that fits.
 class Assigner {
 public:
@@ -155,6 +203,10 @@ private:
     std::vector<Role> found = roles.features(value, [&](int64_t h, int64_t f) {
       return f == keys && (whole ? h == heads : heads % h == 0);
     });
+    // Of six values of one shape there are too many orders.
+    if (slot == &MatrixStateMixer::decay && form.size() > 5 &&
+        !feeds(value, "Exp"))
+      return {};
     if (slot == &MatrixStateMixer::decay) {
       std::vector<Role> scalars = roles.scalars(value, heads);
       found.insert(found.begin(), scalars.begin(), scalars.end());
@@ -163,7 +215,7 @@ private:
   }
 
   void fill(unsigned at) {
-    if (mixers.size() >= kMostProposals)
+    if (mixers.size() >= kMostProposals * (form.size() > 5 ? 8 : 1))
       return;
     if (at == form.size())
       return fillStates();
@@ -179,6 +231,15 @@ private:
       (mixer.*form[at]).reset();
       used[i] = false;
     }
+  }
+
+  /// Whether a view of the value goes into an operator of this type.
+  static bool feeds(Value value, StringRef type) {
+    return llvm::any_of(value.getUsers(), [&](Operation *user) {
+      auto node = dyn_cast<onnx::NodeOp>(user);
+      return isView(user) ? feeds(user->getResult(0), type)
+                          : node && node.getOpType() == type;
+    });
   }
 
   void fillStates() {
@@ -202,6 +263,14 @@ private:
         mixers.back().initial = start;
         if (end)
           mixers.back().states = {end->view};
+        if (mixer.decay && feeds(mixer.decay->value, "Sigmoid")) {
+          mixers.push_back(mixers.back());
+          mixers.back().isLogit = true;
+        }
+        if (mixer.along) {
+          mixers.push_back(mixers.back());
+          mixers.back().subtracted = true;
+        }
         if (!mixer.beta || shapeOf(*mixer.k)[2] != mixer.layout.heads)
           continue;
         mixers.push_back(mixers.back());
@@ -221,7 +290,7 @@ private:
 void proposeMatrixStates(const Problem &problem, MixerList &mixers) {
   auto roles = HeadRoles::read(problem);
   size_t count = roles ? roles->tokens.size() : 0;
-  if (count < 3 || count > 5 || roles->states.size() > 1 ||
+  if (count < 3 || count > 6 || roles->states.size() > 1 ||
       problem.region.states.size() > 1 || problem.analysis.getLength() < 3)
     return;
   using M = MatrixStateMixer;
@@ -231,7 +300,8 @@ void proposeMatrixStates(const Problem &problem, MixerList &mixers) {
       {&M::v, &M::k, &M::q, &M::beta},
       {&M::v, &M::k, &M::q, &M::erase},
       {&M::v, &M::k, &M::q, &M::decay, &M::beta},
-      {&M::v, &M::k, &M::q, &M::decay, &M::erase}};
+      {&M::v, &M::k, &M::q, &M::decay, &M::erase},
+      {&M::v, &M::k, &M::q, &M::decay, &M::erase, &M::along}};
   std::vector<MatrixStateMixer> found;
   for (const HeadLayout &layout : roles->layouts())
     for (const auto &form : forms)
@@ -244,10 +314,24 @@ void proposeMatrixStates(const Problem &problem, MixerList &mixers) {
     return;
   bool reverse = *direction == Direction::Reverse;
   ConstantReader reader(problem, reverse);
+  Linearity linearity(problem);
+  using Answer = Linearity::Answer;
+  // Every mixer with a matrix state is linear in its values and, where it does
+  // not divide by a norm, in its queries. That is asked where it costs less
+  // than to compare every assignment.
+  bool asks = found.size() > count;
   for (MatrixStateMixer &mixer : found) {
     mixer.reverse = reverse;
-    if (reader.read(mixer))
-      mixers.push_back(std::make_unique<MatrixStateMixer>(std::move(mixer)));
+    if (asks && !mixer.initial &&
+        linearity.ask(mixer.v->value) != Answer::Twice)
+      continue;
+    if (!reader.read(mixer))
+      continue;
+    if (asks && mixer.normalised.value_or(0) == 0 &&
+        linearity.ask(mixer.q->value) !=
+            (mixer.normalised ? Answer::Same : Answer::Twice))
+      continue;
+    mixers.push_back(std::make_unique<MatrixStateMixer>(std::move(mixer)));
   }
 }
 

@@ -56,6 +56,9 @@ public:
   virtual void listAssumptions(llvm::SmallVectorImpl<std::string> &) const {}
   /// How much it may deviate from its region.
   double tolerance = kMixerTolerance;
+  /// True for a node of the region that it computes by, too: a branch that no
+  /// input takes is the same branch then.
+  virtual bool keepsNode(mlir::Operation *op) const { return false; }
   /// Its operands that are values of the graph.
   virtual llvm::SmallVector<Role *> getRoles() = 0;
 };

@@ -57,8 +57,8 @@ public:
     extents.push_back(writer.fixed(1));
     return writer.resize("Unsqueeze", value, 3, writer.type(extents, element));
   }
-  /// max(forget + before, input), from zero on.
-  FailureOr<Value> runningMaximum(Value input, Value forget);
+  /// max(forget + before, input), from `first` on.
+  FailureOr<Value> runningMaximum(Value input, Value forget, double first);
 
 private:
   GraphWriter &writer;
@@ -69,17 +69,18 @@ private:
 } // namespace
 
 /// A scan of pairs: sums of log forget gates, and maxima that decay by them.
-FailureOr<Value> CellWriter::runningMaximum(Value input, Value forget) {
+FailureOr<Value> CellWriter::runningMaximum(Value input, Value forget,
+                                            double first) {
   RankedTensorType type = writer.type(heads, element);
   RankedTensorType stateType = writer.type({heads[0], heads[2]}, element);
-  Value start = writer.zeros(stateType), sums = writer.empty(type),
-        maxima = writer.empty(type);
-  if (!start || !sums || !maxima)
+  Value start = writer.zeros(stateType), lowest = writer.fill(stateType, first),
+        sums = writer.empty(type), maxima = writer.empty(type);
+  if (!start || !lowest || !sums || !maxima)
     return failure();
   auto scan = ssm::AssociativeScanOp::create(
       builder, writer.loc, TypeRange{type, type, stateType, stateType},
       ValueRange{forget, input}, ValueRange{sums, maxima},
-      ValueRange{start, start}, builder.getDenseI64ArrayAttr({1, 1}),
+      ValueRange{start, lowest}, builder.getDenseI64ArrayAttr({1, 1}),
       /*reverse=*/UnitAttr());
   // The batch may change.
   SmallVector<int64_t> shape(stateType.getShape());
@@ -119,7 +120,10 @@ FailureOr<SmallVector<Value>> MlstmMixer::emit(GraphWriter &writer) const {
   CellWriter cell(writer, element, heads);
   Type scalars = writer.type(heads, element);
 
-  FailureOr<Value> maxima = cell.runningMaximum(inputs, forgets);
+  // Less than any gate; the first decay is that of no state.
+  constexpr double kLowest = -1e30;
+  FailureOr<Value> maxima =
+      cell.runningMaximum(inputs, forgets, startsAtZero ? 0 : kLowest);
   if (failed(maxima))
     return failure();
   Value before = cell.slice(
@@ -127,6 +131,8 @@ FailureOr<SmallVector<Value>> MlstmMixer::emit(GraphWriter &writer) const {
       0, -1, 1, scalars);
   Value decay =
       cell.binary("Sub", cell.binary("Add", forgets, before), *maxima);
+  if (!startsAtZero)
+    decay = cell.binary("Min", decay, cell.number(0));
   Value gate = cell.unary("Exp", cell.binary("Sub", inputs, *maxima));
   Value gated = cell.binary("Mul", keys, cell.wide(gate));
   if (scale != 1)
@@ -174,7 +180,7 @@ static std::optional<double> respond(const Problem &problem,
 }
 
 /// An open input gate is divided out but for epsilon; a closed one is seen next
-/// to the bound of one.
+/// to the bound of one, and epsilon beside it where maxima start at zero.
 static bool readConstants(const Problem &problem, MlstmMixer &mixer) {
   constexpr double kGate = 10;
   auto open = respond(problem, mixer, kGate);
@@ -183,8 +189,9 @@ static bool readConstants(const Problem &problem, MlstmMixer &mixer) {
     return false;
   double ratio = 1 / *open - 1; // epsilon over scale times keys
   double keys = shapeOf(*mixer.k)[3], sum = *closed * std::exp(kGate);
-  // sum = x / (1 + ratio x), x being scale times keys.
-  double product = sum / (1 - ratio * sum);
+  // sum = x / (1 + seen x), x being scale times keys.
+  double seen = mixer.startsAtZero ? ratio : ratio * std::exp(-kGate);
+  double product = sum / (1 - seen * sum);
   mixer.scale = product / keys;
   mixer.epsilon = ratio * product;
   if (mixer.epsilon < 1e-13)
@@ -226,8 +233,11 @@ void proposeMlstm(const Problem &problem, MixerList &mixers) {
   if (found.empty() || findDirection(problem) != Direction::Forward)
     return;
   for (MlstmMixer &mixer : found)
-    if (readConstants(problem, mixer))
-      mixers.push_back(std::make_unique<MlstmMixer>(mixer));
+    for (bool zero : {true, false}) {
+      mixer.startsAtZero = zero;
+      if (readConstants(problem, mixer) && (zero || mixer.epsilon != 0))
+        mixers.push_back(std::make_unique<MlstmMixer>(mixer));
+    }
 }
 
 } // namespace ssmc

@@ -9,6 +9,9 @@
 //     n[t] = the same of k[t]
 //     y[t] = s C[t]^T q[t] / (max(|s n[t]^T q[t]|, exp(-m[t])) + eps)
 //
+// where m[-1] is zero, as in the recurrent form, or -inf, as where the maxima
+// are those of a matrix: that shows beside eps only.
+//
 // It is written as an ssm.associative_scan for m and an ssm.semiseparable, in
 // which n is one more column of values: ones.
 //
@@ -38,6 +41,7 @@ public:
   std::optional<Role> q, k, v;       // [batch, time, head, feature]
   std::optional<Role> input, forget; // [batch, time, head]
   double scale = 1, epsilon = 0;
+  bool startsAtZero = true;
 };
 
 } // namespace ssmc

@@ -23,6 +23,16 @@ Probe &Probe::set(const Role &role, double number) {
   return set(role, [&](ArrayRef<int64_t>) { return number; });
 }
 
+Probe &Probe::set(Value value, double number) {
+  Tensor tensor(problem.elementType(value), *problem.graph.getShape(value));
+  if (tensor.isFloat())
+    llvm::fill(tensor.mutableFloats(), number);
+  else
+    llvm::fill(tensor.mutableInts(), int64_t(number));
+  assignment[value] = std::move(tensor);
+  return *this;
+}
+
 Probe &Probe::setAt(const Role &role, int64_t token, double number) {
   return set(role, [&](ArrayRef<int64_t> index) {
     return index[1] == token ? number : 0;

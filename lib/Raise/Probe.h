@@ -20,6 +20,8 @@ public:
   using ElementFn = llvm::function_ref<double(llvm::ArrayRef<int64_t> index)>;
   Probe &set(const Role &role, ElementFn element);
   Probe &set(const Role &role, double number);
+  /// ... of a value in no layout, of any type.
+  Probe &set(mlir::Value value, double number);
   /// `number` at one token, zero at all others.
   Probe &setAt(const Role &role, int64_t token, double number);
 

@@ -94,6 +94,26 @@ Assignment Problem::sample(Random &random) const {
   return assignment;
 }
 
+const Problem::Example *Problem::getExample() const {
+  if (!example && !exampleFails) {
+    Random random(1);
+    Assignment values = sample(random);
+    FailureOr<SmallVector<Tensor>> results = evaluate(values);
+    exampleFails = failed(results);
+    if (!exampleFails)
+      example = {std::move(values), std::move(*results)};
+  }
+  return exampleFails ? nullptr : &*example;
+}
+
+bool Problem::isLarge() const {
+  constexpr int64_t kManyElements = 1 << 18;
+  int64_t elements = 0;
+  for (Value value : region.frontier)
+    elements += llvm::product_of(*graph.getShape(value));
+  return elements > kManyElements;
+}
+
 double Problem::toleranceOfTables() const {
   constexpr double kExact = 1e-9, kRounded = 1e-6;
   std::optional<Cone> cone = collectCone(graph, region.exit, region.frontier);
@@ -126,6 +146,23 @@ FailureOr<SmallVector<Tensor>> Problem::evaluate(ArrayRef<Value> roots,
     if (failed(value))
       return failure();
     evaluator.bind(constant, *value);
+  }
+  // Where nobody looks at them, values go as soon as no node reads them any
+  // more: what comes next is computed in their memory.
+  llvm::DenseMap<Value, Operation *> lastReaders;
+  if (!observe) {
+    for (Operation *op : cone->nodes)
+      for (Value operand : op->getOperands())
+        lastReaders[operand] = op;
+    for (Value kept : roots)
+      lastReaders.erase(kept);
+  }
+  for (Operation *op : cone->nodes) {
+    if (failed(evaluator.run(op)))
+      return failure();
+    for (Value operand : op->getOperands())
+      if (lastReaders.lookup(operand) == op && !assignment.contains(operand))
+        evaluator.forget(operand);
   }
   SmallVector<Tensor> results;
   for (Value root : roots) {

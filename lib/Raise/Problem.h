@@ -63,6 +63,9 @@ public:
   const AxisAnalysis &analysis;
   const Graph &graph;
   Region region;
+  /// Where no length of a sequence tells one evaluation from another: the
+  /// number of keys.
+  std::optional<int64_t> length;
 
   /// Nothing where a value is neither, or no float.
   std::optional<Frontier> splitFrontier() const;
@@ -72,6 +75,14 @@ public:
   Tensor drawIntegers(mlir::Value value, Random &random) const;
   /// A value for every frontier value, floats normal with deviation 0.5.
   Assignment sample(Random &random) const;
+  /// Values and what the region gives for them: its exit, then its states.
+  struct Example {
+    Assignment values;
+    llvm::SmallVector<Tensor> results;
+  };
+  /// One on which all questions may be asked that need no other: it is
+  /// evaluated once. Null where it cannot be. Not for several threads.
+  const Example *getExample() const;
   using Observer = llvm::function_ref<void(Evaluator &)>;
   /// `roots` computed from the assignment.
   mlir::FailureOr<llvm::SmallVector<Tensor>>
@@ -81,12 +92,18 @@ public:
   /// nodes.
   mlir::FailureOr<llvm::SmallVector<Tensor>>
   evaluate(const Assignment &assignment, Observer observe = nullptr) const;
+  /// Whether the frontier has so many elements that it takes long to evaluate.
+  bool isLarge() const;
   /// What a mixer may deviate whose constants were read off: where the region
   /// has tables of numbers for each token in single precision, their rounding.
   double toleranceOfTables() const;
   mlir::Type elementType(mlir::Value value) const {
     return mlir::cast<mlir::ShapedType>(value.getType()).getElementType();
   }
+
+private:
+  mutable std::optional<Example> example;
+  mutable bool exampleFails = false;
 };
 
 } // namespace ssmc

@@ -68,13 +68,12 @@ static void check(ArrayRef<Proposal *> proposals,
                   const llvm::DenseSet<size_t> &accepted) {
   while (!proposals.empty()) {
     ArrayRef<Proposal *> some = proposals.take_front(kAtOnce);
-    parallelForEach(some.front()->roots.front().getContext(), some,
-                    [&](Proposal *p) {
-                      p->verdict = checkRaise(p->problems,
-                                              {p->written, p->values, p->exact,
-                                               p->raise.mixer->tolerance},
-                                              accepted.contains(p->form));
-                    });
+    parallelForEach(
+        some.front()->roots.front().getContext(), some, [&](Proposal *p) {
+          p->verdict = checkRaise(
+              p->problems, {p->written, p->values, p->exact, *p->raise.mixer},
+              accepted.contains(p->form));
+        });
     proposals = proposals.drop_front(some.size());
   }
 }

@@ -1,9 +1,11 @@
 //===- RaisePass.cpp - replaces recognised regions by mixers --------------===//
 
 #include "lib/Loops/HoistSteps.h"
+#include "lib/Raise/AttentionSites.h"
 #include "lib/Raise/LengthLimits.h"
 #include "lib/Raise/Proposal.h"
 #include "lib/Raise/RaisePasses.h"
+#include "lib/Raise/SmallNumbers.h"
 
 #include "dialects/ssm/SsmOps.h"
 #include "mlir/IR/BuiltinOps.h"
@@ -46,6 +48,7 @@ struct SsmRaisePass : public ssmc::impl::SsmRaiseBase<SsmRaisePass> {
     report.clear();
     told.clear();
     rerolled.clear();
+    kept.clear();
     count = 0;
     for (auto func : module.getOps<func::FuncOp>())
       if (!func.isPrivate() && !func.isExternal() &&
@@ -56,19 +59,28 @@ struct SsmRaisePass : public ssmc::impl::SsmRaiseBase<SsmRaisePass> {
         raise(func);
         // A loop that was rolled up may be a mixer, now that its step is seen.
         isAgain = true;
-        if (rerolled.empty())
-          continue;
-        FailureOr<bool> changed = simplifySteps(module, func);
-        if (failed(changed))
-          return signalPassFailure();
-        if (*changed)
-          raise(func);
+        if (!rerolled.empty()) {
+          FailureOr<bool> changed = simplifySteps(module, func);
+          if (failed(changed))
+            return signalPassFailure();
+          if (*changed)
+            raise(func);
+        }
+        isAgain = false;
+        if (mayHaveAttentionSites(func))
+          raiseSites(func);
+        noteKept({});
       }
+    releaseBlocks(); // of the regions' values
     module->setAttr("ssmc.report", builder.getArrayAttr(report));
   }
 
   void raise(func::FuncOp func);
+  /// Attention that no sequence shows.
+  void raiseSites(func::FuncOp func);
   void replace(const Graph &graph, const Proposal &proposal);
+  /// Reports what mixes tokens and stays, but for what was `raised` since.
+  void noteKept(const llvm::DenseSet<Operation *> &raised);
   DictionaryAttr takeRerolled(const Graph &graph, const ssmc::Region &region);
   void note(ArrayRef<NamedAttribute> entry) {
     report.push_back(DictionaryAttr::get(&getContext(), entry));
@@ -80,11 +92,39 @@ struct SsmRaisePass : public ssmc::impl::SsmRaiseBase<SsmRaisePass> {
   DenseSet<Operation *> told;
   /// Loops that were rolled up, by name: their entries.
   llvm::StringMap<DictionaryAttr> rerolled;
+  /// Nodes that mix tokens and were not recognised, with their names.
+  struct Kept {
+    Location location;
+    SmallVector<std::pair<Operation *, std::string>> nodes;
+    std::string reason;
+    bool isNear = false;
+  };
+  std::vector<Kept> kept;
   /// Once more, for what these are.
   bool isAgain = false;
   int64_t count = 0;
 };
 } // namespace
+
+/// What only the replaced regions needed is gone.
+static void eraseUnused(const Graph &graph) {
+  for (Operation *op : llvm::reverse(graph.getNodes()))
+    if (op->use_empty() && isMemoryEffectFree(op))
+      op->erase();
+}
+
+/// What was compared up to some length only where positions are compared with
+/// `limit`.
+static void refuseUnseen(Proposal &proposal, int64_t limit) {
+  Verdict &verdict = proposal.verdict;
+  if (limit && verdict.accepted &&
+      llvm::all_of(verdict.lengths,
+                   [&](int64_t compared) { return compared <= limit; })) {
+    verdict.accepted = false;
+    verdict.reason = "it compares positions with " + std::to_string(limit) +
+                     ", and cannot be evaluated at more";
+  }
+}
 
 void SsmRaisePass::raise(func::FuncOp func) {
   llvm::StringSet<> lengths = AxisAnalysis::findLengths(func);
@@ -112,52 +152,60 @@ void SsmRaisePass::raise(func::FuncOp func) {
   SmallVector<int64_t> usual{5, 16};
   if (analysis.hasFreeLength() && !stretched(usual.back()).isValid())
     usual.push_back(length);
-  std::vector<int64_t> limits;
+  /// What positions are compared with, and where the graph ends.
+  std::vector<std::pair<int64_t, int64_t>> limits;
   // The last one first: what an earlier one replaces is then read by ops that
   // stand already.
   std::vector<Proposal> proposals;
   for (const Raise &raise : llvm::reverse(recogniser.raises)) {
     std::vector<Problem> problems;
     problems.emplace_back(finder, analysis, raise.region);
-    int64_t limit = 0;
+    int64_t limit = 0, ends = 0;
     if (analysis.hasFreeLength()) {
       SmallVector<int64_t> stretches = usual;
-      limit = findLengthLimit(graph, raise.region, longest);
+      LengthLimit found = findLengthLimit(graph, raise.region, longest);
+      limit = found.number;
+      if (found.any)
+        stretches.push_back(stretched(kMostStretch).isValid()
+                                ? kMostStretch
+                                : llvm::divideCeil(kMostStretch, length) *
+                                      length);
       // A length at which the limit is passed: where it is that of chunks, of
-      // two of them.
-      if (limit && limit <= kMostStretch)
-        stretches.push_back(
-            stretched(limit + 2).isValid() ? limit + 2 : 2 * limit - length);
+      // two of them. Exporters that see one chunk only write graphs that are
+      // none at more.
+      if (limit && limit <= kMostStretch) {
+        int64_t past =
+            stretched(limit + 2).isValid() ? limit + 2 : 2 * limit - length;
+        if (stretched(past).isValid())
+          stretches.push_back(past);
+        else
+          ends = limit;
+      }
       for (int64_t stretch : stretches)
         problems.emplace_back(finder, analysis, raise.region,
                               stretched(stretch));
     }
     proposals.emplace_back(raise, std::move(problems), --number == plantError);
-    limits.push_back(limit);
+    limits.push_back({limit, ends});
     if (limit > kMostStretch)
       proposals.back().refuse("it compares positions with " +
                               std::to_string(limit) +
                               ", which no length of the check reaches");
   }
   checkProposals(proposals);
-  for (auto [proposal, limit] : llvm::zip_equal(proposals, limits)) {
-    Verdict &verdict = proposal.verdict;
-    if (limit && verdict.accepted &&
-        llvm::all_of(verdict.lengths, [limit = limit](int64_t compared) {
-          return compared <= limit;
-        })) {
-      verdict.accepted = false;
-      verdict.reason = "it compares positions with " + std::to_string(limit) +
-                       ", and cannot be evaluated at more";
-    }
+  for (auto [proposal, bounds] : llvm::zip_equal(proposals, limits)) {
+    auto [limit, ends] = bounds;
+    if (!ends)
+      refuseUnseen(proposal, limit);
+    else
+      proposal.verdict.assumptions.push_back(
+          "the graph is defined for at most " + std::to_string(ends) +
+          " tokens, beyond which the mixer goes on");
   }
   for (const Proposal &proposal : proposals)
     replace(graph, proposal);
   std::reverse(report.begin() + before, report.end());
-  // What only the replaced regions needed is gone now.
-  for (Operation *op : llvm::reverse(graph.getNodes()))
-    if (op->use_empty() && isMemoryEffectFree(op))
-      op->erase();
+  eraseUnused(graph);
 
   if (isAgain)
     return;
@@ -174,23 +222,67 @@ void SsmRaisePass::raise(func::FuncOp func) {
             builder.getNamedAttr(
                 "reason", builder.getStringAttr(
                               "a Scan of the model, a recurrence already"))});
-  for (const Leftover &leftover : recogniser.leftovers) {
-    if (!leftover.recurrent && !leftover.isNear)
+  for (Leftover &leftover : recogniser.leftovers) {
+    Kept &entry = kept.emplace_back(Kept{
+        leftover.ops.front()->getLoc(), {}, leftover.reason, leftover.isNear});
+    for (Operation *op : leftover.ops)
+      if (auto node = dyn_cast<onnx::NodeOp>(op);
+          !node || node.getOpType() != "Scan") // they have entries of their own
+        entry.nodes.push_back({op, nameOf(op)});
+  }
+}
+
+void SsmRaisePass::noteKept(const llvm::DenseSet<Operation *> &raised) {
+  Builder builder(&getContext());
+  for (Kept &entry : kept) {
+    llvm::erase_if(entry.nodes, [&](const auto &node) {
+      return raised.contains(node.first);
+    });
+    if (entry.nodes.empty())
       continue;
-    std::string site = nameOf(leftover.first);
-    if (leftover.last != leftover.first)
-      site += " to " + nameOf(leftover.last);
-    if (leftover.isNear)
-      emitWarning(leftover.first->getLoc())
+    std::string site = entry.nodes.front().second;
+    if (entry.nodes.size() > 1)
+      site += " to " + entry.nodes.back().second;
+    if (entry.isNear)
+      emitWarning(entry.location)
           << "the nodes '" << site
-          << "' are nearly a mixer, and are kept: " << leftover.reason;
+          << "' are nearly a mixer, and are kept: " << entry.reason;
     note({builder.getNamedAttr("site", builder.getStringAttr(site)),
           builder.getNamedAttr("op", builder.getStringAttr("")),
           builder.getNamedAttr("nodes_before",
-                               builder.getI64IntegerAttr(leftover.nodes)),
-          builder.getNamedAttr("reason",
-                               builder.getStringAttr(leftover.reason))});
+                               builder.getI64IntegerAttr(entry.nodes.size())),
+          builder.getNamedAttr("reason", builder.getStringAttr(entry.reason))});
   }
+  kept.clear();
+}
+
+void SsmRaisePass::raiseSites(func::FuncOp func) {
+  Graph graph(func);
+  AxisAnalysis analysis(graph);
+  RegionFinder finder(analysis);
+  SiteRecogniser recogniser(finder, analysis);
+  recogniser.run();
+  std::vector<Proposal> proposals;
+  for (size_t i = recogniser.raises.size(); i-- > 0;)
+    proposals.emplace_back(recogniser.raises[i], recogniser.problemsOf(i),
+                           count + int64_t(i) == plantError);
+  count += recogniser.raises.size();
+  checkProposals(proposals);
+  for (auto [proposal, limit] :
+       llvm::zip_equal(proposals, llvm::reverse(recogniser.limits)))
+    refuseUnseen(proposal, limit.number);
+  size_t before = report.size();
+  llvm::DenseSet<Operation *> raised;
+  for (const Proposal &proposal : proposals) {
+    if (proposal.verdict.accepted)
+      if (auto cone = collectCone(graph, proposal.roots,
+                                  proposal.raise.region.frontier))
+        raised.insert_range(cone->nodes);
+    replace(graph, proposal);
+  }
+  std::reverse(report.begin() + before, report.end());
+  noteKept(raised);
+  eraseUnused(graph);
 }
 
 /// The entry of the loop that the region consists of, where it was rolled up
@@ -271,6 +363,10 @@ void SsmRaisePass::replace(const Graph &graph, const Proposal &proposal) {
   });
   SmallVector<std::string> assumptions;
   raise.mixer->listAssumptions(assumptions);
+  // Which node it is stands in the report: equal layers have their own.
+  llvm::append_range(assumptions, listSmallNumbers(proposal.problems.front(),
+                                                   raise.mixer->tolerance));
+  llvm::append_range(assumptions, verdict.assumptions);
   if (before)
     for (Attribute text : before.getAs<ArrayAttr>("assumptions"))
       assumptions.push_back(cast<StringAttr>(text).str());

@@ -22,9 +22,7 @@ struct Raise {
 
 /// A group of nodes that mixes tokens and was not recognised.
 struct Leftover {
-  mlir::Operation *first = nullptr, *last = nullptr;
-  size_t nodes = 0;
-  bool recurrent = false; // looks like steps of a recurrence
+  llvm::SmallVector<mlir::Operation *> ops; // in topological order
   std::string reason;
   /// So close to an entry of the catalogue that whoever made the model should
   /// know what keeps it from being one.

@@ -22,6 +22,9 @@ public:
   StringRef getName() const override { return "ssm.recurrence"; }
   FailureOr<SmallVector<Value>> emit(GraphWriter &writer) const override;
   SmallVector<Role *> getRoles() override;
+  bool keepsNode(Operation *op) const override {
+    return rolled.alike.contains(op);
+  }
 
 private:
   void fillBody(GraphWriter &writer, Block &body) const;

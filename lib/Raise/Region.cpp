@@ -223,6 +223,20 @@ Value RegionFinder::nextExit(Value exit, SmallVectorImpl<Value> &others,
   return {};
 }
 
+static bool isExponential(Operation *op) {
+  auto node = dyn_cast_or_null<onnx::NodeOp>(op);
+  return node && node.getDomain().empty() && node.getOpType() == "Exp";
+}
+
+std::optional<Region> RegionFinder::exponentiate(const Region &region) const {
+  Region result = region;
+  SmallVector<Value> others;
+  result.exit = nextExit(region.exit, others, 1);
+  if (!result.exit || !isExponential(result.exit.getDefiningOp()))
+    return std::nullopt;
+  return result;
+}
+
 RegionFinder::Straight RegionFinder::howStraight(Value value) const {
   const ValueAxes *axes = analysis.getAxes(value);
   if (!axes)
@@ -284,12 +298,11 @@ Region RegionFinder::deepen(const Region &region) const {
     return shape ? llvm::product_of(*shape) : 0;
   };
   // The exponential that `value` is a view of.
-  auto isExponential = [&](Value value) {
+  auto isViewOfExponential = [&](Value value) {
     Operation *op = value.getDefiningOp();
     while (op && isView(op) && isTransparent(op))
       op = op->getOperand(0).getDefiningOp();
-    auto node = dyn_cast_or_null<onnx::NodeOp>(op);
-    return node && node.getDomain().empty() && node.getOpType() == "Exp";
+    return isExponential(op);
   };
   Region result = region;
   int64_t most = sizeOf(region.exit);
@@ -297,7 +310,7 @@ Region RegionFinder::deepen(const Region &region) const {
   auto shallow = [&](Value value) {
     return !bottom.contains(value) &&
            analysis.getClass(value) == TokenClass::PerToken &&
-           (sizeOf(value) > most || isExponential(value));
+           (sizeOf(value) > most || isViewOfExponential(value));
   };
   for (unsigned i = 0; i < kMostSteps; ++i) {
     auto *it = llvm::find_if(result.frontier, shallow);

@@ -65,6 +65,9 @@ public:
   mlir::Value nextExit(mlir::Value exit,
                        llvm::SmallVectorImpl<mlir::Value> &others,
                        unsigned limit = 16) const;
+  /// The same region to the exponential of its exit, where nothing else reads
+  /// that: sums in the space of logarithms.
+  std::optional<Region> exponentiate(const Region &region) const;
   /// The same region from where its values and to where its exit have all of
   /// the sequence on an axis of its own: in front of paddings and cuts into
   /// chunks, and behind what undoes them.
@@ -83,6 +86,10 @@ public:
               mlir::Value value) const;
   /// Replaces frontier values that are views of one value by that value.
   void mergeViews(llvm::SmallVectorImpl<mlir::Value> &frontier) const;
+  /// Other frontiers of the same region: decays as logarithms or logits, and
+  /// outer products as their factors.
+  llvm::SmallVector<llvm::SmallVector<mlir::Value>>
+  inFrontOfFactors(llvm::ArrayRef<mlir::Value> frontier) const;
   /// Drops frontier values that others determine.
   void absorbDominated(llvm::SmallVectorImpl<mlir::Value> &frontier) const;
   /// True for a per-token node that may be moved into a region: neither mixing

@@ -3,7 +3,9 @@
 // Both steps are one pass over the graph with union-find. Core nodes that share
 // a value which is not per token are one component. A second pass carries from
 // node to node the components whose results reach it without a weight between;
-// where that meets a core node, its component joins their group.
+// where that meets a core node, its component joins their group. So do
+// components whose results are summed: what a chunk adds to itself, and what
+// the chunks before it add.
 //
 //===----------------------------------------------------------------------===//
 
@@ -87,6 +89,12 @@ bool RegionFinder::isTransparent(Operation *op) const {
          op->getNumRegions() == 0;
 }
 
+static bool isSum(Operation *op) {
+  auto node = dyn_cast<onnx::NodeOp>(op);
+  return node && node.getDomain().empty() &&
+         llvm::is_contained({"Add", "Sub", "Sum"}, node.getOpType());
+}
+
 std::vector<Group> RegionFinder::findGroups() const {
   ArrayRef<Operation *> nodes = graph.getNodes();
   std::vector<bool> core(nodes.size());
@@ -122,6 +130,9 @@ std::vector<Group> RegionFinder::findGroups() const {
         groups.join(own, from);
       reached[i] = {own};
     } else if (!isWeight(op)) {
+      if (isSum(op))
+        for (int64_t from : reaching)
+          groups.join(reaching.front(), from);
       reached[i] = std::move(reaching);
     }
   }

@@ -2,6 +2,8 @@
 
 #include "lib/Raise/Reroll.h"
 
+#include "lib/Raise/FirstStep.h"
+
 #include "llvm/ADT/StringSet.h"
 
 using namespace mlir;
@@ -51,6 +53,7 @@ private:
   SmallVector<Value> pieces; // by step
   SmallVector<Pair> worklist;
   llvm::DenseMap<Value, Value> next, previous, initial;
+  FirstStep firstStep;
   SmallVector<Value> roots;
 };
 } // namespace
@@ -207,6 +210,11 @@ bool Reroller::pairOperands(Operation *a, Operation *b, int64_t step) {
       look(a->getOperand(0), step) != look(operands[0], step + 1) &&
       look(a->getOperand(0), step) == look(operands[1], step + 1))
     std::swap(operands[0], operands[1]);
+  if (step == 0)
+    firstStep.pairs.push_back({a, llvm::to_vector(a->getOperands()), operands});
+  else
+    rolled.alike.insert(a);
+  rolled.alike.insert(b);
   for (auto [x, y] : llvm::zip(a->getOperands(), operands))
     worklist.push_back({x, y, step});
   return true;
@@ -274,6 +282,8 @@ bool Reroller::addState(Value before, int64_t step) {
   for (int64_t k = step - 1; k > 0 && first; --k)
     first = previous.lookup(first);
   state.initial = first ? initial.lookup(first) : Value();
+  if (first)
+    firstStep.states.push_back({first, state.initial});
   if (state.initial && state.initial.getType() != before.getType())
     return false;
   state.last = state.after;
@@ -341,6 +351,11 @@ std::optional<Rolled> Reroller::run() {
       return std::nullopt;
   if (!collectBody(length / 2))
     return std::nullopt;
+  for (const auto &[value, after] : next)
+    if (auto cut = stepOf(value) == 1 ? readCut(value) : std::nullopt)
+      firstStep.tokens.push_back({value, cut->source.value, cut->source.axis});
+  firstStep.position = rolled.reverse ? length - 1 : 0;
+  rolled.alike.insert_range(findAlike(problem, firstStep));
   return std::move(rolled);
 }
 

@@ -41,6 +41,8 @@ struct Rolled {
   mlir::Value gathered;
   unsigned axis; // of time, in both
   bool reverse = false;
+  /// Nodes of all steps that are those of the step that is kept.
+  llvm::DenseSet<mlir::Operation *> alike;
 };
 
 /// Nothing where the region is no such loop.

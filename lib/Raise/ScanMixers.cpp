@@ -5,6 +5,8 @@
 #include "dialects/ssm/SsmOps.h"
 #include "lib/Raise/Probe.h"
 
+#include <cmath>
+
 using namespace mlir;
 
 namespace ssmc {
@@ -137,11 +139,13 @@ static void propose(const Problem &problem, const Shapes &shapes, Value a,
 /// The constant that a scan starts from: its output where it neither decays
 /// nor is driven.
 static void readStart(const Problem &problem, ScanMixer &mixer) {
+  constexpr double kNone = -1e4; // the logarithm of nothing
   auto rest = Probe(problem)
                   .set(*mixer.a, mixer.logarithmic ? 0 : 1)
-                  .set(*mixer.u, 0)
+                  .set(*mixer.u, mixer.logarithmicDrive ? kNone : 0)
                   .read(*mixer.exit);
-  if (!rest)
+  if (!rest ||
+      !llvm::all_of(rest->floats(), [](double h) { return std::isfinite(h); }))
     return;
   const Tensor &h = *rest;
   int64_t batch = h.getShape()[0], time = h.getShape()[1];
@@ -161,6 +165,33 @@ static void readStart(const Problem &problem, ScanMixer &mixer) {
     mixer.start = start;
 }
 
+/// Whether what a region gives is linear in exp(u): each further exp(u) adds
+/// the same.
+static bool addsExponentials(const Problem &problem, Value u) {
+  const Problem::Example *example = problem.getExample();
+  if (!example)
+    return false;
+  SmallVector<Tensor> given{example->results.front()};
+  for (double factor : {2, 3}) {
+    Assignment assignment = example->values;
+    Tensor more = assignment[u];
+    for (double &element : more.mutableFloats())
+      element += std::log(factor);
+    assignment[u] = more;
+    FailureOr<SmallVector<Tensor>> now = problem.evaluate(assignment);
+    if (failed(now) || !now->front().isFloat())
+      return false;
+    given.push_back(now->front());
+  }
+  double largest = 0, worst = 0;
+  for (auto [one, two, three] : llvm::zip_equal(
+           given[0].floats(), given[1].floats(), given[2].floats())) {
+    largest = std::max(largest, std::fabs(two - one));
+    worst = std::max(worst, std::fabs((three - two) - (two - one)));
+  }
+  return largest > 0 && worst <= kMixerTolerance * largest;
+}
+
 void proposeScans(const Problem &problem, MixerList &mixers) {
   auto shapes = readShapes(problem, 2);
   if (!shapes)
@@ -172,7 +203,11 @@ void proposeScans(const Problem &problem, MixerList &mixers) {
     unsigned own = restExtents(*problem.analysis.getAxes(a)).size();
     unsigned states =
         own && own < shapes->exit.size() ? shapes->exit.size() - own : 0;
+    size_t begin = mixers.size();
     propose(problem, *shapes, a, u, Value(), shapes->exit, states, mixers);
+    if (mixers.size() > begin && addsExponentials(problem, u))
+      for (const auto &mixer : MutableArrayRef(mixers).drop_front(begin))
+        static_cast<ScanMixer &>(*mixer).logarithmicDrive = true;
   }
   for (size_t i = first; i < mixers.size() && !shapes->initial; ++i)
     readStart(problem, static_cast<ScanMixer &>(*mixers[i]));
@@ -310,6 +345,8 @@ FailureOr<Value> ScanMixer::emitDecay(GraphWriter &writer, Value drive) const {
 
 FailureOr<SmallVector<Value>> ScanMixer::emit(GraphWriter &writer) const {
   FailureOr<Value> drive = writer.apply(u->view, u->value);
+  if (succeeded(drive) && logarithmicDrive)
+    drive = writer.node("Exp", *drive, drive->getType());
   if (failed(drive))
     return failure();
   FailureOr<Value> decay = emitDecay(writer, *drive);

@@ -26,6 +26,8 @@ public:
   std::optional<Role> a, u;
   /// Of the decays `a` has the logarithms.
   bool logarithmic = false;
+  /// ... and of the drives `u`.
+  bool logarithmicDrive = false;
   /// The decay where no token decides it: [channel].
   Tensor decay;
   /// What the drive is scaled by: [channel] or null.

@@ -83,15 +83,21 @@ public:
                               mlir::Type elementType);
   mlir::AffineExpr extentOf(const Digit &digit) const;
   mlir::AffineExpr fixed(int64_t extent) const;
+  /// What digits of batch and time stand for, of these extents as analysed.
   mlir::AffineExpr batch, time;
+  int64_t tracedBatch, tracedTime;
   /// The version of operators that the graph uses.
   int64_t version = 17;
   /// Constants that were written, before rounding to their type.
   llvm::DenseMap<mlir::Value, Tensor> exact;
   /// An uninitialised or zero destination.
   mlir::Value empty(mlir::RankedTensorType type);
-  mlir::Value zeros(mlir::RankedTensorType type);
+  mlir::Value zeros(mlir::RankedTensorType type) { return fill(type, 0); }
+  mlir::Value fill(mlir::RankedTensorType type, double value);
 
+  /// `value` under other extents, as many elements in the same order.
+  mlir::FailureOr<mlir::Value> reshapeTo(mlir::Value value,
+                                         llvm::ArrayRef<mlir::AffineExpr> to);
   /// `value` in the layout of `view`, and back.
   mlir::FailureOr<mlir::Value> apply(const View &view, mlir::Value value);
   mlir::FailureOr<mlir::Value> invert(const View &view, mlir::Value canonical);

@@ -17,8 +17,9 @@ from compiled import compile_model, peer_outputs, run_model
 H, D = 2, 4
 
 
-def attention(chunk, pads=True, wrong=None):
-    """y = S^T q, S = exp(g) S + k v^T over chunks of `chunk` tokens."""
+def attention(chunk, pads=True, skip=False, single=False, wrong=None):
+    """y = S^T q + `skip` d x, S = exp(g) S + k v^T over chunks of `chunk` tokens; the skip is added
+    before the padding is cut off. A graph that was traced with a `single` chunk is none with more."""
     nodes, constants = [], {}
 
     def constant(value, dtype=np.int64):
@@ -36,6 +37,8 @@ def attention(chunk, pads=True, wrong=None):
     size = constant([chunk])
     missing = node("Mod", node("Sub", size, node("Mod", length, size)), size)
     count = node("Div", node("Add", length, missing), size) if pads else constant([-1])
+    if single:
+        count = constant([1])
     batch = node("Slice", node("Shape", "x"), constant([0]), constant([1]))
 
     def cut(value, *rest):
@@ -77,6 +80,9 @@ def attention(chunk, pads=True, wrong=None):
                    equation="bcihd,bchde->bcihe")
     y = node("Add", inside, outside)
     y = node("Reshape", y, node("Concat", batch, constant([-1, H * D]), axis=0))
+    if skip:
+        amounts = node("Concat", *[constant([0])] * 4, missing, constant([0]), axis=0)
+        y = node("Add", y, node("Mul", constant(rng.normal(size=H * D), np.float32), node("Pad", "x", amounts)))
     if pads:
         y = node("Slice", y, constant([0]), length, constant([1]))
     shape = ["B", "L", H * D]
@@ -90,6 +96,8 @@ def attention(chunk, pads=True, wrong=None):
 CASES = (
     ("chunks of 8", dict(chunk=8), True, (1, 7, 8, 40)),
     ("chunks of 64", dict(chunk=64), True, (1, 63, 65, 200)),
+    ("chunks of 64 and a skip", dict(chunk=64, skip=True), True, (1, 63, 65, 200)),
+    ("a single chunk of 64", dict(chunk=64, single=True), True, (1, 40, 64)),
     ("whole chunks of 8", dict(chunk=8, pads=False), True, (8, 40)),
     ("whole chunks of 64", dict(chunk=64, pads=False), True, (64, 192)),
     ("chunks of 64 that decay wrongly", dict(chunk=64, wrong="decay"), False, (63, 200)),

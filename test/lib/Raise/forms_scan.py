@@ -21,7 +21,7 @@ def quotient_cumsums(w, g, u):
     return w("Mul", w.cumsum(w("Div", u, grown), 1), grown)
 
 
-@form("epsilon_scan", "ssm.scan", "g u")
+@form("epsilon_scan", "ssm.scan", "g u", assumes="the number 1.0e-12 of node .* is too small to be seen")
 def epsilon_cumsums(w, g, u):
     grown = w("Exp", w.cumsum(g, 1))
     return w("Mul", w.cumsum(w("Div", u, w("Add", grown, 1e-12)), 1), grown)
@@ -130,6 +130,17 @@ def log_space(w, g, p):
     most = w("ReduceMax", logs, w.ints(1), keepdims=1)
     sums = w("Add", w("Log", w.cumsum(w("Exp", w("Sub", logs, most)), 1)), most)
     return w("Exp", w("Add", total, sums))
+
+
+@form("log_scan", "ssm.scan", "g u")
+def log_space_start(w, g, u):
+    """minGRU's: the logarithms of what drives the scan behind that of the state before it."""
+    start = np.full((w.batch, 1, CHANNELS), np.log(0.5), np.float32)
+    total = w.pad(w.cumsum(g, 1), 1, 0, 1, 3)
+    logs = w("Sub", w("Concat", start, u, axis=1), total)
+    most = w("ReduceMax", logs, w.ints(1), keepdims=1)
+    sums = w("Add", most, w("Log", w.cumsum(w("Exp", w("Sub", logs, most)), 1)))
+    return w.cut(w("Exp", w("Add", total, sums)), 1, 2**31, 1)
 
 
 @form(*SCAN)

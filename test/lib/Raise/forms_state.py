@@ -1,7 +1,7 @@
 """Linear attention and delta rules in closed and unrolled forms."""
 import numpy as np
 
-from form import HEADS, decays_of_heads, form
+from form import HEADS, KEYS, VALUES, decays_of_heads, form
 
 
 # --- Linear attention: S = exp(g) S + k v^T, y = q S ---------------------------
@@ -111,6 +111,44 @@ def ssd_two_cumsums(w, q, k, v, h):
     total = w.wide(w.cumsum(h, 2), 3)
     grown, shrunk = w("Mul", q, w("Exp", total)), w("Mul", k, w("Exp", w("Neg", total)))
     return w("MatMul", w("Trilu", w("MatMul", grown, w.swap(shrunk)), upper=0), v)
+
+
+@form(*SSD)
+def ssd_chunks(w, q, k, v, h):
+    """Chunks of 8 as sums of products: what a chunk adds to itself, and what the states in front of it add, which a
+    segment sum over chunks gives."""
+    chunk, count = 8, w.time // 8
+
+    def segment_sum(x, n):
+        rows = w("Expand", w.wide(x, -1), w.ints(1, 1, 1, 1, n))
+        sums = w.cumsum(w("Where", np.tril(np.ones((n, n), bool), -1), rows, 0.0), 3)
+        return w("Exp", w("Where", np.tril(np.ones((n, n), bool)), sums, float("-inf")))
+
+    q, k = (w.shape(x, w.batch, HEADS, count, chunk, KEYS) for x in (q, k))
+    v = w.shape(v, w.batch, HEADS, count, chunk, VALUES)
+    h = w.shape(h, w.batch, HEADS, count, chunk)
+    total = w.cumsum(h, 3)
+    inside = w("Einsum", q, k, segment_sum(h, chunk), v, equation="bhcln,bhcsn,bhcls,bhcsp->bhclp")
+    last = w.cut(total, -1, 2**31, 3)
+    own = w("Einsum", k, w("Exp", w("Sub", last, total)), v, equation="bhcln,bhcl,bhclp->bhcpn")
+    own = w("Concat", np.zeros((w.batch, HEADS, 1, VALUES, KEYS), np.float32), own, axis=2)
+    fades = segment_sum(w.pad(w.shape(last, w.batch, HEADS, 1, count), 1, 0, 3, 4), count + 1)
+    states = w.cut(w("Einsum", w.narrow(fades, 2), own, equation="bhzc,bhcpn->bhzpn"), 0, -1, 2)
+    before = w("Einsum", q, states, w("Exp", total), equation="bhcln,bhcpn,bhcl->bhclp")
+    return w.shape(w("Add", inside, before), w.batch, HEADS, w.time, VALUES)
+
+
+@form("mlstm", "ssm.semiseparable", "q k v s h")
+def mlstm_parallel(w, q, k, v, i, f):
+    """Exponential gates beside the maximum of each row, and a bound of one."""
+    sums = w("Concat", np.zeros((w.batch, HEADS, 1), np.float32), w.cumsum(f, 2), axis=2)
+    pairs = w("Sub", w.wide(sums, 3), w.wide(sums, 2))
+    pairs = w.cut(w.cut(pairs, 1, 2**31, 2), 1, 2**31, 3)
+    logs = w("Add", w("Where", w.mask(), pairs, float("-inf")), w.wide(i, 2))
+    most = w("ReduceMax", logs, w.ints(3), keepdims=1)
+    scores = w("Mul", w("MatMul", q, w.swap(w("Mul", k, KEYS ** -0.5))), w("Exp", w("Sub", logs, most)))
+    norm = w("Max", w("Abs", w.sum(scores, 3, keep=1)), w("Exp", w("Neg", most)))
+    return w("MatMul", w("Div", scores, w("Add", norm, 1e-6)), v)
 
 
 @form("gla", "ssm.semiseparable", "q k v hk")

@@ -15,7 +15,7 @@ from onnx import TensorProto, helper, numpy_helper
 H, D = 2, 8
 
 
-def attention(window=None, block=None, hidden=-np.inf, epsilon=0.0, batch=2, length="L"):
+def attention(window=None, block=None, far=None, hidden=-np.inf, epsilon=0.0, batch=2, length="L"):
     """Causal attention over heads of x, with a window or in blocks of tokens."""
     nodes, constants = [], {}
 
@@ -43,11 +43,15 @@ def attention(window=None, block=None, hidden=-np.inf, epsilon=0.0, batch=2, len
     row, column = (node("Unsqueeze", tokens, constant(f"axis{a}", [a])) for a in (1, 0))
     distance = node("Sub", row, column)
     seen = node("GreaterOrEqual", distance, "zero")
-    if window:
+    if window is not None:
         seen = node("And", seen, node("Less", distance, constant("window", window)))
     if block:
         size = constant("block", block)
         seen = node("And", seen, node("Equal", node("Div", row, size), node("Div", column, size)))
+    if far:  # so many blocks of 8
+        eight = constant("eight", 8)
+        blocks = node("Sub", node("Div", row, eight), node("Div", column, eight))
+        seen = node("And", seen, node("Less", blocks, constant("far", far)))
     mask = node("Where", seen, constant("nothing", np.float32(0)), constant("hidden", np.float32(hidden)))
     scores = node("Add", scores, mask)
     if epsilon:
@@ -70,6 +74,8 @@ CASES = {
     "causal": ({}, ["ssm.attention"], None),
     "a window of 8": (dict(window=8), ["ssm.attention"], None),
     "a window of 40": (dict(window=40), [], "deviates"),
+    "a window of 40 for each head": (dict(window=np.full((H, 1, 1), 40)), [], "deviates"),
+    "a window of 6 blocks": (dict(far=6), [], "deviates"),
     "blocks of 40": (dict(block=40), [], "deviates"),
     "a window of 4096": (dict(window=4096), [], "it compares positions with 4096"),
     "a mask of -1e9": (dict(hidden=-1e9), ["ssm.attention"], None),

@@ -20,9 +20,10 @@ EXPECTED = {
     "elman": "ssm.recurrence", "lstm": "ssm.recurrence", "backward": "ssm.recurrence",
     "inside": "ssm.selective_scan", "average": "ssm.scan", "sums": "ssm.scan",
     "scalar": "ssm.selective_scan", "selective": "ssm.selective_scan", "unread": "ssm.scan",
-    "masked": "ssm.recurrence", "given": "ssm.scan", "leading": "ssm.scan", "alone": "ssm.scan",
+    "masked": "ssm.recurrence", "bounded": "ssm.recurrence", "given": "ssm.scan",
+    "leading": "ssm.scan", "alone": "ssm.scan",
     # Near misses are kept.
-    "odd": None, "skipping": None, "squared": None, "nudged": None,
+    "odd": None, "skipping": None, "squared": None, "nudged": None, "unbounded": None,
 }
 NEAR = "' are nearly a mixer, and are kept: closest candidate ssm.scan deviates by "
 # Where batch and time are in x. Sizes that are equal tell nothing.

@@ -199,6 +199,22 @@ def skipping(w):
     return w.join(hs), []
 
 
+def bounded(w, first=1e30):
+    """States are bounded by what no input reaches."""
+    wh = w.weight(w.width, w.width)
+    h, hs = w.zeros(w.batch, w.width), []
+    for t in range(w.time):
+        most = w.constant(np.float32(first if t == 0 else 1e30))
+        h = w("Tanh", w("Clip", w("Add", w.token("x", t), w("MatMul", h, wh)), "", most))
+        hs.append(h)
+    return w.join(hs), []
+
+
+def unbounded(w):
+    """A near miss: the first step has another bound."""
+    return bounded(w, first=1e25)
+
+
 def given(w):
     """h = a h + x of two inputs, from a third one on, gated by a fourth one after the loop."""
     h, hs = "h", []

@@ -4,6 +4,7 @@
     mutations.py spellings DIR [ssmc options]        ... in one way at a time
     mutations.py generated [ssmc options]            models of make_mamba.py
     mutations.py resized DIR [ssmc options]          exports with as many channels as tokens
+    mutations.py evaluated DIR SEEDS                 exports with free lengths and with caches: raised and evaluated
 
 Every graph is compiled and run: an export against PyTorch's stored outputs, and
 at another length and batch where it may have one; a generated graph against
@@ -20,7 +21,8 @@ import make_mamba
 import mutate
 import spellings
 from compiled import compile_model, peer_outputs, run_model
-from raising import EXPECTED, MAMBA
+from plants import PASSES, evaluate, feed_of, outputs
+from raising import EXPECTED, MAMBA, raised
 
 EXPORTS = ("mamba/forward.dynamo", "mamba/forward.ts", "recurrent_gemma/forward.dynamo", "mamba2/forward.dynamo",
            "qwen3_next/forward.dynamo", "xlstm/forward.dynamo")
@@ -96,9 +98,34 @@ def resized(work, folder, *options):
             check(path.stem, path, EXPECTED[name], [stored], options)
 
 
+#: With free lengths, for a prompt and for one token.
+OTHERS = ("mamba/forward.dynamo_dyn", "recurrent_gemma/forward.dynamo_dyn", "mamba2/forward.dynamo_dyn", "xlstm/forward.ts",
+          "mamba/generation.prefill", "qwen3_next/generation.prefill", "recurrent_gemma/generation.prefill",
+          "mamba2/generation.prefill", "qwen3_next/generation.decode", "mobius_qwen3_5/model", "mobius_mamba2/model")
+
+
+def evaluated(work, folder, seeds):
+    global failures
+    first, last = map(int, seeds.split("-"))
+    for name in OTHERS:
+        source, path = pathlib.Path(folder) / f"{name}.onnx", work / "mutated.onnx"
+        fed = feed_of(source)
+        stored = outputs(source, fed) if fed and len(fed) == len(onnx.load(source).graph.input) else None
+        for seed in range(first, last + 1):
+            onnx.save(mutate.mutate(onnx.load(source), seed), path)
+            ops = raised(path, passes=PASSES)[0]
+            wrong = [] if ops == EXPECTED[name] else [f"is raised to {ops}"]
+            if stored:
+                wrong.append(evaluate(path, fed, {k: y for k, y in stored.items() if y.dtype == np.float32}))
+            for text in filter(None, wrong):
+                print(f"{name} by {seed}: {text}", flush=True)
+            failures += any(wrong)
+
+
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as folder:
-        mode = {"models": models, "spellings": one_by_one, "generated": generated, "resized": resized}[sys.argv[1]]
+        mode = {"models": models, "spellings": one_by_one, "generated": generated, "resized": resized,
+                "evaluated": evaluated}[sys.argv[1]]
         mode(pathlib.Path(folder), *sys.argv[2:])
     print(f"{failures} failures")
     sys.exit(1 if failures else 0)

@@ -15,6 +15,12 @@ def scan(g, u, reverse=False):
     return hs
 
 
+def log_scan(g, u):
+    drive = np.exp(u)
+    drive[:, 0] += 0.5 * np.exp(g[:, 0])
+    return scan(g, drive)
+
+
 def epsilon_scan(g, u):
     grown = np.exp(np.cumsum(g, 1))
     return np.cumsum(u / (grown + np.float32(1e-12)), 1) * grown
@@ -70,6 +76,21 @@ def quasiseparable(q, k, v, h, q2, k2, h2, s):
     return y
 
 
+def mlstm(q, k, v, i, f):
+    batch, time, heads, keys = k.shape
+    c, n, m = np.zeros((batch, heads, keys, v.shape[-1])), np.zeros((batch, heads, keys)), np.full((batch, heads), -np.inf)
+    ys = np.zeros((batch, time, heads, v.shape[-1]))
+    for t in range(time):
+        before, m = m, np.maximum(f[:, t] + m, i[:, t])
+        keep, own = np.exp(f[:, t] + before - m)[..., None], np.exp(i[:, t] - m)[..., None]
+        n = keep * n + own * k[:, t]
+        c = keep[..., None] * c + np.einsum("bhn,bhp->bhnp", own * k[:, t], v[:, t])
+        query = q[:, t] * keys ** -0.5
+        norm = np.maximum(np.abs((query * n).sum(-1)), np.exp(-m)) + np.float32(1e-6)
+        ys[:, t] = np.einsum("bhn,bhnp->bhp", query, c) / norm[..., None]
+    return np.swapaxes(ys, 1, 2)
+
+
 def attention(q, k, v, seen, bias=None, scale=KEYS ** -0.5):
     group = q.shape[2] // k.shape[2]
     k, v = np.repeat(k, group, 2), np.repeat(v, group, 2)
@@ -95,13 +116,13 @@ def rotary(q, k, v):
 
 
 ORACLES = {
-    "scan": scan, "positive_scan": scan, "epsilon_scan": epsilon_scan,
+    "scan": scan, "positive_scan": scan, "log_scan": log_scan, "epsilon_scan": epsilon_scan,
     "reverse_scan": lambda g, u: scan(g, u, True), "both_sum": both_sum, "both_concat": both_concat,
     "both_shared": lambda g, u: both_sum(g, u, g, u),
     "average": average, "prefix_mean": prefix_mean, "linear": states,
     "normalised": lambda q, k, v: states(q, k, v, norm=0),
     "normalised_epsilon": lambda q, k, v: states(q, k, v, norm=np.float32(1e-3)),
-    "retention": retention, "ssd": states, "gla": states, "quasiseparable": quasiseparable,
+    "mlstm": mlstm, "retention": retention, "ssd": states, "gla": states, "quasiseparable": quasiseparable,
     "delta": lambda q, k, v, b: states(q, k, v, beta=b), "gated_delta": states,
     "causal": causal, "groups": causal, "one_key_head": causal, "rotary": rotary,
     "full": lambda q, k, v: attention(q, k, v, lambda lag: lag == lag),

@@ -1,0 +1,208 @@
+//===- SiteRecogniser.cpp - compares sites with attention -----------------===//
+
+#include "lib/Raise/AttentionSites.h"
+
+#include "lib/Raise/AttentionReader.h"
+#include "lib/Raise/RegionHash.h"
+#include "lib/Raise/Written.h"
+
+using namespace mlir;
+
+namespace ssmc {
+
+namespace {
+/// Numbers of queries, and of keys before them, that are compared.
+constexpr std::pair<int64_t, int64_t> kLengths[] = {
+    {4, 6}, {1, 9}, {5, 1}, {3, 17}};
+constexpr int64_t kLong = 256;
+} // namespace
+
+/// The symbols of an extent, by their place in the module's table.
+static void collectSymbols(AffineExpr extent,
+                           llvm::SmallSetVector<unsigned, 4> &symbols) {
+  extent.walk([&](AffineExpr part) {
+    if (auto symbol = dyn_cast<AffineSymbolExpr>(part))
+      symbols.insert(symbol.getPosition());
+  });
+}
+
+llvm::StringMap<int64_t> bindLengths(const Graph &graph,
+                                     const AttentionSite &site, int64_t queries,
+                                     int64_t past) {
+  ModuleSymbols table(graph.getFunc()->getParentOfType<ModuleOp>());
+  const AttentionExtents &lengths = *site.mixer.lengths;
+  llvm::StringMap<int64_t> bound;
+  llvm::SmallSetVector<unsigned, 4> own, others;
+  collectSymbols(lengths.queries, own);
+  collectSymbols(lengths.keys, others);
+  for (unsigned symbol : own)
+    bound[table.name(symbol)] = queries;
+  for (unsigned symbol : others)
+    if (!own.contains(symbol))
+      bound[table.name(symbol)] = past;
+  auto number = [&](AffineExpr extent) {
+    SmallVector<AffineExpr> numbers;
+    for (unsigned i = 0; i < table.size(); ++i) {
+      auto known = bound.find(table.name(i));
+      numbers.push_back(getAffineConstantExpr(
+          known == bound.end() ? graph.getBinding(table.name(i))
+                               : known->second,
+          extent.getContext()));
+    }
+    return constantExtent(simplifyExtent(extent.replaceSymbols(numbers)));
+  };
+  for (auto [a, b] : site.equal) {
+    if (a == b)
+      continue;
+    for (auto [free, other] : {std::pair(a, b), std::pair(b, a)}) {
+      auto symbol = dyn_cast<AffineSymbolExpr>(free);
+      if (!symbol || bound.contains(table.name(symbol.getPosition())))
+        continue;
+      if (std::optional<int64_t> known = number(other))
+        bound[table.name(symbol.getPosition())] = *known;
+      break;
+    }
+  }
+  return bound;
+}
+
+const Graph &SiteRecogniser::bound(const llvm::StringMap<int64_t> &symbols) {
+  if (symbols.empty())
+    return graph;
+  std::map<std::string, int64_t> sorted;
+  for (const auto &symbol : symbols)
+    sorted[symbol.getKey().str()] = symbol.getValue();
+  std::string key;
+  for (const auto &[name, number] : sorted)
+    key += name + "\n" + std::to_string(number) + "\n";
+  std::unique_ptr<Graph> &made = graphs[key];
+  if (!made)
+    made = std::make_unique<Graph>(graph.getFunc(), symbols);
+  return *made;
+}
+
+/// Both agree on random values.
+static bool agree(const Problem &problem, const AttentionMixer &mixer,
+                  double &deviation) {
+  Candidate candidate(problem, mixer);
+  deviation = 0;
+  for (uint64_t seed : {1, 2}) {
+    Random random(seed);
+    Assignment assignment = problem.sample(random);
+    FailureOr<SmallVector<Tensor>> expected = problem.evaluate(assignment);
+    if (failed(expected))
+      return false;
+    deviation = std::max(deviation, candidate.deviation(assignment, *expected));
+  }
+  return deviation <= mixer.tolerance;
+}
+
+std::optional<AttentionSite> SiteRecogniser::identify(onnx::NodeOp node,
+                                                      LengthLimit &limit,
+                                                      double &deviation) {
+  llvm::SmallPtrSet<const Graph *, 4> tried;
+  for (const AttentionSite &way : readAttentionSite(graph, node)) {
+    auto [queries, past] = kLengths[0];
+    limit = findLengthLimit(graph, way.region, 0);
+    // Beyond what positions are compared with.
+    past = std::max(past, std::min(limit.number, kLong) + 3);
+    const Graph &there = bound(bindLengths(graph, way, queries, past));
+    if (!tried.insert(&there).second)
+      continue;
+    for (AttentionSite &site : readAttentionSite(there, node))
+      for (unsigned choice = 0, e = 1u << site.mixer.masks.size(); choice < e;
+           ++choice)
+        if (chooseSense(site.mixer, choice))
+          if (auto found = compare(site, there, deviation))
+            return found;
+  }
+  return std::nullopt;
+}
+
+/// Truth values say of scores that they are seen or that they are not: each bit
+/// of `choice` one of these. False for one that differs in no truth value.
+bool SiteRecogniser::chooseSense(AttentionMixer &mixer, unsigned choice) {
+  for (auto [k, mask] : llvm::enumerate(mixer.masks)) {
+    bool inverted = choice >> k & 1;
+    if (mask.kind != ScoreBias::Added)
+      mask.kind = inverted ? ScoreBias::Hidden : ScoreBias::Seen;
+    else if (inverted)
+      return false;
+  }
+  return true;
+}
+
+std::optional<AttentionSite> SiteRecogniser::compare(const AttentionSite &site,
+                                                     const Graph &there,
+                                                     double &deviation) {
+  Problem problem(finder, analysis, site.region, there);
+  AttentionSite read = site;
+  read.mixer.tolerance = problem.toleranceOfTables();
+  if (read.mixer.countKeys() < 3 || !readAttention(problem, read.mixer) ||
+      !agree(problem, read.mixer, deviation))
+    return std::nullopt;
+  AttentionSite deep = deepenSite(problem, read);
+  double own = 0;
+  if (!agree(Problem(finder, analysis, deep.region, there), deep.mixer, own))
+    return read;
+  deviation = own;
+  return deep;
+}
+
+void SiteRecogniser::run() {
+  for (Operation *op : graph.getNodes()) {
+    auto node = dyn_cast<onnx::NodeOp>(op);
+    if (!node || node->getNumResults() == 0 ||
+        !graph.dependsOnInput(node->getResult(0)))
+      continue;
+    Raise raise;
+    LengthLimit limit;
+    std::optional<AttentionSite> site = identify(node, limit, raise.deviation);
+    if (!site)
+      continue;
+    SmallVector<Value> roots{site->region.exit};
+    llvm::append_range(roots, site->region.states);
+    std::optional<Cone> cone = collectCone(graph, roots, site->region.frontier);
+    if (!cone)
+      continue;
+    raise.nodes = cone->nodes.size();
+    raise.structure = hashRegion(graph, site->region, /*weights=*/false);
+    raise.identity = hashRegion(graph, site->region, /*weights=*/true);
+    raise.region = site->region;
+    raise.mixer = site->mixer.clone();
+    raises.push_back(std::move(raise));
+    sites.push_back(std::move(*site));
+    limits.push_back(limit);
+  }
+}
+
+std::vector<Problem> SiteRecogniser::problemsOf(size_t number) {
+  const AttentionSite &site = sites[number];
+  SmallVector<std::pair<int64_t, int64_t>> lengths(std::begin(kLengths),
+                                                   std::end(kLengths));
+  auto [queries, past] = kLengths[0];
+  if (limits[number].number)
+    lengths.push_back({queries, std::min(limits[number].number, kLong) + 2});
+  if (limits[number].any)
+    lengths.push_back({queries, kLong});
+  std::vector<Problem> problems;
+  for (auto [q, p] : lengths) {
+    const Graph &there = bound(bindLengths(graph, site, q, p));
+    Problem problem(finder, analysis, site.region, there);
+    const AttentionMixer &mixer = site.mixer;
+    auto extentOf = [&](const Role &role) {
+      for (auto [axis, digits] : llvm::enumerate(role.view.axes))
+        if (llvm::any_of(digits, [](const Digit &digit) {
+              return digit.kind == AxisKind::Time;
+            }))
+          return (*there.getShape(role.value))[axis];
+      return int64_t(1);
+    };
+    problem.length =
+        extentOf(*mixer.k) + (mixer.pastKey ? extentOf(*mixer.pastKey) : 0);
+    problems.push_back(std::move(problem));
+  }
+  return problems;
+}
+
+} // namespace ssmc
