@@ -52,6 +52,13 @@ if not subprocess.run([os.environ.get("PYTHON", "python3"), "-c", "import hatchl
                       capture_output=True).returncode:
     config.available_features.add("wheel")
 
+# NVIDIA's assembler: in PATH, or where its installer puts it.
+for folder in (*os.environ["PATH"].split(os.pathsep), "/usr/local/cuda/bin"):
+    if os.access(os.path.join(folder, "ptxas"), os.X_OK):
+        config.available_features.add("ptxas")
+        config.environment["PATH"] += os.pathsep + folder
+        break
+
 # tools/check --full passes --param full=1: long samples, and every case of them.
 if lit_config.params.get("full") == "1":
     config.available_features.add("full")

@@ -36,12 +36,18 @@ struct SsmLowerStrategies
     }
   }
 
-  /// Kernels are for single precision and below. What a target does step by
-  /// step it does for all types.
+  /// Kernels are for single precision and below, or for floats of as many bits
+  /// as their name ends in. What a target does step by step it does for all
+  /// types.
   bool hasKernel(Operation *op, StrategyAttr strategy) {
     std::string name = (op->getName().getStringRef() + ":" +
                         stringifyStrategy(strategy.getKind()))
                            .str();
+    Type element = getElementTypeOrSelf(op->getOperand(0).getType());
+    if (auto type = dyn_cast<FloatType>(element);
+        type && llvm::is_contained(
+                    kernels, name + "@" + std::to_string(type.getWidth())))
+      return true;
     if (!llvm::is_contained(kernels, name))
       return false;
     return strategy.getKind() == Strategy::Recurrent ||

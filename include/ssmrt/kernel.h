@@ -35,6 +35,31 @@ void ssmrt_end(ssmrt_context *context);
  * ends at once, so this must not be called inside a parallel loop. */
 void *ssmrt_alloc(ssmrt_context *context, int64_t bytes);
 
+/*===- On a GPU -----------------------------------------------------------===*
+ * ssmrt_alloc gives memory of the device, in the order of the run's stream. */
+
+/* Runs kernel `kernel` of the model with so many blocks and threads, and bytes
+ * of shared memory beside what it declares. args[i] points to its i-th
+ * argument. */
+void ssmrt_launch(ssmrt_context *context, int32_t kernel, int64_t grid_x,
+                  int64_t grid_y, int64_t grid_z, int64_t block_x,
+                  int64_t block_y, int64_t block_z, int32_t shared_bytes,
+                  void **args);
+/* Describes a tensor of f16 (or bf16) to the copy engine: its extents, strides
+ * in bytes (that of the first dimension, the innermost, is not used), and the
+ * elements of each dimension that a copy moves, in rows of 32, 64 or 128 bytes.
+ * `map` has 128 bytes, aligned to 64. */
+void ssmrt_tensor_map(ssmrt_context *context, void *map, const void *data,
+                      int32_t is_bf16, int32_t rank, const int64_t *extents,
+                      const int64_t *strides, const int64_t *box);
+/* Waits for what was launched and copies from the device to the host. */
+void ssmrt_read(ssmrt_context *context, void *host, const void *device,
+                int64_t bytes);
+/* Where kernels report: a block of the device of three int64_t, the address of
+ * the message on the host, then what was found and expected. The first is 0
+ * where nothing was reported. */
+void *ssmrt_reports(ssmrt_context *context);
+
 #ifdef __cplusplus
 }
 #endif

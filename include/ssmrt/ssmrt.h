@@ -21,7 +21,7 @@
 extern "C" {
 #endif
 
-#define SSMRT_ABI_VERSION 3
+#define SSMRT_ABI_VERSION 6
 #define SSMRT_MAX_RANK 8
 
 typedef enum ssmrt_code {
@@ -119,7 +119,20 @@ typedef struct ssmrt_state_desc {
   int32_t rank;
   int64_t shape[SSMRT_MAX_RANK]; /* shape[0] is -1 where a batch is free */
   double initial;                /* every element before the first token */
+  /* Entries write behind what the state holds, and leave the rest as it is:
+   * where its input is another memory than its output, it is copied there. */
+  int32_t in_place;
+  int32_t reserved;
 } ssmrt_state_desc;
+
+/* Code for a GPU. Kernels are known by their numbers. */
+typedef struct ssmrt_device_desc {
+  const char *target; /* "cuda:sm_90a" */
+  const void *cubin;  /* machine code of that chip, or null */
+  const char *ptx;    /* what drivers compile for it and for later ones */
+  int64_t num_kernels;
+  const char *const *kernels; /* names */
+} ssmrt_device_desc;
 
 typedef struct ssmrt_model_desc {
   int32_t abi_version; /* SSMRT_ABI_VERSION of the compiler */
@@ -137,6 +150,7 @@ typedef struct ssmrt_model_desc {
   const char *cpu;       /* the processor it was compiled for */
   uint64_t cpu_features; /* SSMRT_CPU_* that the code uses */
   const char *info;      /* JSON: compiler, flags, target, raise report */
+  const ssmrt_device_desc *device; /* null: entries run on the processor */
 } ssmrt_model_desc;
 
 /* Instruction sets that a model may use, by the names of compilers: the
@@ -205,21 +219,36 @@ typedef struct ssmrt_run_options {
   int32_t num_threads; /* that a loop may use; 0: as many as processors */
   ssmrt_parallel_for_fn parallel_for; /* null: the built-in pool */
   void *pool;                         /* first argument of parallel_for */
+  /* For a model on a GPU: the CUstream to run in. Null: a stream of the model.
+   * A run whose values all lie on the device returns before it is done where a
+   * stream is given; errors in its data are then told by ssmrt_synchronize. */
+  void *stream;
 } ssmrt_run_options;
 
 /* Computes the outputs into the caller's memory. Inputs are checked as by
  * ssmrt_infer_outputs, and the outputs' dtype, rank and shape must be what it
- * gives. Outputs must not overlap inputs. `options` may be null. */
+ * gives. Outputs must not overlap inputs. `options` may be null.
+ *
+ * A model compiled for a GPU takes and gives memory of the host, which it
+ * copies, or of the device it runs on, aligned to 16 bytes, in any mixture;
+ * that is the device of the thread's current CUDA context in the first run, or
+ * else the first. Runs of one model on a GPU follow one another. */
 ssmrt_status ssmrt_run(const ssmrt_model *model, const ssmrt_entry_desc *entry,
                        const ssmrt_tensor *inputs, ssmrt_tensor *outputs,
                        const ssmrt_run_options *options);
+
+/* Waits until all runs of the model on a GPU are done, and tells what was wrong
+ * with the data of those since the last call. */
+ssmrt_status ssmrt_synchronize(const ssmrt_model *model);
 
 /*===- States
  * ---------------------------------------------------------------===*/
 
 /* The states of so many sequences, the rows. It holds the model's states twice:
  * a call that fails leaves them as they were. A state is used by one thread at
- * a time; any number of states may be in use. It must not outlive the model. */
+ * a time; any number of states may be in use. It must not outlive the model.
+ * That of a model for a GPU stays on the device between calls of ssmrt_advance,
+ * and is on the host for the other functions. */
 typedef struct ssmrt_state ssmrt_state;
 
 /* States as they are before the first token. On failure *state is null. Fails
@@ -228,8 +257,8 @@ ssmrt_status ssmrt_new_state(const ssmrt_model *model, int64_t rows,
                              ssmrt_state **state);
 void ssmrt_free_state(ssmrt_state *state); /* may be null */
 int64_t ssmrt_state_rows(const ssmrt_state *state);
-/* State `i` of the model's table, in the memory of `state`, which the next call
- * of ssmrt_advance puts elsewhere. May be read and written. */
+/* State `i` of the model's table, in the host's memory of `state`, which the
+ * next call of ssmrt_advance puts elsewhere. May be read and written. */
 ssmrt_status ssmrt_state_tensor(ssmrt_state *state, int32_t i,
                                 ssmrt_tensor *tensor);
 
@@ -246,8 +275,16 @@ ssmrt_status ssmrt_infer_advance(const ssmrt_entry_desc *entry,
                                  ssmrt_tensor *outputs);
 
 /* The states are as before the last ssmrt_advance again, which must have been
- * the last change of them: drafted tokens are taken back by it. */
+ * the last change of them, or before ssmrt_accept. */
 ssmrt_status ssmrt_undo_advance(ssmrt_state *state);
+
+/* After ssmrt_advance of the entry `verify` on drafted tokens, as the next
+ * change of the states: they are as if row r had had counts[r] of the tokens
+ * only, from 0 to all of them. Costs little, as no weight is read. Where it
+ * fails the states are as before the draft. */
+ssmrt_status ssmrt_accept(const ssmrt_model *model, ssmrt_state *state,
+                          const int64_t *counts,
+                          const ssmrt_run_options *options);
 
 /* Row `row` is as before the first token again. */
 ssmrt_status ssmrt_reset_row(ssmrt_state *state, int64_t row);

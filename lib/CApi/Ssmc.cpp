@@ -15,6 +15,7 @@
 #include "llvm/Support/Signals.h"
 
 #include <deque>
+#include <mutex>
 
 using namespace llvm;
 using namespace ssmc;
@@ -76,6 +77,26 @@ struct ssmc_result {
                std::optional<ArrayRef<char>> model);
 };
 
+namespace {
+/// Temporary files are removed when a signal ends the process; when the last
+/// compilation of the process has ended, signals are the caller's again. LLVM
+/// does not lock what it counts there.
+struct RunningCompilation {
+  RunningCompilation() { change(1); }
+  ~RunningCompilation() { change(-1); }
+
+private:
+  static void change(int by) {
+    static std::mutex lock;
+    static int running = 0;
+    std::lock_guard<std::mutex> guard(lock);
+    running += by;
+    if (running == 0)
+      sys::unregisterHandlers();
+  }
+};
+} // namespace
+
 void ssmc_result::compile(ArrayRef<const char *> arguments,
                           std::optional<ArrayRef<char>> model) {
   CompilerOptions options;
@@ -104,15 +125,13 @@ void ssmc_result::compile(ArrayRef<const char *> arguments,
     return;
   }
   {
+    RunningCompilation running;
     Compiler compiler(std::move(options), os,
                       [this](mlir::Diagnostic &said, StringRef suggestion) {
                         addWithNotes(said, suggestion);
                       });
     code = ssmc_code(compiler.run());
   }
-  // Temporary files are removed when a signal ends the process; afterwards
-  // signals are the caller's again.
-  sys::unregisterHandlers();
   if (code == SSMC_INTERNAL)
     add(SSMC_ERROR, "internal error: this is a fault of the compiler, not of "
                     "the model")

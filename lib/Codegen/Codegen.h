@@ -57,6 +57,8 @@ struct CodegenOptions {
   /// Type that a product's rows are rounded to where its weight is of that
   /// type: f32 (not at all) or bf16.
   std::string products = "f32";
+  /// cpu, or the GPU that `GpuTarget` knows by this name.
+  std::string target = "cpu";
 };
 
 /// The processor `cpu`; fails, with a message at `loc`, for a name that LLVM

@@ -12,7 +12,8 @@
 //
 // before bufferization, so that results are computed in the caller's memory.
 // Where %y is another value's expand_shape, that value is computed there, in a
-// collapse_shape of the view.
+// collapse_shape of the view. A state in place is read where it is written: the
+// caller puts it there.
 //
 //===----------------------------------------------------------------------===//
 
@@ -25,6 +26,7 @@
 #include "mlir/Dialect/Affine/Utils.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "llvm/ADT/MapVector.h"
 
 namespace ssmc {
 #define GEN_PASS_DEF_SSMLOWERENTRIES
@@ -59,6 +61,7 @@ private:
   LogicalResult makeSignature();
   void emitDims();
   void undoReshapes(Value &value, Value &buffer);
+  llvm::MapVector<unsigned, unsigned> findStatesInPlace();
   LogicalResult emitRun();
 
   SmallVector<Value> loadSymbols(Value symbols);
@@ -262,6 +265,22 @@ void EntryLowering::undoReshapes(Value &value, Value &buffer) {
   }
 }
 
+/// Of states in place: which output is whose memory.
+llvm::MapVector<unsigned, unsigned> EntryLowering::findStatesInPlace() {
+  llvm::MapVector<unsigned, unsigned> found;
+  auto states = signature.attr.getAs<ArrayAttr>("states");
+  for (Attribute attr : states ? states.getValue() : ArrayRef<Attribute>()) {
+    auto state = dyn_cast<DictionaryAttr>(attr);
+    auto input = state ? state.getAs<IntegerAttr>("input") : IntegerAttr();
+    auto output = state ? state.getAs<IntegerAttr>("output") : IntegerAttr();
+    if (input && output && state.contains("in_place") &&
+        input.getValue().ult(source.getNumArguments()) &&
+        output.getValue().ult(source.getNumResults()))
+      found[input.getInt()] = output.getInt();
+  }
+  return found;
+}
+
 /// `ssm_E_run`: takes over the body of the entry.
 LogicalResult EntryLowering::emitRun() {
   builder.setInsertionPointToEnd(module.getBody());
@@ -276,16 +295,22 @@ LogicalResult EntryLowering::emitRun() {
 
   Block &body = source.getBody().front();
   unsigned numInputs = source.getNumArguments();
+  llvm::MapVector<unsigned, unsigned> inPlace = findStatesInPlace();
+  auto take = [&](BlockArgument input, Value buffer, bool writable) {
+    Value tensor = bufferization::ToTensorOp::create(
+        builder, loc, input.getType(), buffer, /*restrict=*/true, writable);
+    input.replaceAllUsesWith(tensor);
+  };
   for (BlockArgument input : body.getArguments()) {
-    auto type = cast<RankedTensorType>(input.getType());
     unsigned i = input.getArgNumber();
-    FailureOr<Value> buffer = bufferOf(func.getArgument(kInputs), i, type,
+    if (inPlace.contains(i))
+      continue;
+    FailureOr<Value> buffer = bufferOf(func.getArgument(kInputs), i,
+                                       cast<RankedTensorType>(input.getType()),
                                        signature.extents[i], symbols);
     if (failed(buffer))
       return failure();
-    Value tensor = bufferization::ToTensorOp::create(
-        builder, loc, type, *buffer, /*restrict=*/true, /*writable=*/false);
-    input.replaceAllUsesWith(tensor);
+    take(input, *buffer, /*writable=*/false);
   }
   auto terminator = cast<func::ReturnOp>(body.getTerminator());
   SmallVector<Value> outputs, results;
@@ -296,9 +321,20 @@ LogicalResult EntryLowering::emitRun() {
     if (failed(buffer))
       return failure();
     outputs.push_back(*buffer);
-    results.push_back(value);
-    undoReshapes(results.back(), outputs.back());
   }
+  for (auto [i, output] : inPlace) {
+    BlockArgument input = body.getArgument(i);
+    Type type = terminator.getOperand(output).getType();
+    if (input.getType() != type)
+      return onnx::emitModelError(source.getLoc())
+             << kSignatureAttr << " of '" << source.getName()
+             << "' has a state in place that is taken as " << input.getType()
+             << " and given as " << type;
+    take(input, outputs[output], /*writable=*/true);
+  }
+  results.assign(terminator->operand_begin(), terminator->operand_end());
+  for (auto [value, buffer] : llvm::zip_equal(results, outputs))
+    undoReshapes(value, buffer);
   for (Operation &op : llvm::make_early_inc_range(body.without_terminator()))
     op.moveBefore(entry, entry->end());
   builder.setInsertionPointToEnd(entry);

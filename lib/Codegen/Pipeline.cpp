@@ -1,10 +1,12 @@
 //===- Pipeline.cpp - the order of the passes -----------------------------===//
 
+#include "lib/Codegen/Gpu/Pipeline.h"
 #include "dialects/ssm/SsmPasses.h"
 #include "lib/Codegen/Codegen.h"
 #include "lib/Codegen/CodegenPasses.h"
 #include "lib/Codegen/Cpu/CpuPasses.h"
 #include "lib/Codegen/Cpu/Kernels.h"
+#include "lib/Codegen/Gpu/GpuTarget.h"
 
 #include "mlir/Conversion/Passes.h"
 #include "mlir/Dialect/Affine/Transforms/Passes.h"
@@ -40,6 +42,14 @@ void addForCpu(OpPassManager &pm, std::unique_ptr<Pass> (*create)(Options),
 
 /// Fewer passes over memory, while values are tensors.
 void addFusion(OpPassManager &pm, const CodegenOptions &options) {
+  if (GpuTarget::isGpu(options.target)) {
+    // Rows are the CPU's unit, and its weights are packed.
+    cleanUp(pm);
+    pm.addPass(createSsmFuseElementwise());
+    cleanUp(pm);
+    pm.addPass(createSsmRelaxMath());
+    return;
+  }
   SsmFormLinearOptions linear;
   linear.cpu = options.cpu;
   linear.weights = options.weights;
@@ -80,8 +90,7 @@ void addBufferization(OpPassManager &pm) {
   pm.addPass(createSsmLowerCopies());
 }
 
-/// The ssm ops, each in a function of its own by now, to loops on buffers.
-void addKernels(OpPassManager &pm, const CodegenOptions &options) {
+void addCpuKernels(OpPassManager &pm, const CodegenOptions &options) {
   addForCpu(pm, createSsmLowerSelectiveScan, options);
   addForCpu(pm, createSsmLowerSemiseparable, options);
   addForCpu(pm, createSsmLowerQuasiseparable, options);
@@ -90,6 +99,14 @@ void addKernels(OpPassManager &pm, const CodegenOptions &options) {
   addForCpu(pm, createSsmLowerScan, options);
   addForCpu(pm, createSsmLowerLinear, options);
   addForCpu(pm, createSsmLowerAttention, options);
+}
+
+/// The ssm ops, each in a function of its own by now, to loops on buffers.
+void addKernels(OpPassManager &pm, const CodegenOptions &options) {
+  if (GpuTarget::isGpu(options.target))
+    addGpuKernels(pm, options.target);
+  else
+    addCpuKernels(pm, options);
   pm.addPass(createSsmDecomposeBuffers());
   addBufferization(pm);
   pm.addPass(createSsmAllocateLate());
@@ -137,6 +154,9 @@ struct CommandLineOptions : PassPipelineOptions<CommandLineOptions> {
   Option<std::string> cpu{*this, "cpu",
                           llvm::cl::desc("processor, as LLVM names it"),
                           llvm::cl::init("host")};
+  Option<std::string> target{*this, "target",
+                             llvm::cl::desc("cpu or cuda:sm_..."),
+                             llvm::cl::init("cpu")};
   Option<std::string> weights{
       *this, "weights",
       llvm::cl::desc("type of packed weights: f32, bf16, f16"),
@@ -153,6 +173,7 @@ struct CommandLineOptions : PassPipelineOptions<CommandLineOptions> {
 void ssmc::buildTilingPipeline(OpPassManager &pm,
                                const CodegenOptions &options) {
   bool optimized = options.optLevel > 0;
+  bool isGpu = GpuTarget::isGpu(options.target);
   pm.addPass(createInlinerPass());
   // Arithmetic on tensors, as one writes it by hand, in a step above all: what
   // remains of it behind the check would not be checked.
@@ -163,7 +184,8 @@ void ssmc::buildTilingPipeline(OpPassManager &pm,
   // What the processor has a kernel for stays an op until the end.
   ssm::SsmLowerStrategiesOptions strategies;
   if (optimized)
-    strategies.kernels = listCpuKernels();
+    strategies.kernels =
+        isGpu ? listGpuKernels(options.target) : listCpuKernels();
   pm.addPass(ssm::createSsmLowerStrategies(strategies));
   // What has a step of its own has no kernel; its step is fused.
   ssm::SsmDecomposeOptions decompose;
@@ -184,7 +206,7 @@ void ssmc::buildTilingPipeline(OpPassManager &pm,
   cleanUp(pm);
   pm.addPass(createSsmOutlineKernels());
   pm.addPass(createSsmLowerAsserts());
-  if (optimized) {
+  if (optimized || isGpu) {
     addKernels(pm, options);
     pm.addPass(createConvertLinalgToParallelLoopsPass());
     pm.addPass(createForallToParallelLoopPass());
@@ -197,7 +219,9 @@ void ssmc::buildTilingPipeline(OpPassManager &pm,
 
 void ssmc::buildLoweringPipeline(OpPassManager &pm,
                                  const CodegenOptions &options) {
-  if (options.optLevel > 0) {
+  if (GpuTarget::isGpu(options.target)) {
+    addDeviceLowering(pm);
+  } else if (options.optLevel > 0) {
     pm.addPass(createSsmParallelToRuntime());
     addForCpu(pm, createSsmExpandMath, options);
     pm.addNestedPass<func::FuncOp>(createSsmHoistAlloca());
@@ -220,6 +244,7 @@ void ssmc::registerCodegenPipelines() {
         options.cpu = flags.cpu;
         options.weights = flags.weights;
         options.products = flags.products;
+        options.target = flags.target;
         buildCodegenPipeline(pm, options);
       });
 }

@@ -1,6 +1,7 @@
 //===- CommandLine.cpp - reads the options of the compiler ----------------===//
 
 #include "lib/Driver/CommandLine.h"
+#include "lib/Codegen/Gpu/GpuTarget.h"
 
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Option/ArgList.h"
@@ -49,6 +50,7 @@ constexpr EmitKind kEmitKinds[] = {
     {"ssm", Emit::Ssm, "the raised graph, as MLIR"},
     {"linalg", Emit::Linalg, "tensors and mixers"},
     {"tiled", Emit::Tiled, "kernels as loops on buffers"},
+    {"ptx", Emit::Ptx, "code for the GPU"},
     {"llvm", Emit::Llvm, "LLVM IR, optimised"},
     {"asm", Emit::Asm, "assembly"},
     {"obj", Emit::Obj, "object file"},
@@ -101,9 +103,6 @@ static bool checkSpelling(const OptionTable &table, const Flags &flags) {
 
 static bool readEmit(const Flags &flags, CompilerOptions &options) {
   std::string text = flags.get(OPT_emit_EQ, "lib");
-  if (text == "ptx")
-    return flags.usage(
-        "--emit=ptx is not in this release: there is no GPU target");
   for (const EmitKind &kind : kEmitKinds)
     if (kind.name == text) {
       options.emit = kind.emit;
@@ -129,12 +128,13 @@ static constexpr unsigned kMostThreads = 1024;
 
 /// What the flags promise that this release does not keep is refused.
 static bool checkLimits(const Flags &flags, const CompilerOptions &options) {
-  std::string target = flags.get(OPT_target_EQ, "cpu");
-  if (StringRef(target).starts_with("cuda"))
-    return flags.usage("--target=" + target +
-                       " is not in this release: cpu is");
-  if (target != "cpu")
-    return flags.usage("unknown target '" + target + "': this release has cpu");
+  const std::string &target = options.target;
+  bool isGpu = GpuTarget::isGpu(target);
+  if (target != "cpu" && mlir::failed(GpuTarget::get(target)))
+    return flags.usage("unknown target '" + target + "': there are cpu, " +
+                       GpuTarget::list());
+  if (options.emit == Emit::Ptx && !isGpu)
+    return flags.usage("--emit=ptx needs a GPU, such as --target=cuda:sm_90a");
   std::string precision = flags.get(OPT_precision_EQ, "f32");
   if (precision != "f32")
     return flags.usage("--precision=" + precision +
@@ -142,6 +142,9 @@ static bool checkLimits(const Flags &flags, const CompilerOptions &options) {
   std::string weights = flags.get(OPT_weights_EQ, "f32");
   if (!is_contained({"f32", "bf16", "f16"}, StringRef(weights)))
     return flags.usage("--weights=" + weights + " is none of f32, bf16, f16");
+  if (isGpu && (weights != "f32" || options.products != "f32"))
+    return flags.usage("--weights and --products other than f32 are not there "
+                       "for GPUs: weights keep their type");
   std::string level = flags.get(OPT_O, "2");
   if (level != "0" && level != "2")
     return flags.usage("-O" + level + " is none of -O0 and -O2");
@@ -306,6 +309,7 @@ std::optional<ExitCode> ssmc::parseCommandLine(ArrayRef<const char *> arguments,
     return kUsage;
   }
   options.cpu = flags.get(OPT_cpu_EQ, "host");
+  options.target = flags.get(OPT_target_EQ, "cpu");
   options.products = flags.get(OPT_products_EQ, "f32");
   options.weights = options.products == "bf16"
                         ? options.products

@@ -14,6 +14,7 @@
 #include "dialects/ssm/SsmStrategy.h"
 #include "lib/Codegen/Codegen.h"
 #include "lib/Codegen/CpuTarget.h"
+#include "lib/Codegen/Gpu/Device.h"
 #include "lib/Conversion/OnnxToLinalg/Passes.h"
 #include "lib/Driver/Phases.h"
 #include "lib/Driver/Report.h"
@@ -67,6 +68,7 @@ struct Compiler::Impl {
   LogicalResult prepareGraph();
   LogicalResult lowerGraph();
   LogicalResult generateCode();
+  LogicalResult generateDeviceCode();
   ExitCode writeCode();
   ExitCode package(StringRef code);
   LogicalResult checkOutput();
@@ -98,6 +100,7 @@ struct Compiler::Impl {
   std::unique_ptr<PhaseRunner> phases;
   OwningOpRef<ModuleOp> module;
   CpuTarget cpu;
+  DeviceCode device;
   bool isGraph = false;
 };
 
@@ -195,6 +198,7 @@ LogicalResult Compiler::Impl::prepareGraph() {
         pm.addPass(createOnnxLoopToScan());
         pm.addPass(createOnnxFold());
         pm.addPass(createOnnxSimplify());
+        pm.addPass(createOnnxCancelPads());
       })))
     return failure();
   if (stopsAt(Emit::Onnx))
@@ -237,7 +241,7 @@ LogicalResult Compiler::Impl::lowerGraph() {
 
 LogicalResult Compiler::Impl::generateCode() {
   CodegenOptions codegen{options.optLevel, options.cpu, options.weights,
-                         options.products};
+                         options.products, options.target};
   if (failed(run("codegen", [&](OpPassManager &pm) {
         // Of the mixers that came up since, and of those in a .mlir file.
         addPlan(pm);
@@ -246,8 +250,38 @@ LogicalResult Compiler::Impl::generateCode() {
     return failure();
   if (stopsAt(Emit::Tiled))
     return success();
-  return run("llvm",
-             [&](OpPassManager &pm) { buildLoweringPipeline(pm, codegen); });
+  if (failed(run("llvm", [&](OpPassManager &pm) {
+        buildLoweringPipeline(pm, codegen);
+      })))
+    return failure();
+  if (!GpuTarget::isGpu(options.target))
+    return success();
+  return phases->call("device", *module, [&] { return generateDeviceCode(); });
+}
+
+/// PTX, and machine code where there is an assembler.
+LogicalResult Compiler::Impl::generateDeviceCode() {
+  FailureOr<GpuTarget> target = GpuTarget::get(options.target);
+  if (failed(target))
+    return emitError(module->getLoc(), "unknown target ") << options.target;
+  FailureOr<DeviceCode> code = emitDevice(*module, *target, options.optLevel);
+  if (failed(code))
+    return failure();
+  device = std::move(*code);
+  std::string ptxas = findPtxas();
+  if (ptxas.empty() || device.ptx.empty() || !stopsAt(Emit::Lib))
+    return success();
+  llvm::Expected<std::string> cubin = assemblePtx(ptxas, *target, device.ptx);
+  if (!cubin) {
+    // The driver can do it, too, and one newer than this assembler will.
+    emitWarning(module->getLoc())
+        << "the model carries no machine code for the GPU, which drivers make "
+           "of its PTX when they load it: "
+        << llvm::toString(cubin.takeError());
+    return success();
+  }
+  device.cubin = std::move(*cubin);
+  return success();
 }
 
 //===----------------------------------------------------------------------===//
@@ -292,10 +326,15 @@ LogicalResult Compiler::Impl::writeText() {
 }
 
 ExitCode Compiler::Impl::writeCode() {
+  if (stopsAt(Emit::Ptx))
+    return succeeded(writeFile(options.output,
+                               [&](raw_ostream &os) { os << device.ptx; }))
+               ? kDone
+               : kBadInput;
   SmallString<0> code;
   llvm::raw_svector_ostream os(code);
   CodegenOptions codegen{options.optLevel, options.cpu, options.weights,
-                         options.products};
+                         options.products, options.target};
   CodeKind kind = stopsAt(Emit::Llvm)  ? CodeKind::LLVM
                   : stopsAt(Emit::Asm) ? CodeKind::Assembly
                                        : CodeKind::Object;
@@ -321,6 +360,10 @@ ExitCode Compiler::Impl::package(StringRef code) {
   package.cpu = cpu.name;
   package.baseline = cpu.baseline;
   package.features = cpu.features;
+  package.deviceTarget = device.target;
+  package.ptx = device.ptx;
+  package.cubin = device.cubin;
+  package.deviceKernels = device.kernels;
   PackageResult result = PackageResult::Done;
   LogicalResult done = phases->call("package", ModuleOp(), [&] {
     result = packageModel(*module, code, package);
@@ -339,6 +382,7 @@ std::string Compiler::Impl::describe() {
       {"source", llvm::json::fixUTF8(llvm::sys::path::filename(options.input))},
       {"command", llvm::json::fixUTF8(options.command)},
       {"cpu", cpu.name},
+      {"target", options.target},
       {"opt_level", options.optLevel}};
   if (auto report = (*module)->getAttr("ssmc.report"))
     info["raise"] = toJson(report);
@@ -432,7 +476,9 @@ unsigned Compiler::Impl::countPhases() const {
   if (options.emit > Emit::Linalg)
     count += 1;
   if (options.emit > Emit::Tiled)
-    count += stopsAt(Emit::Lib) ? 3 : 2;
+    count += GpuTarget::isGpu(options.target) + (stopsAt(Emit::Ptx)   ? 1
+                                                 : stopsAt(Emit::Lib) ? 3
+                                                                      : 2);
   return count;
 }
 

@@ -24,7 +24,7 @@ class Diagnostic;
 namespace ssmc {
 
 /// What to stop at and write.
-enum class Emit { Onnx, Ssm, Linalg, Tiled, Llvm, Asm, Obj, Lib };
+enum class Emit { Onnx, Ssm, Linalg, Tiled, Ptx, Llvm, Asm, Obj, Lib };
 
 struct CompilerOptions {
   std::string input; // MODEL.onnx or FILE.mlir
@@ -33,6 +33,7 @@ struct CompilerOptions {
   std::optional<llvm::ArrayRef<char>> model;
   std::string output; // "-" is standard output, for text
   Emit emit = Emit::Lib;
+  std::string target = "cpu"; // or cuda:sm_..
   std::string cpu = "host";
   std::vector<LengthRequest> dims;
   /// Entries of the model: forward, prefill, step.

@@ -24,11 +24,11 @@ std::string ssmc::checkStrategy(StringRef text) {
 }
 
 std::string ssmc::checkEntries(ArrayRef<std::string> entries) {
-  static constexpr StringLiteral known[] = {"forward", "prefill",
-                                            "prefill_lengths", "step"};
+  static constexpr StringLiteral known[] = {
+      "forward", "prefill", "prefill_lengths", "step", "verify"};
   for (auto [i, entry] : enumerate(entries)) {
     if (!is_contained(known, entry))
-      return "the entries are forward, prefill, prefill_lengths, step";
+      return "the entries are forward, prefill, prefill_lengths, step, verify";
     if (is_contained(entries.take_front(i), entry))
       return entry + " is there twice";
   }

@@ -30,7 +30,9 @@ def o : JoinedOrSeparate<["-"], "o">, MetaVarName<"<OUT>">,
 def O : Joined<["-"], "O">, MetaVarName<"<0|2>">,
   HelpText<"0: plain reference code, 2: fast (default)">;
 defm emit : Valued<"emit", "<KIND>", "What to write (default: lib)">;
-defm target : Valued<"target", "<cpu>", "Kind of machine (default: cpu)">;
+defm target : Valued<"target", "<cpu|cuda:sm_90a|...>",
+  "Kind of machine (default: cpu); cuda: with a chip of NVIDIA's needs no GPU to "
+  "compile for it">;
 defm cpu : Valued<"cpu", "<NAME>",
   "Processor, as LLVM names it (default: this one)">;
 defm dim : Valued<"dim", "<INPUT:AXIS=NAME|NUMBER>",
@@ -47,9 +49,10 @@ defm strategy : Valued<"strategy", "<MIXER:NAME>",
 defm plan_threads : Valued<"plan-threads", "<N>",
   "Threads of a run for which mixers' strategies are chosen (default: 1)">;
 defm entry : Valued<"entry", "<LIST>",
-  "Entries of the model: forward, prefill, prefill_lengths, step (default: "
-  "forward); all but forward go on from a state, prefill_lengths with rows of "
-  "different lengths">;
+  "Entries of the model: forward, prefill, prefill_lengths, step, verify "
+  "(default: forward); all but forward go on from a state, prefill_lengths with "
+  "rows of different lengths, verify with drafted tokens of which any may be "
+  "taken back">;
 defm max_length : Valued<"max-length", "<N>",
   "Tokens that a sequence may have where attention keeps all of them">;
 defm external_data_dir : Valued<"external-data-dir", "<DIR>",

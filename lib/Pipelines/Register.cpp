@@ -9,6 +9,7 @@
 #include "lib/Codegen/Codegen.h"
 #include "lib/Codegen/CodegenPasses.h"
 #include "lib/Codegen/Cpu/CpuPasses.h"
+#include "lib/Codegen/Gpu/GpuPasses.h"
 #include "lib/Conversion/OnnxToLinalg/Passes.h"
 #include "lib/Fold/Passes.h"
 #include "lib/Import/Onnx/Passes.h"
@@ -26,6 +27,7 @@ static bool registerPasses() {
   mlir::registerAllPasses();
   mlir::ssm::registerSsmPasses();
   ssmc::registerCpuPasses();
+  ssmc::registerGpuPasses();
   ssmc::registerRaisePasses();
   ssmc::registerCodegenPasses();
   ssmc::registerOnnxImportPasses();

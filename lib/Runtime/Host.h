@@ -18,6 +18,7 @@ struct ssmrt_model {
   pthread_mutex_t mutex;
   void *workspace;
   size_t workspace_bytes;
+  struct ssmrt_cuda *cuda; /* what it holds on a GPU, from the first run on */
 };
 
 ssmrt_status ssmrt_ok(void);
@@ -33,6 +34,9 @@ typedef struct ssmrt_sizes {
 /* Checks the inputs against the entry and computes the sizes. */
 ssmrt_status ssmrt_bind(const ssmrt_entry_desc *entry,
                         const ssmrt_tensor *inputs, ssmrt_sizes *sizes);
+
+/* Bytes of a tensor whose extents were checked. */
+size_t ssmrt_tensor_bytes(const ssmrt_tensor *tensor);
 
 /* Bytes of workspace for these symbols, which may be more than there can be. */
 ssmrt_status ssmrt_workspace(const ssmrt_entry_desc *entry,

@@ -36,8 +36,17 @@ void ssmrt_end(ssmrt_context *context) {
     longjmp(*context->end, SSMRT_RUNTIME);
 }
 
+static void end_unless(ssmrt_context *context, int32_t code) {
+  if (code != SSMRT_OK)
+    longjmp(*context->end, code);
+}
+
 void *ssmrt_alloc(ssmrt_context *context, int64_t bytes) {
   void *memory = NULL;
+  if (context->device) {
+    end_unless(context, context->device->alloc(context, bytes, &memory));
+    return memory;
+  }
   if (bytes < 0 || bytes > INT64_MAX / 2 ||
       posix_memalign(&memory, 64, sizeof(ssmrt_block) + (size_t)bytes) != 0)
     longjmp(*context->end, SSMRT_OUT_OF_MEMORY);
@@ -45,4 +54,33 @@ void *ssmrt_alloc(ssmrt_context *context, int64_t bytes) {
   block->next = context->blocks;
   context->blocks = block;
   return block + 1;
+}
+
+void ssmrt_launch(ssmrt_context *context, int32_t kernel, int64_t grid_x,
+                  int64_t grid_y, int64_t grid_z, int64_t block_x,
+                  int64_t block_y, int64_t block_z, int32_t shared_bytes,
+                  void **args) {
+  int64_t sizes[6] = {grid_x, grid_y, grid_z, block_x, block_y, block_z};
+  for (int i = 0; i < 3; ++i)
+    if (sizes[i] <= 0) /* no work */
+      return;
+  end_unless(context, context->device->launch(context, kernel, sizes,
+                                              shared_bytes, args));
+}
+
+void ssmrt_tensor_map(ssmrt_context *context, void *map, const void *data,
+                      int32_t is_bf16, int32_t rank, const int64_t *extents,
+                      const int64_t *strides, const int64_t *box) {
+  end_unless(context,
+             context->device->tensor_map(context, map, data, is_bf16, rank,
+                                         extents, strides, box));
+}
+
+void ssmrt_read(ssmrt_context *context, void *host, const void *device,
+                int64_t bytes) {
+  end_unless(context, context->device->read(context, host, device, bytes));
+}
+
+void *ssmrt_reports(ssmrt_context *context) {
+  return context->device->reports(context);
 }

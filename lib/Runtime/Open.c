@@ -1,6 +1,7 @@
 /*===- Open.c - opening and describing a model
  * ------------------------------===*/
 
+#include "lib/Runtime/Cuda.h"
 #include "lib/Runtime/Host.h"
 
 #include <dlfcn.h>
@@ -185,6 +186,7 @@ ssmrt_status ssmrt_open(const char *path, ssmrt_model **result) {
 void ssmrt_close(ssmrt_model *model) {
   if (!model)
     return;
+  ssmrt_cuda_release(model);
   if (model->mapping)
     munmap(model->mapping, model->mapping_bytes);
   free(model->workspace);

@@ -6,12 +6,14 @@
 #endif
 
 #include "lib/Runtime/Context.h"
+#include "lib/Runtime/Cuda.h"
 #include "lib/Runtime/Host.h"
 #include "lib/Runtime/Pool.h"
 
 #include <inttypes.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 
 static int is_empty(const ssmrt_tensor *tensor) {
@@ -36,7 +38,8 @@ static ssmrt_status check_bools(const ssmrt_value_desc *value,
   return ssmrt_ok();
 }
 
-static ssmrt_status check_data(const ssmrt_entry_desc *entry,
+static ssmrt_status check_data(const ssmrt_model *model,
+                               const ssmrt_entry_desc *entry,
                                const ssmrt_tensor *inputs) {
   for (int32_t i = 0; i < entry->num_inputs; ++i) {
     if (is_empty(&inputs[i]))
@@ -44,7 +47,8 @@ static ssmrt_status check_data(const ssmrt_entry_desc *entry,
     if (!inputs[i].data)
       return ssmrt_fail(SSMRT_INVALID_ARGUMENT, "input '%s' has no data",
                         entry->inputs[i].name);
-    if (inputs[i].dtype == SSMRT_BOOL) {
+    /* A kernel reads a bool as a byte, which may be on the device. */
+    if (inputs[i].dtype == SSMRT_BOOL && !model->desc->device) {
       ssmrt_status status = check_bools(&entry->inputs[i], &inputs[i]);
       if (status.code != SSMRT_OK)
         return status;
@@ -128,10 +132,9 @@ static void give_workspace(ssmrt_model *model, void *memory, size_t bytes) {
  * -------------------------------------------------------------===*/
 
 /* Kept apart because of setjmp: nothing here changes after it. */
-static int32_t call_entry(const ssmrt_model *model,
-                          const ssmrt_entry_desc *entry, const int64_t *symbols,
-                          void *const *pointers, void *workspace,
-                          ssmrt_context *context) {
+int32_t ssmrt_call_entry(const ssmrt_entry_desc *entry, const int64_t *symbols,
+                         void *const *pointers, void *workspace,
+                         const void *weights, ssmrt_context *context) {
   jmp_buf end;
   context->end = &end;
   switch (setjmp(end)) {
@@ -143,7 +146,7 @@ static int32_t call_entry(const ssmrt_model *model,
     return SSMRT_RUNTIME;
   }
   return entry->run(symbols, pointers, pointers + entry->num_inputs, workspace,
-                    model->weights, context);
+                    weights, context);
 }
 
 static ssmrt_status run_with(const ssmrt_model *model,
@@ -169,8 +172,8 @@ static ssmrt_status run_with(const ssmrt_model *model,
     context.parallel_for = ssmrt_pool_parallel_for;
     context.pool = &context.num_threads;
   }
-  int32_t code =
-      call_entry(model, entry, symbols, pointers, workspace, &context);
+  int32_t code = ssmrt_call_entry(entry, symbols, pointers, workspace,
+                                  model->weights, &context);
   free(pointers);
   while (context.blocks) {
     ssmrt_block *block = context.blocks;
@@ -191,6 +194,18 @@ static ssmrt_status run_with(const ssmrt_model *model,
   return ssmrt_ok();
 }
 
+/* The entry works on the outputs of states in place. */
+static void fill_states(const ssmrt_model *model, const ssmrt_entry_desc *entry,
+                        const ssmrt_tensor *inputs,
+                        const ssmrt_tensor *outputs) {
+  for (int32_t i = 0; i < entry->num_states; ++i) {
+    const ssmrt_tensor *from = &inputs[entry->state_inputs[i]],
+                       *to = &outputs[entry->state_outputs[i]];
+    if (model->desc->states[i].in_place && from->data != to->data)
+      memmove(to->data, from->data, ssmrt_tensor_bytes(to));
+  }
+}
+
 static ssmrt_status run_bound(ssmrt_model *model, const ssmrt_entry_desc *entry,
                               const int64_t *symbols,
                               const ssmrt_tensor *inputs, ssmrt_tensor *outputs,
@@ -199,6 +214,10 @@ static ssmrt_status run_bound(ssmrt_model *model, const ssmrt_entry_desc *entry,
   ssmrt_status status = ssmrt_workspace(entry, symbols, &needed);
   if (status.code != SSMRT_OK)
     return status;
+  if (model->desc->device)
+    return ssmrt_cuda_run(model, entry, symbols, needed, inputs, outputs,
+                          options);
+  fill_states(model, entry, inputs, outputs);
   if (options->workspace) {
     if (options->workspace_bytes < (size_t)needed)
       return ssmrt_fail(SSMRT_INVALID_ARGUMENT,
@@ -243,7 +262,7 @@ ssmrt_status ssmrt_run(const ssmrt_model *model, const ssmrt_entry_desc *entry,
   ssmrt_status status = ssmrt_bind(entry, inputs, &sizes);
   if (status.code != SSMRT_OK)
     return status;
-  status = check_data(entry, inputs);
+  status = check_data(model, entry, inputs);
   if (status.code == SSMRT_OK)
     status = check_outputs(entry, sizes.output_extents, outputs);
   if (status.code == SSMRT_OK)

@@ -63,6 +63,13 @@ size_t ssmrt_dtype_bytes(int32_t dtype) {
   }
 }
 
+size_t ssmrt_tensor_bytes(const ssmrt_tensor *tensor) {
+  size_t bytes = ssmrt_dtype_bytes(tensor->dtype);
+  for (int32_t d = 0; d < tensor->rank; ++d)
+    bytes *= (size_t)tensor->shape[d];
+  return bytes;
+}
+
 /* Larger inputs are refused, so that products of extents in compiled code, such
  * as batch x length x channels x state, do not overflow. */
 static const int64_t kMaxBytes = (int64_t)1 << 40;

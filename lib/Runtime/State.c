@@ -1,33 +1,22 @@
-/*===- State.c - what a model carries from token to token
- * -------------------===*
+/*===- State.c - what a model carries from token to token -----------------===*
  *
- * The states of all rows are one block of memory, in which each begins at a
- * multiple of 64 bytes, and a second block of the same form that the next call
- * writes: when it has succeeded, the two change places. Rows come first in
- * every state, so a row is a piece of each, and is copied as bytes.
+ * Making states, and changing rows of them. Advance.c runs entries on them,
+ * Saved.c turns them into bytes.
  *===----------------------------------------------------------------------===*/
 
-#include "lib/Runtime/Host.h"
+#include "lib/Runtime/State.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-struct ssmrt_state {
-  const ssmrt_model_desc *desc;
-  int64_t rows;
-  size_t bytes;        /* of one block */
-  char *now, *next;    /* the blocks */
-  int undoable;        /* `next` are the states before the last call */
-  const size_t *place; /* of each state in a block */
-};
 
 enum { kStateAlignment = 64 };
 /* As for inputs. */
 static const int64_t kMaxStateBytes = (int64_t)1 << 40;
 
 /* Bytes of one row, which are not counted where they are too many. */
-static int row_bytes(const ssmrt_state_desc *state, int64_t *bytes) {
+int ssmrt_row_bytes(const ssmrt_state_desc *state, int64_t *bytes) {
   *bytes = (int64_t)ssmrt_dtype_bytes(state->dtype);
   for (int32_t d = 1; d < state->rank; ++d)
     if (__builtin_mul_overflow(*bytes, state->shape[d], bytes) ||
@@ -36,19 +25,32 @@ static int row_bytes(const ssmrt_state_desc *state, int64_t *bytes) {
   return 1;
 }
 
-static size_t row_size(const ssmrt_state *state, int32_t i) {
+size_t ssmrt_row_size(const ssmrt_state *state, int32_t i) {
   int64_t bytes = 0;
-  row_bytes(&state->desc->states[i], &bytes);
+  ssmrt_row_bytes(&state->desc->states[i], &bytes);
   return (size_t)bytes;
+}
+
+/* The bits of a number that binary16 has. */
+static uint16_t half_of(double value) {
+  int exponent;
+  double size = fabs(value), mantissa = frexp(size, &exponent);
+  uint16_t sign = signbit(value) ? 0x8000 : 0;
+  if (isnan(value))
+    return 0x7e00;
+  if (exponent > 16 || isinf(value))
+    return sign | 0x7c00;
+  if (exponent > -14) /* the mantissa is from 1/2 on */
+    return sign | (uint16_t)((exponent + 14) << 10) |
+           (uint16_t)((2 * mantissa - 1) * 1024);
+  return sign | (uint16_t)ldexp(size, 24);
 }
 
 /* An element of the type with the value that a state begins with. */
 static size_t initial_element(const ssmrt_state_desc *state, char *element) {
   double value = state->initial;
   float narrow = (float)value;
-  int64_t integer = state->dtype == SSMRT_I64 || state->dtype == SSMRT_I32
-                        ? (int64_t)value
-                        : value != 0;
+  int64_t integer = state->dtype == SSMRT_BOOL ? value != 0 : (int64_t)value;
   uint32_t bits;
   memcpy(&bits, &narrow, sizeof(bits));
   switch (state->dtype) {
@@ -62,8 +64,7 @@ static size_t initial_element(const ssmrt_state_desc *state, char *element) {
     memcpy(element, (const char *)&bits + 2, 2);
     break;
   case SSMRT_F16: {
-    /* Zero and the infinities: no other begins a state. */
-    uint16_t half = value == 0 ? 0 : value < 0 ? 0xfc00 : 0x7c00;
+    uint16_t half = half_of(value);
     memcpy(element, &half, sizeof(half));
     break;
   }
@@ -73,7 +74,12 @@ static size_t initial_element(const ssmrt_state_desc *state, char *element) {
   return ssmrt_dtype_bytes(state->dtype);
 }
 
-static void swap_blocks(ssmrt_state *state) {
+void ssmrt_close_calls(ssmrt_state *state) {
+  state->undoable = 0;
+  state->draft.open = 0;
+}
+
+void ssmrt_swap_blocks(ssmrt_state *state) {
   char *before = state->now;
   state->now = state->next;
   state->next = before;
@@ -83,22 +89,28 @@ static void reset_row(ssmrt_state *state, int64_t row) {
   for (int32_t i = 0; i < state->desc->num_states; ++i) {
     char element[8];
     size_t size = initial_element(&state->desc->states[i], element);
-    size_t bytes = row_size(state, i);
-    char *at = state->now + state->place[i] + (size_t)row * bytes;
+    size_t bytes = ssmrt_row_size(state, i);
+    char *at = ssmrt_state_in(state, i, state->now) + (size_t)row * bytes;
     for (size_t b = 0; b < bytes; b += size)
       memcpy(at + b, element, size);
   }
 }
 
-/* Memory for the states of so many rows, which holds nothing yet. */
-static ssmrt_status allocate(const ssmrt_model *model, int64_t rows,
-                             ssmrt_state **result) {
+static char *allocate_block(size_t bytes) {
+  void *memory = NULL;
+  return posix_memalign(&memory, kStateAlignment, bytes + kStateAlignment)
+             ? NULL
+             : memory;
+}
+
+ssmrt_status ssmrt_allocate_state(const ssmrt_model *model, int64_t rows,
+                                  ssmrt_state **result) {
   const ssmrt_model_desc *desc = model->desc;
   if (desc->num_states == 0)
     return ssmrt_fail(SSMRT_UNSUPPORTED,
                       "the model has no states: compile it with "
                       "--entry=prefill,step");
-  int64_t total = 0;
+  int64_t total = 0, kept = 0;
   size_t *place = calloc((size_t)desc->num_states, sizeof(*place));
   if (!place)
     return ssmrt_fail(SSMRT_OUT_OF_MEMORY, "out of memory");
@@ -119,30 +131,40 @@ static ssmrt_status allocate(const ssmrt_model *model, int64_t rows,
                         ", the batch of the model",
                         rows, state->shape[0]);
     }
-    if (!row_bytes(state, &bytes) ||
+    int64_t *block = state->in_place ? &kept : &total;
+    place[i] = (size_t)*block;
+    if (!ssmrt_row_bytes(state, &bytes) ||
         __builtin_mul_overflow(bytes, rows, &bytes) ||
-        (total += bytes + kStateAlignment) > kMaxStateBytes) {
+        (*block += (bytes + kStateAlignment - 1) / kStateAlignment *
+                   kStateAlignment) > kMaxStateBytes) {
       free(place);
       return ssmrt_fail(SSMRT_OUT_OF_MEMORY,
                         "the states of %" PRId64 " rows are too large", rows);
     }
-    total = total / kStateAlignment * kStateAlignment;
-    if (i + 1 < desc->num_states)
-      place[i + 1] = (size_t)total;
   }
   ssmrt_state *state = calloc(1, sizeof(*state));
-  void *now = NULL, *next = NULL;
-  size_t bytes = (size_t)total + kStateAlignment;
-  if (!state || posix_memalign(&now, kStateAlignment, bytes) != 0 ||
-      posix_memalign(&next, kStateAlignment, bytes) != 0) {
+  char *now = allocate_block((size_t)total);
+  char *next = allocate_block((size_t)total);
+  char *once = allocate_block((size_t)kept);
+  if (!state || !now || !next || !once) {
+    free(once);
+    free(next);
     free(now);
     free(state);
     free(place);
     return ssmrt_fail(SSMRT_OUT_OF_MEMORY,
-                      "out of memory: the states take twice %" PRId64 " bytes",
-                      total);
+                      "out of memory: the states take %" PRId64 " bytes",
+                      2 * total + kept);
   }
-  *state = (ssmrt_state){desc, rows, (size_t)total, now, next, 0, place};
+  *state = (ssmrt_state){.desc = desc,
+                         .rows = rows,
+                         .bytes = (size_t)total,
+                         .now = now,
+                         .next = next,
+                         .kept_bytes = (size_t)kept,
+                         .kept = once,
+                         .place = place,
+                         .draft = ssmrt_find_draft(desc)};
   *result = state;
   return ssmrt_ok();
 }
@@ -153,7 +175,7 @@ ssmrt_status ssmrt_new_state(const ssmrt_model *model, int64_t rows,
     return ssmrt_fail(SSMRT_INVALID_ARGUMENT, "the %s is null",
                       model ? "place for the state" : "model");
   *state = NULL;
-  ssmrt_status status = allocate(model, rows, state);
+  ssmrt_status status = ssmrt_allocate_state(model, rows, state);
   for (int64_t row = 0; *state && row < rows; ++row)
     reset_row(*state, row);
   return status;
@@ -162,9 +184,13 @@ ssmrt_status ssmrt_new_state(const ssmrt_model *model, int64_t rows,
 void ssmrt_free_state(ssmrt_state *state) {
   if (!state)
     return;
+  ssmrt_free_device_state(state);
   free(state->now);
   free(state->next);
+  free(state->kept);
   free((void *)state->place);
+  free(state->draft.values);
+  free(state->draft.memory);
   free(state);
 }
 
@@ -172,10 +198,15 @@ int64_t ssmrt_state_rows(const ssmrt_state *state) {
   return state ? state->rows : 0;
 }
 
-static ssmrt_tensor tensor_in(const ssmrt_state *state, int32_t i,
-                              char *block) {
+char *ssmrt_state_in(const ssmrt_state *state, int32_t i, char *block) {
+  return (state->desc->states[i].in_place ? state->kept : block) +
+         state->place[i];
+}
+
+ssmrt_tensor ssmrt_tensor_in(const ssmrt_state *state, int32_t i, char *block) {
   const ssmrt_state_desc *desc = &state->desc->states[i];
-  ssmrt_tensor tensor = {block + state->place[i], desc->dtype, desc->rank, {0}};
+  ssmrt_tensor tensor = {
+      ssmrt_state_in(state, i, block), desc->dtype, desc->rank, {0}};
   memcpy(tensor.shape, desc->shape, sizeof(tensor.shape));
   tensor.shape[0] = state->rows;
   return tensor;
@@ -185,109 +216,10 @@ ssmrt_status ssmrt_state_tensor(ssmrt_state *state, int32_t i,
                                 ssmrt_tensor *tensor) {
   if (!state || !tensor || i < 0 || i >= state->desc->num_states)
     return ssmrt_fail(SSMRT_INVALID_ARGUMENT, "there is no state %d", (int)i);
-  *tensor = tensor_in(state, i, state->now);
-  return ssmrt_ok();
-}
-
-/*===- Calls
- * ----------------------------------------------------------------===*/
-
-static int is_state(const int32_t *places, int32_t count, int32_t value) {
-  for (int32_t i = 0; i < count; ++i)
-    if (places[i] == value)
-      return 1;
-  return 0;
-}
-
-/* The entry's tensors: the caller's, and the states among them. */
-static ssmrt_tensor *join(const ssmrt_entry_desc *entry,
-                          const ssmrt_state *state, const ssmrt_tensor *inputs,
-                          const ssmrt_tensor *outputs) {
-  int32_t values = entry->num_inputs + entry->num_outputs;
-  ssmrt_tensor *all = calloc((size_t)values + 1, sizeof(*all));
-  if (!all)
-    return NULL;
-  for (int32_t i = 0; i < entry->num_inputs; ++i)
-    if (!is_state(entry->state_inputs, entry->num_states, i))
-      all[i] = *inputs++;
-  ssmrt_tensor *results = all + entry->num_inputs;
-  for (int32_t i = 0; i < entry->num_outputs; ++i)
-    if (!is_state(entry->state_outputs, entry->num_states, i))
-      results[i] = *outputs++;
-  for (int32_t i = 0; i < entry->num_states; ++i) {
-    all[entry->state_inputs[i]] = tensor_in(state, i, state->now);
-    results[entry->state_outputs[i]] = tensor_in(state, i, state->next);
-  }
-  return all;
-}
-
-static ssmrt_status check_advance(const ssmrt_entry_desc *entry,
-                                  const ssmrt_state *state,
-                                  const ssmrt_tensor *inputs,
-                                  const ssmrt_tensor *outputs) {
-  if (!entry || !state)
-    return ssmrt_fail(SSMRT_INVALID_ARGUMENT, "the %s is null",
-                      entry ? "state" : "entry");
-  if (entry < state->desc->entries ||
-      entry >= state->desc->entries + state->desc->num_entries)
-    return ssmrt_fail(SSMRT_INVALID_ARGUMENT,
-                      "the state is of another model than the entry");
-  if (entry->num_states == 0)
-    return ssmrt_fail(SSMRT_INVALID_ARGUMENT, "entry '%s' has no states",
-                      entry->name);
-  if ((!inputs && entry->num_inputs > entry->num_states) ||
-      (!outputs && entry->num_outputs > entry->num_states))
-    return ssmrt_fail(SSMRT_INVALID_ARGUMENT, "the array of %s is null",
-                      inputs ? "outputs" : "inputs");
-  return ssmrt_ok();
-}
-
-ssmrt_status ssmrt_infer_advance(const ssmrt_entry_desc *entry,
-                                 const ssmrt_state *state,
-                                 const ssmrt_tensor *inputs,
-                                 ssmrt_tensor *outputs) {
-  ssmrt_status status = check_advance(entry, state, inputs, outputs);
+  ssmrt_status status = ssmrt_state_to_host(state, 1);
   if (status.code != SSMRT_OK)
     return status;
-  ssmrt_tensor *all = join(entry, state, inputs, outputs);
-  if (!all)
-    return ssmrt_fail(SSMRT_OUT_OF_MEMORY, "out of memory");
-  ssmrt_tensor *results = all + entry->num_inputs;
-  status = ssmrt_infer_outputs(entry, all, results);
-  for (int32_t i = 0; status.code == SSMRT_OK && i < entry->num_outputs; ++i)
-    if (!is_state(entry->state_outputs, entry->num_states, i))
-      *outputs++ = results[i];
-  free(all);
-  return status;
-}
-
-ssmrt_status ssmrt_advance(const ssmrt_model *model,
-                           const ssmrt_entry_desc *entry, ssmrt_state *state,
-                           const ssmrt_tensor *inputs, ssmrt_tensor *outputs,
-                           const ssmrt_run_options *options) {
-  ssmrt_status status = check_advance(entry, state, inputs, outputs);
-  if (status.code != SSMRT_OK)
-    return status;
-  ssmrt_tensor *all = join(entry, state, inputs, outputs);
-  if (!all)
-    return ssmrt_fail(SSMRT_OUT_OF_MEMORY, "out of memory");
-  status = ssmrt_run(model, entry, all, all + entry->num_inputs, options);
-  free(all);
-  /* A call that fails has written over what was before the one before it. */
-  state->undoable = status.code == SSMRT_OK;
-  if (status.code == SSMRT_OK)
-    swap_blocks(state);
-  return status;
-}
-
-ssmrt_status ssmrt_undo_advance(ssmrt_state *state) {
-  if (!state || !state->undoable)
-    return ssmrt_fail(SSMRT_INVALID_ARGUMENT,
-                      state ? "the last change of the state was no call that "
-                              "succeeded, or it was taken back"
-                            : "the state is null");
-  swap_blocks(state);
-  state->undoable = 0;
+  *tensor = ssmrt_tensor_in(state, i, state->now);
   return ssmrt_ok();
 }
 
@@ -299,8 +231,11 @@ ssmrt_status ssmrt_reset_row(ssmrt_state *state, int64_t row) {
     return ssmrt_fail(SSMRT_INVALID_ARGUMENT,
                       "there is no row %" PRId64 " in a state of %" PRId64, row,
                       ssmrt_state_rows(state));
+  ssmrt_status status = ssmrt_state_to_host(state, 1);
+  if (status.code != SSMRT_OK)
+    return status;
   reset_row(state, row);
-  state->undoable = 0;
+  ssmrt_close_calls(state);
   return ssmrt_ok();
 }
 
@@ -317,121 +252,30 @@ ssmrt_status ssmrt_copy_rows(ssmrt_state *to, const ssmrt_state *from,
                         "row %" PRId64 " is to be row %" PRId64
                         " of a state of %" PRId64,
                         r, rows[r], from->rows);
-  for (int32_t i = 0; i < to->desc->num_states; ++i) {
-    size_t bytes = row_size(to, i);
-    for (int64_t r = 0; r < to->rows; ++r)
-      memcpy(to->next + to->place[i] + (size_t)r * bytes,
-             from->now + from->place[i] + (size_t)rows[r] * bytes, bytes);
-  }
-  swap_blocks(to);
-  to->undoable = 0;
-  return ssmrt_ok();
-}
-
-/*===- Saving
- * ---------------------------------------------------------------===*/
-
-/* In front of the states, which follow without gaps. */
-typedef struct saved_header {
-  char magic[8];
-  uint64_t table; /* what the states are, as a hash */
-  int64_t rows;
-  uint64_t bytes; /* of what follows */
-} saved_header;
-
-static const char kMagic[8] = {'s', 's', 'm', 's', 't', 'a', 't', '1'};
-
-/* FNV-1a */
-static void add_to_hash(uint64_t *hash, const void *data, size_t bytes) {
-  for (size_t i = 0; i < bytes; ++i)
-    *hash = (*hash ^ ((const uint8_t *)data)[i]) * UINT64_C(0x100000001b3);
-}
-
-static uint64_t hash_table(const ssmrt_model_desc *desc) {
-  uint64_t hash = UINT64_C(0xcbf29ce484222325);
-  for (int32_t i = 0; i < desc->num_states; ++i) {
-    const ssmrt_state_desc *state = &desc->states[i];
-    add_to_hash(&hash, state->name, strlen(state->name) + 1);
-    add_to_hash(&hash, &state->dtype, sizeof(state->dtype));
-    add_to_hash(&hash, &state->rank, sizeof(state->rank));
-    for (int32_t d = 1; d < state->rank; ++d)
-      add_to_hash(&hash, &state->shape[d], sizeof(state->shape[d]));
-  }
-  return hash;
-}
-
-static saved_header header_of(const ssmrt_state *state) {
-  saved_header header = {{0}, hash_table(state->desc), state->rows, 0};
-  memcpy(header.magic, kMagic, sizeof(kMagic));
-  for (int32_t i = 0; i < state->desc->num_states; ++i)
-    header.bytes += (uint64_t)state->rows * row_size(state, i);
-  return header;
-}
-
-ssmrt_status ssmrt_state_bytes(const ssmrt_state *state, size_t *bytes) {
-  if (!state || !bytes)
-    return ssmrt_fail(SSMRT_INVALID_ARGUMENT, "%s is null",
-                      state ? "bytes" : "the state");
-  *bytes = sizeof(saved_header) + header_of(state).bytes;
-  return ssmrt_ok();
-}
-
-ssmrt_status ssmrt_save_state(const ssmrt_state *state, void *memory,
-                              size_t bytes) {
-  if (!state || !memory)
-    return ssmrt_fail(SSMRT_INVALID_ARGUMENT, "the %s is null",
-                      state ? "memory" : "state");
-  saved_header header = header_of(state);
-  if (bytes != sizeof(header) + header.bytes)
-    return ssmrt_fail(SSMRT_INVALID_ARGUMENT,
-                      "the memory has %zu bytes, expected %zu (see "
-                      "ssmrt_state_bytes)",
-                      bytes, sizeof(header) + (size_t)header.bytes);
-  char *at = memory;
-  memcpy(at, &header, sizeof(header));
-  at += sizeof(header);
-  for (int32_t i = 0; i < state->desc->num_states; ++i) {
-    size_t size = (size_t)state->rows * row_size(state, i);
-    memcpy(at, state->now + state->place[i], size);
-    at += size;
-  }
-  return ssmrt_ok();
-}
-
-ssmrt_status ssmrt_load_state(const ssmrt_model *model, const void *memory,
-                              size_t bytes, ssmrt_state **result) {
-  if (!model || !memory || !result)
-    return ssmrt_fail(SSMRT_INVALID_ARGUMENT, "the %s is null",
-                      !model    ? "model"
-                      : !memory ? "memory"
-                                : "place for the state");
-  *result = NULL;
-  saved_header header;
-  if (bytes < sizeof(header) || memcmp(memory, kMagic, sizeof(kMagic)) != 0)
-    return ssmrt_fail(SSMRT_INVALID_ARGUMENT, "these bytes are no saved state");
-  memcpy(&header, memory, sizeof(header));
-  if (header.table != hash_table(model->desc))
-    return ssmrt_fail(SSMRT_INVALID_ARGUMENT,
-                      "the saved state is of a model with other states");
-  ssmrt_state *state;
-  ssmrt_status status = allocate(model, header.rows, &state);
+  ssmrt_status status = ssmrt_state_to_host(from, 0);
+  if (status.code == SSMRT_OK)
+    status = ssmrt_state_to_host(to, 1);
   if (status.code != SSMRT_OK)
     return status;
-  uint64_t expected = header_of(state).bytes;
-  if (header.bytes != expected || bytes - sizeof(header) != expected) {
-    ssmrt_free_state(state);
-    return ssmrt_fail(SSMRT_INVALID_ARGUMENT,
-                      "the saved state has %zu bytes, expected %" PRIu64, bytes,
-                      expected + sizeof(header));
+  /* Rows may change places, also of states that lie in memory once. */
+  char *kept = allocate_block(to->kept_bytes);
+  if (!kept)
+    return ssmrt_fail(SSMRT_OUT_OF_MEMORY,
+                      "out of memory: the new rows take %zu bytes",
+                      to->kept_bytes);
+  for (int32_t i = 0; i < to->desc->num_states; ++i) {
+    size_t bytes = ssmrt_row_size(to, i);
+    char *into =
+        (to->desc->states[i].in_place ? kept : to->next) + to->place[i];
+    const char *out = ssmrt_state_in(from, i, from->now);
+    for (int64_t r = 0; r < to->rows; ++r)
+      memcpy(into + (size_t)r * bytes, out + (size_t)rows[r] * bytes, bytes);
   }
-  const char *at = (const char *)memory + sizeof(header);
-  for (int32_t i = 0; i < state->desc->num_states; ++i) {
-    size_t size = (size_t)state->rows * row_size(state, i);
-    memcpy(state->now + state->place[i], at, size);
-    at += size;
-  }
-  *result = state;
-  return status;
+  free(to->kept);
+  to->kept = kept;
+  ssmrt_swap_blocks(to);
+  ssmrt_close_calls(to);
+  return ssmrt_ok();
 }
 
 /*===- Opening
@@ -469,5 +313,10 @@ ssmrt_status ssmrt_check_states(const ssmrt_model_desc *desc) {
                           entry->name, state->name);
     }
   }
+  ssmrt_draft draft = ssmrt_find_draft(desc);
+  if (draft.verify && !ssmrt_is_draft(&draft))
+    return ssmrt_fail(SSMRT_INVALID_ARGUMENT,
+                      "the model is damaged: entry 'accept' does not take what "
+                      "entry 'verify' gives");
   return ssmrt_ok();
 }

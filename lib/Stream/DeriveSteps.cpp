@@ -22,8 +22,9 @@ struct DeriveSteps : ssmc::impl::SsmDeriveStepsBase<DeriveSteps> {
 
   void runOnOperation() override {
     for (StringRef name : entries)
-      if (name != "forward" && name != "prefill" && name != "prefill_lengths" &&
-          name != "step") {
+      if (!llvm::is_contained(
+              {"forward", "prefill", "prefill_lengths", "step", "verify"},
+              name)) {
         getOperation().emitError("no such entry: ") << name;
         return signalPassFailure();
       }
@@ -49,19 +50,31 @@ struct DeriveSteps : ssmc::impl::SsmDeriveStepsBase<DeriveSteps> {
             {attention.op->getLoc(),
              "attention sees all tokens before, whose keys need a cache: say "
              "how many tokens a sequence may have with --max-length=N"});
-    if (Operation *op = sequence.getUncut();
-        op && llvm::is_contained(entries, "prefill_lengths"))
-      return report(
-          {op->getLoc(), op->getName().getStringRef().str() +
-                             " cannot end earlier in some rows than in others; "
-                             "leave prefill_lengths out"});
+    for (StringRef name : {"prefill_lengths", "verify"})
+      if (Operation *op = sequence.getUncut();
+          op && llvm::is_contained(entries, name))
+        return report({op->getLoc(),
+                       op->getName().getStringRef().str() +
+                           " cannot end earlier in some rows than in others; "
+                           "leave " +
+                           name.str() + " out"});
     for (StringRef name : entries)
-      if (name != "forward" &&
-          failed(StepEntry(sequence, {name.str(), name == "prefill_lengths",
-                                      name == "step", maxLength})
-                     .make()))
+      if (name != "forward" && failed(make(sequence, name)))
         return failure();
     return success();
+  }
+
+  LogicalResult make(const Sequence &sequence, StringRef name) {
+    StepOptions options{name.str(), name == "prefill_lengths", name == "step",
+                        maxLength};
+    if (name == "verify") {
+      StepEntry accept(sequence, {"accept", /*counted=*/true, /*one=*/false,
+                                  maxLength, /*fromBrought=*/true});
+      if (failed(accept.make()))
+        return failure();
+      llvm::append_range(options.brought, accept.getBrought());
+    }
+    return StepEntry(sequence, options).make();
   }
 
   LogicalResult report(const Refusal &refusal) {

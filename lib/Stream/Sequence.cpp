@@ -41,6 +41,24 @@ bool Sequence::hasLength(Value value) const {
                                [&](AffineExpr dim) { return hasLength(dim); });
 }
 
+// It is not one that inputs have.
+bool Sequence::hasOtherExtent(Value value) const {
+  const ValueShape *shape = shapes->shapeOf(value);
+  if (!shape)
+    return false;
+  DenseSet<AffineExpr> known;
+  for (Value argument : func::FuncOp(graph).getArguments())
+    if (const ValueShape *given = shapes->shapeOf(argument))
+      for (AffineExpr dim : given->dims)
+        dim.walk([&](AffineExpr part) { known.insert(part); });
+  bool found = false;
+  for (AffineExpr dim : shape->dims)
+    dim.walk([&](AffineExpr part) {
+      found |= isa<AffineSymbolExpr>(part) && !known.contains(part);
+    });
+  return found;
+}
+
 // Time and batch of all inputs that have them are one length and one batch.
 bool Sequence::findAxes(ArrayRef<AxisSeed> seeds) {
   for (const AxisSeed &seed : seeds) {
@@ -89,26 +107,59 @@ static bool saysExtents(onnx::NodeOp node, unsigned operand) {
 }
 
 // The number of tokens of a call says nothing of the sequence.
-bool Sequence::checkLengthReading(onnx::NodeOp node) {
+bool Sequence::checkLengthReading(onnx::NodeOp node,
+                                  const AxisAnalysis &analysis) {
   bool stays = llvm::all_of(node->getResults(), [&](Value result) {
     return shapes->elementsOf(result).has_value();
   });
   if (stays)
     return true;
+  bool keeps = llvm::any_of(node->getResults(),
+                            [&](Value result) { return hasLength(result); });
   for (OpOperand &operand : node->getOpOperands()) {
+    if (saysExtents(node, operand.getOperandNumber()))
+      continue;
     auto elements = shapes->elementsOf(operand.get());
-    if (elements && !saysExtents(node, operand.getOperandNumber()) &&
-        llvm::any_of(*elements, [&](AffineExpr e) { return hasLength(e); }))
+    // A sum of as many ones is the length, too.
+    bool counts = !keeps && hasLength(operand.get()) &&
+                  !analysis.getGraph().dependsOnInput(operand.get());
+    if (counts || (elements && llvm::any_of(*elements, [&](AffineExpr e) {
+                     return hasLength(e);
+                   })))
       return refuse(node, "computes with the length of the sequence");
   }
   return true;
 }
 
-/// True where equal elements make equal elements.
-static bool keepsUniform(onnx::NodeOp node) {
+/// True where all elements are known to be equal.
+static bool isSplat(Value value, const ShapeInference &shapes) {
+  const ValueShape *shape = shapes.shapeOf(value);
+  if (shape && llvm::all_of(shape->dims, [](AffineExpr dim) {
+        return constantExtent(dim) == 1;
+      }))
+    return true;
+  if (filledWith(value))
+    return true;
+  auto node = value.getDefiningOp<onnx::NodeOp>();
+  if (!node || !node.getDomain().empty())
+    return false;
+  if (node.getOpType() == "ConstantOfShape")
+    return true;
+  return llvm::StringSwitch<bool>(node.getOpType())
+             .Cases({"Expand", "Reshape", "Transpose"}, true)
+             .Cases({"Squeeze", "Unsqueeze", "Identity", "Cast"}, true)
+             .Default(false) &&
+         isSplat(node->getOperand(0), shapes);
+}
+
+/// True where elements equal along the length stay so.
+static bool keepsUniform(onnx::NodeOp node, const ShapeInference &shapes) {
+  // A reshape may move other elements to the length.
+  if (node.getOpType() == "Reshape")
+    return isSplat(node->getOperand(0), shapes);
   return !getAlignedOperands(node).empty() ||
          llvm::StringSwitch<bool>(node.getOpType())
-             .Cases({"ConstantOfShape", "Expand", "Reshape", "Transpose"}, true)
+             .Cases({"ConstantOfShape", "Expand", "Transpose"}, true)
              .Cases({"Squeeze", "Unsqueeze", "Identity", "Cast"}, true)
              .Default(false);
 }
@@ -143,13 +194,17 @@ bool Sequence::checkPositions(onnx::NodeOp node, const AxisAnalysis &analysis) {
 }
 
 bool Sequence::checkNode(onnx::NodeOp node, const AxisAnalysis &analysis) {
-  if (!checkLengthReading(node))
+  if (!checkLengthReading(node, analysis))
     return false;
+  for (Value result : node->getResults())
+    if (!dependsOnData(result) && hasOtherExtent(result))
+      return refuse(node, "has as many elements as the number of tokens says, "
+                          "in a way that is not known");
   bool depends = llvm::any_of(node->getResults(), [&](Value result) {
     return analysis.getGraph().dependsOnInput(result);
   });
   for (Value result : node->getResults())
-    if (!depends && hasLength(result) && !keepsUniform(node))
+    if (!depends && hasLength(result) && !keepsUniform(node, *shapes))
       return refuse(node, "depends on the positions of the tokens");
   if (analysis.mixesTime(node))
     return refuse(node, "mixes the tokens of the sequence, and is none of the "
@@ -202,8 +257,13 @@ FailureOr<bool> Sequence::analyse() {
   if (failed(infer()))
     return failure();
   SmallVector<AxisSeed> seeds = AxisAnalysis::findSeeds(Graph(graph));
-  if (!findAxes(seeds) || !replaceRanges())
+  if (!findAxes(seeds))
     return false;
+  if (replaceTables() && failed(infer()))
+    return failure();
+  if (!replaceRanges())
+    return false;
+  completeCells();
   replaceDelays();
   if (failed(infer()))
     return failure();
@@ -216,6 +276,12 @@ FailureOr<bool> Sequence::analyse() {
       shapes->getSymbols().name(cast<AffineSymbolExpr>(length).getPosition()));
   Graph view(graph, /*stretch=*/0, lengths);
   AxisAnalysis analysis(view, seeds);
+  for (BlockArgument argument : graph.getArguments()) {
+    auto rows = findAxis(argument, AxisKind::Batch, analysis),
+         time = findAxis(argument, AxisKind::Time, analysis);
+    if (rows && time)
+      inputs.push_back({argument.getArgNumber(), *rows, *time});
+  }
   for (Delay &delay : delays) {
     auto rows = findAxis(delay.node->getResult(0), AxisKind::Batch, analysis);
     if (!rows)
@@ -224,7 +290,8 @@ FailureOr<bool> Sequence::analyse() {
   }
   for (Operation &op : graph.getBody().front().without_terminator()) {
     if (auto node = dyn_cast<onnx::NodeOp>(op)) {
-      if (!checkNode(node, analysis))
+      if (isLoop(node) ? !checkLoop(node, analysis)
+                       : !checkNode(node, analysis))
         return false;
     } else if (isa<ssm::MixerOpInterface>(op)) {
       if (!checkMixer(&op, analysis))

@@ -3,9 +3,9 @@
 // A graph computes tokens p, p+1, ... from what came before if
 //
 // * its inputs have a batch axis and a time axis whose length is a symbol L,
-// * every op of the ssm dialect that mixes time runs forward in it and carries
-//   a state, which begins as a constant; or is attention to keys of the same
-//   tokens and of those before,
+// * every op of the ssm dialect that mixes time, and every other loop over the
+//   tokens, runs forward in it and carries a state, which begins as a constant;
+//   or is attention to keys of the same tokens and of those before,
 // * what else mixes time is a delay by a few tokens,
 // * every other op works token by token, by the axis analysis of raising,
 // * what depends on the positions of tokens alone meets the rest element by
@@ -39,7 +39,7 @@ struct Refusal {
 
 /// A state of an op, and how it lies in the op's operand.
 struct StateValue {
-  mlir::OpOperand *init; // the destination
+  mlir::OpOperand *init; // the destination, or what a loop begins with
   unsigned batchAxis;    // of the operand; the first one of the state
   double initial;
 };
@@ -51,6 +51,11 @@ struct NeutralOperand {
   double neutral;
   /// Both or none: what all tokens share has neither.
   std::optional<unsigned> batchAxis, timeAxis;
+};
+
+/// An argument that gives something for every token.
+struct SequenceInput {
+  unsigned argument, batchAxis, timeAxis;
 };
 
 /// A node whose result is its operand `count` tokens before, and `initial`
@@ -90,6 +95,7 @@ public:
   ShapeInference &getShapes() const { return *shapes; }
   mlir::AffineExpr getLength() const { return length; }
   mlir::AffineExpr getBatch() const { return batch; }
+  llvm::ArrayRef<SequenceInput> getInputs() const { return inputs; }
   llvm::ArrayRef<StateValue> getStates() const { return states; }
   llvm::ArrayRef<NeutralOperand> getNeutral() const { return neutral; }
   /// An op whose states are not known in the middle of the tokens of a call, or
@@ -107,10 +113,13 @@ public:
   bool hasLength(mlir::Value value) const;
 
 private:
+  /// Whether an extent of the value is one that its producer decides.
+  bool hasOtherExtent(mlir::Value value) const;
   bool refuse(mlir::Operation *op, const llvm::Twine &why);
   bool findAxes(llvm::ArrayRef<AxisSeed> seeds);
   bool checkNode(mlir::onnx::NodeOp node, const AxisAnalysis &analysis);
-  bool checkLengthReading(mlir::onnx::NodeOp node);
+  bool checkLengthReading(mlir::onnx::NodeOp node,
+                          const AxisAnalysis &analysis);
   bool checkPositions(mlir::onnx::NodeOp node, const AxisAnalysis &analysis);
   bool checkResults(const AxisAnalysis &analysis);
   void followData();
@@ -118,12 +127,17 @@ private:
   std::optional<unsigned> findAxis(mlir::Value value, AxisKind kind,
                                    const AxisAnalysis &analysis) const;
   // SequenceParts.cpp
+  std::optional<unsigned> findTokensOf(mlir::onnx::NodeOp slice);
+  bool replaceTables();
   bool replaceRanges();
   void replaceDelays();
   bool replaceDelay(mlir::onnx::NodeOp node);
   bool matchPadded(mlir::onnx::NodeOp node, Delay &delay, mlir::Value &source);
   bool matchJoined(mlir::onnx::NodeOp node, Delay &delay, mlir::Value &source);
   bool isPrefix(mlir::onnx::NodeOp slice);
+  // SequenceLoops.cpp
+  void completeCells();
+  bool checkLoop(mlir::onnx::NodeOp node, const AxisAnalysis &analysis);
   // SequenceMixers.cpp
   bool checkMixer(mlir::Operation *op, const AxisAnalysis &analysis);
   bool checkAttention(mlir::Operation *op);
@@ -136,6 +150,7 @@ private:
   mlir::AffineExpr length, batch;
   mlir::Value positions;
   llvm::DenseSet<mlir::Value> data;
+  llvm::SmallVector<SequenceInput> inputs;
   llvm::SmallVector<StateValue> states;
   llvm::SmallVector<NeutralOperand> neutral;
   mlir::Operation *uncut = nullptr;
@@ -144,6 +159,13 @@ private:
   llvm::SmallVector<PositionUse> positionUses;
   std::optional<Refusal> refusal;
 };
+
+/// An LSTM, a GRU or an RNN.
+bool isCell(mlir::Operation *op);
+/// One of these, or a Scan.
+bool isLoop(mlir::Operation *op);
+/// The result that gives the state which begins with an operand.
+mlir::Value finalState(mlir::OpOperand &init);
 
 /// What all elements of a destination, or of a constant, are.
 std::optional<double> filledWith(mlir::Value value);

@@ -20,7 +20,19 @@ using namespace ssmc;
 std::optional<double> ssmc::filledWith(Value value) {
   Attribute element;
   while (auto node = value.getDefiningOp<onnx::NodeOp>()) {
-    if (node.getOpType() != "Expand")
+    if (node.getDomain().empty() && node.getOpType() == "ConstantOfShape") {
+      auto filler =
+          dyn_cast_or_null<DenseElementsAttr>(node.getAttrs().get("value"));
+      if (filler && filler.isSplat())
+        element = filler.getSplatValue<Attribute>();
+      else if (!node.getAttrs().get("value"))
+        return 0;
+      break;
+    }
+    if (!node.getDomain().empty() ||
+        !llvm::is_contained({"Expand", "Reshape", "Squeeze", "Unsqueeze",
+                             "Transpose", "Identity", "Slice"},
+                            node.getOpType()))
       break;
     value = node->getOperand(0);
   }
@@ -45,7 +57,7 @@ bool Sequence::addState(OpOperand &init, const AxisAnalysis &analysis) {
   if (!initial)
     return refuse(op, "has a state that is given or computed before the first "
                       "token");
-  Value last = cast<DestinationStyleOpInterface>(op).getTiedOpResult(&init);
+  Value last = finalState(init);
   if (!last.use_empty())
     return refuse(op, "has a final state that the graph reads");
   const ValueShape *shape = shapes->shapeOf(init.get());
@@ -151,6 +163,15 @@ bool Sequence::findNeutral(Operation *op, const AxisAnalysis &analysis) {
   if (isa<ssm::ShortConvOp, ssm::AssociativeScanOp>(op))
     return true;
   auto list = neutralOperands(op);
+  if (list.empty())
+    return false;
+  // Of the others no NaN may meet the states.
+  for (OpOperand &operand : op->getOpOperands())
+    if (hasLength(operand.get()) && dependsOnData(operand.get()) &&
+        llvm::none_of(list, [&](auto &known) {
+          return known.first->getOperandNumber() == operand.getOperandNumber();
+        }))
+      list.push_back({&operand, 0});
   for (auto [operand, number] : list) {
     Value value = operand->get();
     const ValueShape *own = shapes->shapeOf(value);
@@ -167,7 +188,7 @@ bool Sequence::findNeutral(Operation *op, const AxisAnalysis &analysis) {
     }
     neutral.push_back(found);
   }
-  return !list.empty();
+  return true;
 }
 
 bool Sequence::checkAttention(Operation *op) {
@@ -177,7 +198,7 @@ bool Sequence::checkAttention(Operation *op) {
     return shape && shape->dims.size() > 1 && shape->dims[1] == length;
   };
   if (!atLength(attention.getQ()))
-    return hasLength(op->getResult(0))
+    return hasLength(op->getResult(0)) || hasLength(attention.getK())
                ? refuse(op, "has queries that are not those of the tokens")
                : true;
   if (attention.getQueryPositions() || attention.getQuerySegments() ||

@@ -1,19 +1,87 @@
 //===- SequenceParts.cpp - positions and delays of a graph ----------------===//
 //
 // Positions come from a Range over the length: exporters write it, and
-// onnx-free-lengths does for tables that were constants. A delay is written as
-// zeros (or another constant) in front of a sequence whose end is cut off: a
-// Pad and a Slice, a Pad that takes away at the end, or a Concat with a Slice.
+// onnx-free-lengths does for tables that were constants. The first rows of a
+// table, as many as there are tokens, are those of their positions. A delay is
+// written as zeros (or another constant) in front of a sequence whose end is
+// cut off: a Pad and a Slice, a Pad that takes away at the end, or a Concat
+// with a Slice.
 //
 //===----------------------------------------------------------------------===//
 
 #include "lib/Stream/Sequence.h"
 
 #include "dialects/onnx/OnnxElementType.h"
+#include "lib/Eval/Tensor.h"
 #include "lib/Fold/Rewrites.h"
 
 using namespace mlir;
 using namespace ssmc;
+
+/// The place among the ends of a Slice that is the length: the others say
+/// nothing of it.
+std::optional<unsigned> Sequence::findTokensOf(onnx::NodeOp slice) {
+  if (!slice.getDomain().empty() || slice.getOpType() != "Slice" ||
+      !slice->getOperand(0).getDefiningOp<onnx::ConstantOp>() ||
+      !isPrefix(slice))
+    return std::nullopt;
+  auto ends = shapes->elementsOf(slice->getOperand(2));
+  std::optional<unsigned> found;
+  for (auto [i, end] : llvm::enumerate(ends ? *ends : ArrayRef<AffineExpr>())) {
+    if (!hasLength(end))
+      continue;
+    if (found || end != length)
+      return std::nullopt;
+    found = i;
+  }
+  return found;
+}
+
+// Gather(table, Range(0, L)) for table[:L].
+bool Sequence::replaceTables() {
+  SmallVector<std::pair<onnx::NodeOp, unsigned>> tables;
+  for (Operation &op : graph.getBody().front())
+    if (auto node = dyn_cast<onnx::NodeOp>(op))
+      if (auto place = findTokensOf(node))
+        tables.push_back({node, *place});
+  OpBuilder b(graph->getContext());
+  Type unknown = onnx::UnknownType::get(b.getContext());
+  for (const auto &table : tables) {
+    onnx::NodeOp node = table.first;
+    unsigned place = table.second;
+    auto axes = node.hasInput(3) ? shapes->elementsOf(node->getOperand(3))
+                                 : std::nullopt;
+    std::optional<int64_t> axis = place;
+    if (node.hasInput(3))
+      axis = axes ? constantExtent((*axes)[place]) : std::nullopt;
+    int64_t rank = shapes->shapeOf(node->getOperand(0))->dims.size();
+    if (axis)
+      axis = normalizeAxis(*axis, rank);
+    if (!axis)
+      continue;
+    b.setInsertionPoint(node);
+    auto number = [&](int64_t value) -> Value {
+      return onnx::ConstantOp::create(
+          b, node.getLoc(), Tensor::scalar(b.getI64Type(), value).toAttr());
+    };
+    Value end = makeNode(b, node, "Gather",
+                         {node->getOperand(2), number(place)}, unknown)
+                    ->getResult(0);
+    Value range =
+        makeNode(b, node, "Range", {number(0), end, number(1)}, unknown)
+            ->getResult(0);
+    auto along =
+        b.getDictionaryAttr(b.getNamedAttr("axis", b.getI64IntegerAttr(*axis)));
+    Value rows = makeNode(b, node, "Gather", {node->getOperand(0), range},
+                          unknown, along)
+                     ->getResult(0);
+    SmallVector<Value> operands(node->getOperands());
+    operands[0] = rows;
+    node->getResult(0).setType(unknown);
+    node->setOperands(operands);
+  }
+  return !tables.empty();
+}
 
 // Positions as an argument, and each Range as arithmetic on them.
 bool Sequence::replaceRanges() {
@@ -134,11 +202,14 @@ bool Sequence::matchJoined(onnx::NodeOp node, Delay &delay, Value &source) {
   auto ends = shapes->elementsOf(cut->getOperand(2));
   auto axes =
       cut.hasInput(3) ? shapes->elementsOf(cut->getOperand(3)) : std::nullopt;
-  return ends && ends->size() == 1 &&
+  std::optional<int64_t> cutAxis = 0;
+  if (cut.hasInput(3))
+    cutAxis =
+        axes && axes->size() == 1 ? constantExtent((*axes)[0]) : std::nullopt;
+  return ends && ends->size() == 1 && cutAxis &&
          (constantExtent((*ends)[0]) == -delay.count ||
           (*ends)[0] == simplifyExtent(length - delay.count)) &&
-         (axes ? normalizeAxis(constantExtent((*axes)[0]).value_or(-1), rank)
-               : std::optional<int64_t>(0)) == delay.timeAxis;
+         normalizeAxis(*cutAxis, rank) == delay.timeAxis;
 }
 
 bool Sequence::replaceDelay(onnx::NodeOp node) {

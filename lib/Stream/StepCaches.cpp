@@ -7,9 +7,9 @@
 // negative number is no token.
 //
 // Attention to all keys has a cache of a fixed capacity with token j in place
-// j. A new cache takes from the new keys those whose places they are, and the
-// rest from the old one. What is behind the last token is not seen by any
-// query. More tokens than there are places end the run.
+// j, in which the new keys are written behind the old ones: the state is in
+// place, as what is behind the last token is not seen by any query. More tokens
+// than there are places end the run.
 //
 //===----------------------------------------------------------------------===//
 
@@ -17,6 +17,7 @@
 
 #include "dialects/ssm/SsmOps.h"
 #include "lib/Operators/IndexLowering.h"
+#include "lib/Operators/TensorScatter.h"
 
 using namespace mlir;
 using namespace ssmc;
@@ -52,6 +53,11 @@ LogicalResult StepEntry::addDelay(const Delay &delay, unsigned number) {
   return success();
 }
 
+/// Keys or values of the tokens. A probability of zero does not undo a NaN.
+Value StepEntry::newKeys(StepWriter &write, Value value, Value original) {
+  return options.counted ? untilEnd(write, value, original, 0, 0, 1) : value;
+}
+
 LogicalResult StepEntry::addWindow(const Attention &attention) {
   int64_t count = *attention.window;
   auto op = cast<ssm::AttentionOp>(copyOf(attention.op));
@@ -69,8 +75,9 @@ LogicalResult StepEntry::addWindow(const Attention &attention) {
                           shape.elementType, dims, 0, op.getLoc());
     if (failed(added))
       return failure();
-    Value all = write.node("Concat", {states[*added].before, operand->get()},
-                           "axis", 1);
+    Value all = write.node(
+        "Concat", {states[*added].before, newKeys(write, operand->get(), from)},
+        "axis", 1);
     states[*added].after = keepLast(write, all, count);
     operand->set(all);
   }
@@ -103,18 +110,9 @@ LogicalResult StepEntry::addCache(const Attention &attention) {
   auto original = cast<ssm::AttentionOp>(attention.op);
   unsigned number = numberOf(attention.op);
   AffineExpr capacity = b.getAffineConstantExpr(options.maxLength);
-  if (!inside) {
+  if (!checksCapacity) {
     checkCapacity();
-    StepWriter write(b, entry.getLoc(), entry);
-    Value place = write.unsqueeze(write.count(capacity), 0);
-    Value which = write.node("Sub", {place, write.unsqueeze(position, 1)});
-    Value none = write.node("Less", {which, write.scalar(0)});
-    Value later = write.node("Less", {which, write.unsqueeze(tokens, 1)});
-    inside = write.unsqueeze(
-        write.node("And", {write.node("Not", none), later}), {2, 3});
-    source = write.node("Max", {which, write.scalar(0)});
-    source =
-        write.unsqueeze(write.node("Min", {source, write.shape(length)}), 2);
+    checksCapacity = true;
   }
   b.setInsertionPoint(op);
   StepWriter write(b, op.getLoc(), entry);
@@ -128,12 +126,14 @@ LogicalResult StepEntry::addCache(const Attention &attention) {
                           shape.elementType, dims, 0, op.getLoc());
     if (failed(added))
       return failure();
-    // One more, which no place takes: there may be no new token.
-    Value padded = write.node(
-        "Pad", {operand->get(), write.integers({0, 0, 0, 0, 0, 1, 0, 0})});
-    Value taken = write.node("GatherND", {padded, source}, "batch_dims", 1);
-    Value all = write.node("Where", {inside, taken, states[*added].before});
+    Value all = write.node("TensorScatter",
+                           {states[*added].before,
+                            newKeys(write, operand->get(), from), position},
+                           "axis", 1);
+    // What the row's tokens need fits, as is checked.
+    all.getDefiningOp()->setAttr(kClipsAttr, b.getUnitAttr());
     states[*added].after = all;
+    states[*added].inPlace = true;
     operand->set(all);
   }
   op.getQueryPositionsMutable().assign(allPositions);

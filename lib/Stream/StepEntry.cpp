@@ -15,8 +15,15 @@ StepEntry::StepEntry(const Sequence &sequence, const StepOptions &options)
       b(sequence.getGraph()->getContext()), batch(sequence.getBatch()),
       length(options.one ? b.getAffineConstantExpr(1) : sequence.getLength()) {}
 
+/// `selective_scan`, `lstm`; the one that ONNX calls a scan is a loop here.
+static std::string kindOf(Operation *op) {
+  auto node = dyn_cast<onnx::NodeOp>(op);
+  return node ? isCell(op) ? node.getOpType().lower() : "loop"
+              : op->getName().stripDialect().str();
+}
+
 unsigned StepEntry::numberOf(Operation *op) {
-  auto &known = opNumbers[op->getName().getStringRef()];
+  auto &known = opNumbers[kindOf(op)];
   auto it = llvm::find(known, op);
   if (it != known.end())
     return it - known.begin();
@@ -27,8 +34,7 @@ unsigned StepEntry::numberOf(Operation *op) {
 // `selective_scan_2`; with a number behind it where the op has several states.
 std::string StepEntry::nameState(const StateValue &state) {
   Operation *op = state.init->getOwner();
-  std::string text =
-      (op->getName().stripDialect() + "_" + Twine(numberOf(op))).str();
+  std::string text = kindOf(op) + "_" + std::to_string(numberOf(op));
   SmallVector<const StateValue *> ofOp;
   for (const StateValue &other : sequence.getStates())
     if (other.init->getOwner() == op)
@@ -81,7 +87,7 @@ LogicalResult StepEntry::addMixerState(const StateValue &state) {
     return failure();
   Value before = states[*added].before;
   OpOperand &init = op->getOpOperand(state.init->getOperandNumber());
-  Value after = cast<DestinationStyleOpInterface>(op).getTiedOpResult(&init);
+  Value after = finalState(init);
   if (Value cut = cutState(state, before)) {
     init.set(before);
     states[*added].after = cut;
@@ -102,24 +108,33 @@ LogicalResult StepEntry::addMixerState(const StateValue &state) {
 // The results, and the list of the states.
 LogicalResult StepEntry::finish() {
   Operation *end = entry.getBody().front().getTerminator();
-  SmallVector<Attribute> list;
-  for (const State &state : states) {
-    list.push_back(b.getDictionaryAttr(
-        {b.getNamedAttr("initial", b.getF64FloatAttr(state.initial)),
-         b.getNamedAttr("input",
-                        b.getI64IntegerAttr(state.before.getArgNumber())),
-         b.getNamedAttr("name", b.getStringAttr(state.name)),
-         b.getNamedAttr("output",
-                        b.getI64IntegerAttr(end->getNumOperands()))}));
+  unsigned first = end->getNumOperands();
+  for (const State &state : states)
     end->insertOperands(end->getNumOperands(), state.after);
-  }
-  entry->setAttr("ssm.states", b.getArrayAttr(list));
-  eraseDead(entry.getBody().front());
+  if (failed(giveBrought()))
+    return failure();
+  // An op without uses is asked for its effects, which needs types.
+  if (!options.fromBrought)
+    eraseDead(entry.getBody().front());
   ShapeInference inference(entry->getParentOfType<ModuleOp>());
   if (failed(inference.run(entry, /*merge=*/false)))
     return failure();
   // Destinations have been made anew.
   eraseDead(entry.getBody().front());
+  if (options.fromBrought && failed(dropArguments()))
+    return failure();
+  SmallVector<Attribute> list;
+  for (auto [i, state] : llvm::enumerate(states)) {
+    NamedAttrList attrs;
+    attrs.append("initial", b.getF64FloatAttr(state.initial));
+    attrs.append("input", b.getI64IntegerAttr(state.before.getArgNumber()));
+    attrs.append("name", b.getStringAttr(state.name));
+    attrs.append("output", b.getI64IntegerAttr(first + i));
+    if (state.inPlace)
+      attrs.append("in_place", b.getUnitAttr());
+    list.push_back(attrs.getDictionary(b.getContext()));
+  }
+  entry->setAttr("ssm.states", b.getArrayAttr(list));
   for (const State &state : states)
     if (state.before.getType() != state.after.getType())
       return entry.emitError("state '")
@@ -137,6 +152,8 @@ FailureOr<func::FuncOp> StepEntry::make() {
   setLength();
   // What a mixer costs at one token is another question.
   entry.walk([](ssm::MixerOpInterface op) { op->removeAttr("ssm.strategy"); });
+  if (options.fromBrought && failed(beginFromBrought()))
+    return failure();
   if (failed(addLengths()))
     return failure();
   if (sequence.needsPositions() && failed(addPositions()))
@@ -147,6 +164,10 @@ FailureOr<func::FuncOp> StepEntry::make() {
   for (auto [i, delay] : llvm::enumerate(sequence.getDelays()))
     if (failed(addDelay(delay, i)))
       return failure();
+  // Before caches stand in front of the keys.
+  for (OpOperand *operand : options.brought)
+    given.push_back(
+        copyOf(operand->getOwner())->getOperand(operand->getOperandNumber()));
   for (const Attention &attention : sequence.getAttentions())
     if (failed(attention.window ? addWindow(attention) : addCache(attention)))
       return failure();

@@ -23,6 +23,10 @@ struct StepOptions {
   bool counted = false;  // an input says how many tokens each row has
   bool one = false;      // exactly one token
   int64_t maxLength = 0; // capacity of caches that grow
+  /// Goes on from what tokens bring to the states, instead of from tokens.
+  bool fromBrought = false;
+  /// What it gives of that behind its states.
+  llvm::SmallVector<mlir::OpOperand *> brought = {};
 };
 
 class StepEntry {
@@ -31,6 +35,8 @@ public:
 
   /// Fails, with a diagnostic, only by a fault of ours.
   mlir::FailureOr<mlir::func::FuncOp> make();
+  /// Operands of the sequence that an entry `fromBrought` takes, in order.
+  llvm::ArrayRef<mlir::OpOperand *> getBrought() const { return brought; }
 
 private:
   /// A new argument of the entry, and the result that is to follow it.
@@ -39,6 +45,7 @@ private:
     mlir::BlockArgument before;
     mlir::Value after;
     double initial;
+    bool inPlace = false; // what is behind the tokens is not seen
   };
 
   void setLength();
@@ -57,20 +64,41 @@ private:
 
   // StepLengths.cpp
   mlir::LogicalResult addLengths();
+  void clearPadding();
   void holdStill();
+  mlir::Value untilEnd(StepWriter &write, mlir::Value value,
+                       mlir::Value original, double other,
+                       std::optional<unsigned> rowAxis,
+                       std::optional<unsigned> timeAxis);
   /// The last `count` elements of time after the tokens of each row; `all` is
   /// rows x time x ..., with as many elements in front of the tokens.
   mlir::Value keepLast(StepWriter &write, mlir::Value all, int64_t count);
   /// A state of an op that holdStill does not hold still: null where it does.
   mlir::Value cutState(const StateValue &state, mlir::Value before);
 
+  // StepLoops.cpp
+  void endLoops();
+  void endCell(mlir::onnx::NodeOp cell);
+  void endScan(mlir::onnx::NodeOp scan);
+
+  // StepDraft.cpp
+  mlir::LogicalResult beginFromBrought();
+  mlir::LogicalResult dropArguments();
+  mlir::LogicalResult giveBrought();
+  llvm::SmallVector<mlir::OpOperand *> brought;
+  /// The values of `options.brought` in the entry.
+  llvm::SmallVector<mlir::Value> given;
+  /// Arguments that `fromBrought` does without.
+  llvm::SmallVector<mlir::BlockArgument> replaced;
+
   // StepCaches.cpp
   mlir::LogicalResult addDelay(const Delay &delay, unsigned number);
   mlir::LogicalResult addWindow(const Attention &attention);
   mlir::LogicalResult addCache(const Attention &attention);
   void checkCapacity();
-  /// Where in the cache the new keys are, and which of them.
-  mlir::Value inside, source;
+  mlir::Value newKeys(StepWriter &write, mlir::Value value,
+                      mlir::Value original);
+  bool checksCapacity = false;
 
   // StepPositions.cpp
   mlir::LogicalResult addPositions();

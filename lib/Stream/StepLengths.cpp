@@ -1,10 +1,12 @@
 //===- StepLengths.cpp - rows of different lengths ------------------------===//
 //
 // The input `lengths` says how many of the tokens of a call each row has; what
-// is behind them leaves its states as they are. An op that has operands with a
-// neutral value gets them where a row has ended. What keeps the last elements
-// of time takes those in front of the end; a scan by a combiner gives its state
-// at every token, of which that of the last is taken.
+// is behind them leaves its states as they are, whatever it is: zeros are put
+// in its place. An op that has operands with a neutral value gets them where a
+// row has ended, and zeros for the others, as what is computed of zeros may be
+// NaN. What keeps the last elements of time takes those in front of the end; a
+// scan by a combiner gives its state at every token, of which that of the last
+// is taken.
 //
 //===----------------------------------------------------------------------===//
 
@@ -50,7 +52,10 @@ LogicalResult StepEntry::addLengths() {
   checkHolds(b, loc, right,
              "a number of 'lengths' is negative, or larger than the number of "
              "tokens that are given");
+  if (!options.fromBrought)
+    clearPadding();
   holdStill();
+  endLoops();
   return success();
 }
 
@@ -66,30 +71,53 @@ static Value neutralConstant(OpBuilder &b, Location loc, Type type,
       b, loc, DenseElementsAttr::get(RankedTensorType::get({}, type), element));
 }
 
+/// `value`, and `other` where the row of a token has ended. What all tokens
+/// share, of rank `rank` without them, is given to each as rows x time x ...
+Value StepEntry::untilEnd(StepWriter &write, Value value, Value original,
+                          double other, std::optional<unsigned> rowAxis,
+                          std::optional<unsigned> timeAxis) {
+  const ValueShape &shape = shapeOf(original);
+  unsigned rows = rowAxis.value_or(0), time = timeAxis.value_or(1);
+  Value constant = neutralConstant(b, entry.getLoc(), shape.elementType, other);
+  Value has = write.node("Less", {write.unsqueeze(write.count(length), 0),
+                                  write.unsqueeze(tokens, 1)});
+  if (rows > time)
+    has = write.transpose(has, {1, 0});
+  SmallVector<int64_t> others;
+  for (int64_t d = 0; d < int64_t(shape.dims.size()) + 2 * !timeAxis; ++d)
+    if (d != rows && d != time)
+      others.push_back(d);
+  if (!others.empty())
+    has = write.unsqueeze(has, others);
+  return write.node("Where", {has, value, constant});
+}
+
+// Whatever stands in the padding, NaN or a token that is none, is not read.
+void StepEntry::clearPadding() {
+  for (const SequenceInput &input : sequence.getInputs()) {
+    Value original = sequence.getGraph().getArgument(input.argument);
+    Value value = copies.lookup(original);
+    b.setInsertionPointAfterValue(tokens);
+    StepWriter write(b, entry.getLoc(), entry);
+    Value clear =
+        untilEnd(write, value, original, 0, input.batchAxis, input.timeAxis);
+    // Its extents are those of the argument.
+    value.replaceUsesWithIf(clear, [&](OpOperand &use) {
+      auto node = dyn_cast<onnx::NodeOp>(use.getOwner());
+      return use.getOwner() != clear.getDefiningOp() &&
+             !(node && node.getOpType() == "Shape");
+    });
+  }
+}
+
 void StepEntry::holdStill() {
   for (const NeutralOperand &neutral : sequence.getNeutral()) {
     Operation *op = copyOf(neutral.operand->getOwner());
     OpOperand &operand = op->getOpOperand(neutral.operand->getOperandNumber());
-    const ValueShape &shape = shapeOf(neutral.operand->get());
     b.setInsertionPoint(op);
     StepWriter write(b, op->getLoc(), entry);
-    Value constant =
-        neutralConstant(b, op->getLoc(), shape.elementType, neutral.neutral);
-    Value has = write.node("Less", {write.unsqueeze(write.count(length), 0),
-                                    write.unsqueeze(tokens, 1)});
-    // What all tokens share is given to each.
-    bool shared = !neutral.timeAxis;
-    unsigned rows = neutral.batchAxis.value_or(0),
-             time = neutral.timeAxis.value_or(1);
-    if (rows > time)
-      has = write.transpose(has, {1, 0});
-    SmallVector<int64_t> others;
-    for (int64_t d = 0; d < int64_t(shape.dims.size()) + 2 * shared; ++d)
-      if (d != rows && d != time)
-        others.push_back(d);
-    if (!others.empty())
-      has = write.unsqueeze(has, others);
-    operand.set(write.node("Where", {has, operand.get(), constant}));
+    operand.set(untilEnd(write, operand.get(), neutral.operand->get(),
+                         neutral.neutral, neutral.batchAxis, neutral.timeAxis));
   }
 }
 

@@ -140,7 +140,8 @@ Value StepEntry::toRows(StepWriter &write, Value original, Value source,
   SmallVector<AffineExpr> split, last(std::max<int64_t>(lead, 0), one);
   SmallVector<int64_t> order;
   for (auto [d, dim] : llvm::enumerate(dims)) {
-    if (dim == batch)
+    // A fixed batch is no name: other axes may have its extent.
+    if (!constantExtent(batch) && dim == batch)
       dim = one;
     if (int64_t(d) == time)
       split.append({batch, length});

@@ -9,7 +9,7 @@ using namespace mlir;
 using namespace ssmc;
 
 /// The operator set whose operators are meant.
-static constexpr int64_t kOpset = 20;
+static constexpr int64_t kOpset = 24;
 
 Value StepWriter::node(StringRef type, ValueRange inputs,
                        ArrayRef<NamedAttribute> attrs) {

@@ -39,17 +39,21 @@ public:
     pointer(".Lstring" + Twine(strings.size()));
     strings.push_back(text.str());
   }
+  /// Bytes, and a zero behind them.
+  void bytes(StringRef text) {
+    for (size_t at = 0; at < text.size(); at += 16) {
+      os << "\t.byte ";
+      interleaveComma(text.substr(at, 16), os,
+                      [&](char c) { os << unsigned(uint8_t(c)); });
+      os << "\n";
+    }
+    os << "\t.byte 0\n";
+  }
   void finish() {
     os << "\t.section .rodata\n";
     for (auto [i, text] : enumerate(strings)) {
       label(".Lstring" + Twine(i));
-      for (size_t at = 0; at < text.size(); at += 16) {
-        os << "\t.byte ";
-        interleaveComma(StringRef(text).substr(at, 16), os,
-                        [&](char c) { os << unsigned(uint8_t(c)); });
-        os << "\n";
-      }
-      os << "\t.byte 0\n";
+      bytes(text);
     }
   }
 
@@ -100,7 +104,33 @@ static void writeStates(DataWriter &out, const EntrySignature *entry) {
     for (size_t d = 0; d != SSMRT_MAX_RANK; ++d)
       out.i64(d < value.dims.size() ? value.dims[d].extent : 0);
     out.i64(bit_cast<uint64_t>(state.initial));
+    out.i32(state.inPlace);
+    out.i32(0);
   }
+}
+
+/// ssmrt_device_desc and what it points to. The driver wants code aligned.
+static void writeDevice(DataWriter &out, raw_ostream &os,
+                        const PackageOptions &options) {
+  if (options.deviceTarget.empty())
+    return;
+  out.label(".Lkernels");
+  for (StringRef kernel : options.deviceKernels)
+    out.string(kernel);
+  out.label(".Ldevice");
+  out.string(options.deviceTarget);
+  options.cubin.empty() ? out.i64(0) : out.pointer(".Lcubin");
+  out.pointer(".Lptx");
+  out.i64(options.deviceKernels.size());
+  out.pointer(".Lkernels");
+  os << "\t.section .rodata\n\t.p2align 6\n";
+  if (!options.cubin.empty()) {
+    out.label(".Lcubin");
+    out.bytes(options.cubin);
+    os << "\t.p2align 6\n";
+  }
+  out.label(".Lptx");
+  out.bytes(options.ptx);
 }
 
 static std::string writeAssembly(ArrayRef<EntrySignature> entries,
@@ -152,7 +182,9 @@ static std::string writeAssembly(ArrayRef<EntrySignature> entries,
   out.string(options.cpu);
   out.i64(cpuFeatureBits(options));
   out.string(options.info);
+  options.deviceTarget.empty() ? out.i64(0) : out.pointer(".Ldevice");
   os << "\t.size ssm_model, .-ssm_model\n";
+  writeDevice(out, os, options);
   out.finish();
   os << "\t.section .note.GNU-stack,\"\",@progbits\n";
   return text;

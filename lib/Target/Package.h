@@ -13,6 +13,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace ssmc {
 
@@ -26,6 +27,9 @@ struct PackageOptions {
   std::string features; // LLVM's feature string: "+avx2,-avx512f,..."
   /// Weights of more than this lie in a file beside the library.
   int64_t maxInlineWeights = int64_t(1) << 30;
+  /// Code for a GPU, with the name of its target; none where that is empty.
+  std::string deviceTarget, ptx, cubin;
+  std::vector<std::string> deviceKernels;
 };
 
 enum class PackageResult {

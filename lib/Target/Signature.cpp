@@ -119,7 +119,8 @@ static FailureOr<StateSignature> readState(ModuleOp module, Attribute attr,
     return module.emitError("state '")
            << name.getValue() << "' is not given as it is taken";
   return StateSignature{name.str(), int32_t(input.getInt()),
-                        int32_t(output.getInt()), initial.getValueAsDouble()};
+                        int32_t(output.getInt()), initial.getValueAsDouble(),
+                        dict.contains("in_place")};
 }
 
 /// Entries go on from each other's states, so all that have some have the same.
@@ -134,7 +135,7 @@ static LogicalResult compareStates(ModuleOp module, const EntrySignature &a,
   for (auto [x, y] : llvm::zip_equal(a.states, b.states)) {
     const ValueSignature &first = a.inputs[x.input],
                          &second = b.inputs[y.input];
-    if (x.name != y.name || x.initial != y.initial ||
+    if (x.name != y.name || x.initial != y.initial || x.inPlace != y.inPlace ||
         first.dtype != second.dtype || first.dims.size() != second.dims.size())
       return fail();
     for (auto [one, other] : llvm::zip_equal(first.dims, second.dims))

@@ -34,6 +34,7 @@ struct StateSignature {
   std::string name;
   int32_t input = 0, output = 0;
   double initial = 0;
+  bool inPlace = false;
 };
 
 struct EntrySignature {

@@ -13,7 +13,7 @@ import pathlib
 from ctypes import POINTER, Structure, c_char, c_char_p, c_double, c_int, c_int32, c_int64, c_size_t, c_uint64, c_void_p
 
 MAX_RANK = 8
-ABI_VERSION = 3
+ABI_VERSION = 6
 API_VERSION = 1
 
 
@@ -39,19 +39,19 @@ class EntryDesc(Structure):
 
 class StateDesc(Structure):
     _fields_ = [("name", c_char_p), ("dtype", c_int32), ("rank", c_int32), ("shape", c_int64 * MAX_RANK),
-                ("initial", c_double)]
+                ("initial", c_double), ("in_place", c_int32), ("reserved", c_int32)]
 
 
 class ModelDesc(Structure):
     _fields_ = [("abi_version", c_int32), ("num_entries", c_int32), ("entries", POINTER(EntryDesc)),
                 ("num_states", c_int32), ("reserved", c_int32), ("states", POINTER(StateDesc)),
                 ("weights", c_void_p), ("weights_bytes", c_int64), ("weights_file", c_char_p),
-                ("weights_id", c_uint64), ("cpu", c_char_p), ("cpu_features", c_uint64), ("info", c_char_p)]
+                ("weights_id", c_uint64), ("cpu", c_char_p), ("cpu_features", c_uint64), ("info", c_char_p), ("device", c_void_p)]
 
 
 class RunOptions(Structure):
     _fields_ = [("workspace", c_void_p), ("workspace_bytes", c_size_t), ("num_threads", c_int32),
-                ("parallel_for", c_void_p), ("pool", c_void_p)]
+                ("parallel_for", c_void_p), ("pool", c_void_p), ("stream", c_void_p)]
 
 
 class Diagnostic(Structure):
@@ -65,6 +65,7 @@ _RUNTIME = {
     "ssmrt_describe": (POINTER(ModelDesc), c_void_p),
     "ssmrt_infer_outputs": (Status, POINTER(EntryDesc), POINTER(Tensor), POINTER(Tensor)),
     "ssmrt_run": (Status, c_void_p, POINTER(EntryDesc), POINTER(Tensor), POINTER(Tensor), POINTER(RunOptions)),
+    "ssmrt_synchronize": (Status, c_void_p),
     "ssmrt_new_state": (Status, c_void_p, c_int64, POINTER(c_void_p)),
     "ssmrt_free_state": (None, c_void_p),
     "ssmrt_state_rows": (c_int64, c_void_p),
@@ -73,6 +74,7 @@ _RUNTIME = {
                       POINTER(RunOptions)),
     "ssmrt_infer_advance": (Status, POINTER(EntryDesc), c_void_p, POINTER(Tensor), POINTER(Tensor)),
     "ssmrt_undo_advance": (Status, c_void_p),
+    "ssmrt_accept": (Status, c_void_p, c_void_p, POINTER(c_int64), POINTER(RunOptions)),
     "ssmrt_reset_row": (Status, c_void_p, c_int64),
     "ssmrt_copy_rows": (Status, c_void_p, c_void_p, POINTER(c_int64)),
     "ssmrt_state_bytes": (Status, c_void_p, POINTER(c_size_t)),

@@ -1,6 +1,7 @@
 """Compiled models and their entries."""
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import functools
 import json
@@ -63,6 +64,21 @@ class Handle:
         if last:
             self._close()
 
+    @contextlib.contextmanager
+    def use(self) -> Iterator[ctypes.c_void_p]:
+        pointer = self.acquire()
+        try:
+            yield pointer
+        finally:
+            self.release()
+
+    def check_threads(self, asked: int | None) -> int:
+        """How many threads a call may use."""
+        threads = self.num_threads if asked is None else asked
+        if isinstance(threads, bool) or not isinstance(threads, int) or not 0 <= threads < 2**31:
+            raise invalid(f"num_threads is a number from 0, not {threads!r}")
+        return threads
+
     def close(self) -> None:
         with self._lock:
             self.closed = True
@@ -91,6 +107,10 @@ class Entry:
         #: What it takes and gives beside the state.
         self.inputs: tuple[Value, ...] = tuple(v for i, v in enumerate(values) if i not in taken)
         self.outputs: tuple[Value, ...] = tuple(v for i, v in enumerate(gives) if i not in given)
+
+    def _leave_out(self, values: Sequence[Value]) -> None:
+        names = {value.name for value in values}
+        self.outputs = tuple(value for value in self.outputs if value.name not in names)
 
     def __repr__(self) -> str:
         def show(values: Sequence[Value]) -> str:
@@ -124,19 +144,16 @@ class Entry:
         if state is not None and state._handle is not self._handle:
             raise invalid("the state is of another module")
         inputs = self._bind(arrays, named)
-        options = _native.RunOptions(num_threads=self._threads(num_threads))
+        options = _native.RunOptions(num_threads=self._handle.check_threads(num_threads))
         given = (_native.Tensor * len(inputs))(
             *(describe(array, value.number) for array, value in zip(inputs, self.inputs)))
         tensors = (_native.Tensor * len(self.outputs))()
-        pointer = self._handle.acquire()
-        try:
+        with self._handle.use() as pointer:
             if state is None:
                 results = self._run(pointer, given, tensors, options, inputs, out)
             else:
                 with state._borrow() as held:
                     results = self._run(pointer, given, tensors, options, inputs, out, held)
-        finally:
-            self._handle.release()
         if len(results) == 1:
             return results[0]
         return Outputs(tuple(value.name for value in self.outputs), results)
@@ -154,12 +171,6 @@ class Entry:
             check(library.ssmrt_advance(pointer, desc, state, given, tensors, ctypes.byref(options)))
         del arrays  # lived until here
         return results
-
-    def _threads(self, asked: int | None) -> int:
-        threads = self._handle.num_threads if asked is None else asked
-        if isinstance(threads, bool) or not isinstance(threads, int) or not 0 <= threads < 2**31:
-            raise invalid(f"num_threads is a number from 0, not {threads!r}")
-        return threads
 
     def _bind(self, arrays: tuple, named: dict) -> list[np.ndarray]:
         if len(arrays) == 1 and isinstance(arrays[0], Mapping):
@@ -239,6 +250,9 @@ class Module:
         self._handle = Handle(self.path, folder)
         desc = self._handle.describe()
         self._entries = {entry.name: entry for entry in (Entry(self, desc.entries[i]) for i in range(desc.num_entries))}
+        if "verify" in self._entries and "accept" in self._entries:
+            # What one hands to the other is kept by the state.
+            self._entries["verify"]._leave_out(self._entries.pop("accept").inputs)
         #: The processor it was compiled for.
         self.cpu: str = desc.cpu.decode()
         #: What is carried from token to token: `shape[0]` counts rows.
@@ -323,6 +337,12 @@ class Module:
              **named: Array) -> Any:
         """The same for one more token of each row: the entry `step`."""
         return self._entry("step")(*arrays, state=state, out=out, num_threads=num_threads, **named)
+
+    def verify(self, *arrays: Array, state: State | None = None, out: Out = None, num_threads: int | None = None,
+               **named: Array) -> Any:
+        """The same for drafted tokens, of which `state.accept` then keeps as many
+        as each row accepts: the entry `verify`. Without it all are kept."""
+        return self._entry("verify")(*arrays, state=state, out=out, num_threads=num_threads, **named)
 
     def generate(self, prompt: Array, tokens: int, *, lengths: Array = None, state: State | None = None,
                  sample: Callable[[np.ndarray], Array] | None = None,

@@ -141,10 +141,22 @@ class State:
                 check(_native.runtime().ssmrt_reset_row(self._pointer, one))
 
     def undo(self) -> None:
-        """The state before the last prefill or step again, which must have been
-        the last change: drafted tokens are taken back by it."""
+        """The state before the last prefill, step or verify again, which must have
+        been the last change but for `accept`."""
         with self._lock:
             check(_native.runtime().ssmrt_undo_advance(self._pointer))
+
+    def accept(self, counts: Sequence[int], *, num_threads: int | None = None) -> None:
+        """After `Module.verify`, as the next change: the state as if row r had
+        had counts[r] of the drafted tokens only, from 0 to all of them. Where
+        counts are refused it is as before the draft."""
+        array = np.asarray(counts)
+        if array.shape != (self.rows,) or (array.size and array.dtype.kind not in "iu"):
+            raise invalid(f"counts are {self.rows} numbers, one for each row")
+        numbers = (ctypes.c_int64 * max(array.size, 1))(*array.tolist())
+        options = _native.RunOptions(num_threads=self._handle.check_threads(num_threads))
+        with self._handle.use() as model, self._lock:
+            check(_native.runtime().ssmrt_accept(model, self._pointer, numbers, ctypes.byref(options)))
 
     def save(self) -> bytes:
         """The state as bytes, for `Module.load_state`."""

@@ -2,12 +2,13 @@
  *
  *     states MODEL.so
  *
- * A state is saved, loaded, copied, repeated and reset; after each, the next
+ * A state is saved, loaded, copied, repeated, reset and given drafts; after each, the next
  * step gives what it must. Wrong uses are refused.
  *===----------------------------------------------------------------------===*/
 
 #include "ssmrt/ssmrt.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,6 +44,14 @@ static void advance(const ssmrt_entry_desc *entry, ssmrt_state *state,
 
 static int same(const float *a, int row, const float *b, int other) {
   return memcmp(a + row * WORDS, b + other * WORDS, WORDS * 4) == 0;
+}
+
+/* Kernels for one token and for several add in different orders. */
+static int near(const float *a, const float *b, int row) {
+  for (int i = row * WORDS; i < (row + 1) * WORDS; ++i)
+    if (!(fabsf(a[i] - b[i]) <= 1e-4f))
+      return 0;
+  return 1;
 }
 
 int main(int argc, char **argv) {
@@ -82,6 +91,41 @@ int main(int argc, char **argv) {
   printf("taken back: %d\n", memcmp(next, again, sizeof(next)) == 0);
   ssmrt_free_state(other);
 
+  /* Of three drafted tokens row r accepts r. */
+  must(ssmrt_load_state(model, saved, bytes, &other));
+  int64_t counts[ROWS] = {0, 1, 2}, draft[ROWS * 3];
+  for (int i = 0; i < ROWS * 3; ++i)
+    draft[i] = prompt[i];
+  const ssmrt_entry_desc *verify = ssmrt_find_entry(model, "verify");
+  refused("no draft", ssmrt_accept(model, other, counts, NULL));
+  advance(verify, other, draft, 3, again);
+  must(ssmrt_accept(model, other, counts, NULL));
+  refused("accepted", ssmrt_accept(model, other, counts, NULL));
+  advance(step, other, token, 1, again);
+  printf("none accepted: %d %d\n", near(again, next, 0), near(again, next, 1));
+  must(ssmrt_undo_advance(other));
+  refused("step taken back", ssmrt_accept(model, other, counts, NULL));
+  ssmrt_free_state(other);
+  must(ssmrt_load_state(model, saved, bytes, &other));
+  for (int64_t t = 0; t < 2; ++t) {
+    int64_t one[ROWS] = {draft[t], draft[3 + t], draft[6 + t]};
+    advance(step, other, one, 1, first);
+    advance(step, other, token, 1, first);
+    printf("%d accepted: %d\n", (int)t + 1, near(again, first, (int)t + 1));
+    must(ssmrt_undo_advance(other));
+  }
+  ssmrt_free_state(other);
+  must(ssmrt_load_state(model, saved, bytes, &other));
+  advance(verify, other, draft, 3, again);
+  counts[1] = 4;
+  refused("too many", ssmrt_accept(model, other, counts, NULL));
+  advance(step, other, token, 1, again);
+  printf("as before the draft: %d\n", memcmp(next, again, sizeof(next)) == 0);
+  ssmrt_free_state(other);
+  must(ssmrt_new_state(model, ROWS, &other));
+  advance(step, other, token, 1, first);
+  ssmrt_free_state(other);
+
   /* Row 2 goes on three times, then row 1 begins anew. */
   must(ssmrt_load_state(model, saved, bytes, &other));
   int64_t rows[ROWS] = {2, 2, 2};
@@ -104,6 +148,9 @@ int main(int argc, char **argv) {
   refused("no state", ssmrt_state_tensor(state, 99, &tensor));
   refused("little memory", ssmrt_save_state(state, saved, bytes - 1));
   refused("cut off", ssmrt_load_state(model, saved, bytes - 1, &other));
+  saved[20] ^= 1; /* 2^32 rows more */
+  refused("many rows", ssmrt_load_state(model, saved, bytes, &other));
+  saved[20] ^= 1;
   saved[8] ^= 1;
   refused("other model", ssmrt_load_state(model, saved, bytes, &other));
   saved[0] ^= 1;

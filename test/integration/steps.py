@@ -15,7 +15,7 @@ graph, tmp, *options = sys.argv[1:]
 os.makedirs(tmp, exist_ok=True)
 lib, given, made = (os.path.join(tmp, name) for name in ("model.so", "in.npz", "out.npz"))
 stored = np.load(os.path.join(os.path.dirname(graph), "lengths.npz"))
-subprocess.run(["ssmc", graph, "-o", lib, "--dim=input_ids:0=B", "--dim=input_ids:1=L", "--entry=prefill,prefill_lengths,step",
+subprocess.run(["ssmc", graph, "-o", lib, "--dim=input_ids:0=B", "--dim=input_ids:1=L", "--entry=prefill,prefill_lengths,step,verify",
                 *options], check=True)
 info = subprocess.run(["ssm-run", lib, "--info", "--json"], check=True, capture_output=True, text=True).stdout
 states = json.loads(info)["states"]
@@ -27,11 +27,16 @@ def new_state(rows):
             for s in states}
 
 
-def advance(entry, ids, state, **more):
-    np.savez(given, input_ids=ids, **state, **more)
+def run(entry, **inputs):
+    np.savez(given, **inputs)
     subprocess.run(["ssm-run", lib, f"--entry={entry}", f"--input=@{given}", f"--output=@{made}"], check=True)
     with np.load(made) as outputs:
-        return outputs["logits"], {s["name"]: outputs[s["name"]] for s in states}
+        return dict(outputs)
+
+
+def advance(entry, ids, state, **more):
+    outputs = run(entry, input_ids=ids, **state, **more)
+    return outputs["logits"], {s["name"]: outputs[s["name"]] for s in states}
 
 
 for length, rows in ((24, [0, 1]), (40, [1, 0, 1])):
@@ -54,7 +59,7 @@ begin = np.array([5, 17])
 alone = [advance("prefill", ids[row:row + 1, :n], new_state(1))[1] for row, n in enumerate(begin)]
 state = {name: np.concatenate([s[name] for s in alone]) for name in alone[0]}
 # In one call, too, in which what is behind the shorter one is anything.
-prompts = np.where(np.arange(20) < begin[:, None], ids[:, :20], 9)
+prompts = np.where(np.arange(20) < begin[:, None], ids[:, :20], 10**9)
 _, together = advance("prefill_lengths", prompts, new_state(2), lengths=begin)
 for t in range(3):
     found, state = advance("step", ids[[0, 1], begin + t][:, None], state)
@@ -62,6 +67,23 @@ for t in range(3):
     assert np.abs(also - found).max() <= 1e-4 * max(1, np.abs(logits).max()), t
     deviation = np.abs(found[:, 0] - logits[[0, 1], begin + t]).max()
     assert deviation <= 1e-4 * max(1, np.abs(logits).max()), (t, deviation)
+# A draft of 4 tokens, of which each row accepts the first few: what follows is
+# as if it had been given those alone.
+for _ in range(3):
+    counts = rng.integers(0, 5, 2)
+    at = begin + 3
+    ids4 = np.stack([ids[row, at[row]:at[row] + 4] for row in range(2)])
+    ids4 = np.where(np.arange(4) < counts[:, None], ids4, rng.integers(0, 99, (2, 4)))
+    outputs = run("verify", input_ids=ids4, **state)
+    for row, count in enumerate(counts):
+        deviation = np.abs(outputs["logits"][row, :count] - logits[row, at[row]:at[row] + count])
+        assert deviation.size == 0 or deviation.max() <= 1e-4 * max(1, np.abs(logits).max()), counts
+    brought = {name: value for name, value in outputs.items() if name.startswith("brought_")}
+    accepted = run("accept", lengths=counts, **brought, **state)
+    found, _ = advance("step", ids[[0, 1], at + counts][:, None], accepted)
+    deviation = np.abs(found[:, 0] - logits[[0, 1], at + counts]).max()
+    print(f"accepted {counts}: largest deviation {deviation:.2g}")
+    assert deviation <= 1e-4 * max(1, np.abs(logits).max()), (counts, deviation)
 for wrong in ([5, 21], [-1, 5]):
     np.savez(given, input_ids=prompts, lengths=np.array(wrong), **new_state(2))
     done = subprocess.run(["ssm-run", lib, "--entry=prefill_lengths", f"--input=@{given}"], capture_output=True, text=True)

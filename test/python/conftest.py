@@ -34,7 +34,7 @@ class Lent:
 def mamba() -> ssmc.Module:
     """Any batch, any length, with its decoder."""
     return ssmc.compile(MAMBA / "forward.dynamo.onnx", dim={"input_ids": {0: "B", 1: "L"}},
-                        entry=["forward", "prefill", "prefill_lengths", "step"])
+                        entry=["forward", "prefill", "prefill_lengths", "step", "verify"])
 
 
 @pytest.fixture(scope="session")

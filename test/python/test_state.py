@@ -122,6 +122,41 @@ def test_undo(mamba, ids):
         state.undo()
 
 
+def test_drafts(mamba, ids):
+    """Each row accepts some of 4 drafted tokens, and is as if it had had no more."""
+    rng = np.random.default_rng(5)
+    state = mamba.new_state(2)
+    mamba.prefill(ids[:, :8], state)
+    assert "accept" not in mamba.entries and [v.name for v in mamba.entries["verify"].outputs] == ["logits"]
+    for counts in ([0, 4], [3, 1], [2, 2], rng.integers(0, 5, 2)):
+        one = state.copy()
+        before = one.save()
+        expected = mamba.prefill(ids[:, 8:12], one.copy())
+        close(mamba.verify(ids[:, 8:12], one), expected)
+        one.accept(counts)
+        token, after = ids[:, 12:13], one.copy()
+        found = mamba.step(token, after)
+        for row, count in enumerate(counts):
+            alone = state.select([row])
+            for t in range(8, 8 + count):
+                mamba.step(ids[row : row + 1, t : t + 1], alone)
+            close(found[row], mamba.step(token[row : row + 1], alone)[0])
+        one.undo()
+        assert one.save() == before
+    mamba.verify(ids[:, 8:12], one)
+    after = mamba.step(ids[:, 12:13], one)
+    close(after, mamba(ids[:, :13])[:, 12:])
+    with pytest.raises(ssmc.RunError, match="no call of 'verify'"):
+        one.accept([1, 1])
+    one = state.copy()
+    mamba.verify(ids[:, 8:12], one)
+    with pytest.raises(ssmc.RunError, match="counts are 2 numbers"):
+        one.accept([1])
+    with pytest.raises(ssmc.RunError, match="larger than the number of tokens"):
+        one.accept([5, 0])
+    assert one.save() == state.save()
+
+
 def test_refused(mamba, ids):
     state = mamba.new_state(2)
     before = state.save()

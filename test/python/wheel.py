@@ -6,6 +6,7 @@ import os
 import pathlib
 import subprocess
 import sys
+import zipfile
 
 import numpy
 
@@ -25,6 +26,11 @@ pip = (sys.executable, "-m", "pip", "--disable-pip-version-check")
 run(*pip, "wheel", "--no-build-isolation", "--no-deps", "-w", folder, source, SSMC_BUILD_DIR=str(build))
 (wheel,) = glob.glob(str(folder / "*.whl"))
 print(wheel)
+# The folder of the package is the same package.
+run(*pip, "wheel", "--no-build-isolation", "--no-deps", "-w", folder / "again", source / "python", SSMC_BUILD_DIR=str(build))
+(again,) = glob.glob(str(folder / "again" / "*.whl"))
+names = [sorted(zipfile.ZipFile(path).namelist()) for path in (wheel, again)]
+assert os.path.basename(wheel) == os.path.basename(again) and names[0] == names[1], (wheel, again, names)
 run(sys.executable, "-m", "venv", "--without-pip", folder / "venv")
 python = folder / "venv/bin/python"
 run(*pip, "--python", python, "install", "--no-deps", "--no-index", wheel)

@@ -1,8 +1,9 @@
 //===- Generate.cpp - tokens that a model goes on with --------------------===//
 //
-// The prompt goes through `prefill`, then each token that is found through
-// `step`. The next token of a row is the one with the largest logit; of equal
-// ones the first. Tokens are written as they are found, one line for a step.
+// The prompt goes through `prefill`, or `prefill_lengths` where its rows have
+// lengths of their own, then each token that is found through `step`. The next
+// token of a row is the one with the largest logit; of equal ones the first.
+// Tokens are written as they are found, one line for a step.
 //
 //===----------------------------------------------------------------------===//
 
@@ -48,16 +49,21 @@ others(const ssmrt_value_desc *values, int32_t count,
 static Expected<TokenEntry> findEntry(const ssmrt_model *model,
                                       const char *name) {
   const ssmrt_entry_desc *entry = ssmrt_find_entry(model, name);
+  bool hasLengths = StringRef(name) == "prefill_lengths";
   if (!entry || entry->num_states == 0)
-    return runError(Twine("--generate needs the entries prefill and step, and "
-                          "the model has no ") +
-                    name + ": compile it with ssmc --entry=prefill,step");
+    return runError(Twine(hasLengths ? "a prompt with lengths needs the entry "
+                                       "prefill_lengths"
+                                     : "--generate needs the entries prefill "
+                                       "and step") +
+                    ", and the model has no " + name +
+                    ": compile it with ssmc --entry=prefill," +
+                    (hasLengths ? "prefill_lengths," : "") + "step");
   auto inputs = others(entry->inputs, entry->num_inputs,
                        ArrayRef(entry->state_inputs, entry->num_states));
   auto outputs = others(entry->outputs, entry->num_outputs,
                         ArrayRef(entry->state_outputs, entry->num_states));
   bool takesTokens =
-      inputs.size() == 1 && inputs[0]->rank == 2 &&
+      inputs.size() == 1u + hasLengths && inputs[0]->rank == 2 &&
       (inputs[0]->dtype == SSMRT_I64 || inputs[0]->dtype == SSMRT_I32);
   if (!takesTokens || outputs.size() != 1 || outputs[0]->rank != 3 ||
       outputs[0]->dtype != SSMRT_F32)
@@ -68,13 +74,21 @@ static Expected<TokenEntry> findEntry(const ssmrt_model *model,
   return TokenEntry{entry, inputs[0], outputs[0]};
 }
 
-/// Runs `entry` on the tokens, and replaces them by the next of each row.
+static ArrayRef<int64_t> lengthsOf(const NpyArray &lengths) {
+  return ArrayRef(reinterpret_cast<const int64_t *>(lengths.bytes.data()),
+                  lengths.shape[0]);
+}
+
+/// Runs `entry` on the tokens, of which rows may have `lengths`, and replaces
+/// them by the next of each row.
 static Error advance(const ssmrt_model *model, const TokenEntry &entry,
-                     ssmrt_state *state, NpyArray &tokens,
+                     ssmrt_state *state, NpyArray &tokens, NpyArray *lengths,
                      const ssmrt_run_options &options) {
-  ssmrt_tensor input = tensorOf(tokens), output;
+  ssmrt_tensor inputs[2] = {tensorOf(tokens), {}}, output;
+  if (lengths)
+    inputs[1] = tensorOf(*lengths);
   if (Error error =
-          check(ssmrt_infer_advance(entry.entry, state, &input, &output)))
+          check(ssmrt_infer_advance(entry.entry, state, inputs, &output)))
     return error;
   NpyArray logits;
   logits.dtype = SSMRT_F32;
@@ -85,7 +99,7 @@ static Error advance(const ssmrt_model *model, const TokenEntry &entry,
   allocate(logits);
   output.data = logits.bytes.data();
   if (Error error = check(
-          ssmrt_advance(model, entry.entry, state, &input, &output, &options)))
+          ssmrt_advance(model, entry.entry, state, inputs, &output, &options)))
     return error;
   int64_t rows = output.shape[0], length = output.shape[1],
           words = output.shape[2];
@@ -94,9 +108,13 @@ static Error advance(const ssmrt_model *model, const TokenEntry &entry,
   tokens.shape = {rows, 1};
   allocate(tokens);
   for (int64_t row = 0; row < rows; ++row) {
+    int64_t end = lengths ? lengthsOf(*lengths)[row] : length;
     auto last = ArrayRef(static_cast<const float *>(output.data) +
-                             (row * length + length - 1) * words,
+                             (row * length + end - 1) * words,
                          words);
+    if (any_of(last, [](float logit) { return std::isnan(logit); }))
+      return runError("the logits of row " + Twine(row) +
+                      " are not all numbers (NaN), so no token can be chosen");
     int64_t next = max_element(last) - last.begin();
     if (tokens.dtype == SSMRT_I64)
       reinterpret_cast<int64_t *>(tokens.bytes.data())[row] = next;
@@ -120,16 +138,26 @@ Error ssmc::generate(const ssmrt_model *model, ArrayRef<std::string> arguments,
                      const GenerateOptions &how,
                      const ssmrt_run_options &options, raw_ostream &os,
                      raw_ostream &log) {
-  Expected<TokenEntry> prefill = findEntry(model, "prefill");
-  if (!prefill)
-    return prefill.takeError();
+  if (!ssmrt_find_entry(model, "prefill_lengths"))
+    if (Expected<TokenEntry> entry = findEntry(model, "prefill"); !entry)
+      return entry.takeError();
   Expected<TokenEntry> step = findEntry(model, "step");
   if (!step)
     return step.takeError();
-  ArraySource source(std::vector<std::string>{prefill->tokens->name}, "in:");
+  ArraySource source(std::vector<std::string>{step->tokens->name, "lengths"},
+                     "in:");
   for (StringRef text : arguments)
     if (Error error = source.add(text))
       return error;
+  if (source.findSeed("lengths"))
+    return usageError("the lengths of a prompt cannot be random");
+  std::optional<NpyArray> lengths;
+  if (const NpyArray *given = source.find("lengths"))
+    lengths = *given;
+  Expected<TokenEntry> prefill =
+      findEntry(model, lengths ? "prefill_lengths" : "prefill");
+  if (!prefill)
+    return prefill.takeError();
   Expected<NpyArray> tokens = takeInput(source, *prefill->tokens, how.symbols);
   if (!tokens)
     return tokens.takeError();
@@ -145,6 +173,19 @@ Error ssmc::generate(const ssmrt_model *model, ArrayRef<std::string> arguments,
     fillRandom(*tokens, *seed);
   }
   int64_t rows = tokens->shape[0], length = tokens->shape[1];
+  int64_t given = rows * length; // tokens
+  if (lengths) {
+    bool right = lengths->dtype == SSMRT_I64 && lengths->shape.size() == 1 &&
+                 lengths->shape[0] == rows;
+    right = right && all_of(lengthsOf(*lengths), [&](int64_t number) {
+              return number >= 1 && number <= length;
+            });
+    if (!right)
+      return runError("'lengths' are not " + Twine(rows) +
+                      " numbers of type int64 from 1 to " + Twine(length) +
+                      ", one for each row");
+    given = sum_of(lengthsOf(*lengths), int64_t(0));
+  }
   ssmrt_state *memory = nullptr;
   if (Error error = check(ssmrt_new_state(model, rows, &memory)))
     return error;
@@ -158,15 +199,15 @@ Error ssmc::generate(const ssmrt_model *model, ArrayRef<std::string> arguments,
   for (unsigned i = 0; i < how.tokens; ++i) {
     if (i == 1)
       start = Clock::now();
-    if (Error error =
-            advance(model, i ? *step : *prefill, state.get(), *tokens, options))
+    if (Error error = advance(model, i ? *step : *prefill, state.get(), *tokens,
+                              i == 0 && lengths ? &*lengths : nullptr, options))
       return error;
     print(*tokens, os);
     if (i == 0)
       first = seconds(start);
   }
   double rest = how.tokens > 1 ? seconds(start) : 0;
-  double read = rows * length / first;
+  double read = given / first;
   double rate = rest > 0 ? rows * (how.tokens - 1) / rest : 0;
   if (how.json)
     log << format("{\"rows\": %lld, \"prompt\": %lld, \"tokens\": %u, "
@@ -177,7 +218,7 @@ Error ssmc::generate(const ssmrt_model *model, ArrayRef<std::string> arguments,
   else
     log << format("prompt of %lld tokens in %.3f ms (%.1f tokens/s), then %u "
                   "in %.3f ms (%.1f tokens/s)\n",
-                  (long long)(rows * length), first * 1e3, read, how.tokens - 1,
+                  (long long)given, first * 1e3, read, how.tokens - 1,
                   rest * 1e3, rate);
   return Error::success();
 }

@@ -179,7 +179,8 @@ static json::Array toJson(ArrayRef<ssmrt_state_desc> states) {
     list.push_back(json::Object{{"name", json::fixUTF8(state.name)},
                                 {"type", getDtypeName(state.dtype)},
                                 {"dims", std::move(dims)},
-                                {"initial", std::move(initial)}});
+                                {"initial", std::move(initial)},
+                                {"in_place", state.in_place != 0}});
   }
   return list;
 }
@@ -216,6 +217,7 @@ void ssmc::printInfo(const ssmrt_model_desc &model,
         {"states", toJson(ArrayRef(model.states, model.num_states))},
         {"weights_bytes", model.weights_bytes},
         {"cpu", model.cpu},
+        {"target", model.device ? model.device->target : "cpu"},
         {"abi_version", model.abi_version},
         {"compilation", std::move(*record)}};
     if (model.weights_file)
@@ -233,8 +235,12 @@ void ssmc::printInfo(const ssmrt_model_desc &model,
   os << "weights: " << model.weights_bytes << " bytes";
   if (model.weights_file)
     os << " in " << model.weights_file;
-  os << "\nprocessor: " << model.cpu << "\ninterface: version "
-     << model.abi_version << "\n";
+  os << "\nprocessor: " << model.cpu;
+  if (model.device)
+    os << "\nGPU: " << model.device->target << ", " << model.device->num_kernels
+       << " kernels"
+       << (model.device->cubin ? "" : ", to be compiled by the driver");
+  os << "\ninterface: version " << model.abi_version << "\n";
   if (const json::Object *object = record->getAsObject())
     printRecord(*object, os);
 }

@@ -60,7 +60,8 @@ struct Flags {
   cl::opt<std::string> generate{
       "generate", cl::value_desc("N"), cl::cat(category),
       cl::desc("Go on with N tokens after those of --input, the most likely "
-               "ones (needs the entries prefill and step)")};
+               "ones (needs the entries prefill and step; with an input "
+               "lengths, tokens of each row, prefill_lengths)")};
   unsigned generated = 0; // the number in --generate=N
 };
 

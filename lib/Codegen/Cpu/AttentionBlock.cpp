@@ -165,13 +165,42 @@ private:
   void visitKeys() {
     auto range = scores.visible(firstQuery, rowAt(lastRow).query, prefix);
     scores.forEachTile(range, tileKeys, [&](Value first, Value end) {
-      isFinite = copy(first, end);
-      b.loop(b.idx(0), rows, vectors * lanes, [&](Value row) {
-        b.branch(
-            b.lessEqual(b.sub(rows, row), b.idx(lanes)),
-            [&] { visitTile(row, 1, first, end); },
-            [&] { visitTile(row, vectors, first, end); });
-      });
+      if (!scores.dependsOnKeys())
+        return visitRows(first, end);
+      b.branch(isSomeSeen(first, end), [&] { visitRows(first, end); }, [] {});
+    });
+  }
+
+  /// Whether a row sees one of the keys.
+  Value isSomeSeen(Value first, Value end) {
+    auto type = VectorType::get({lanes}, b.getI1Type());
+    Value none =
+        arith::ConstantOp::create(b, DenseElementsAttr::get(type, false));
+    Value seen = b.loop(first, end, 1, none, [&](Value j, ValueRange carried) {
+      AttentionScores::Keys key = scores.key(batch, j, end);
+      return SmallVector<Value>(b.loop(
+          b.idx(0), rows, lanes, carried[0], [&](Value row, ValueRange seen) {
+            Value here = scores.isSeen(queriesAt(row), key, repeatPrefix());
+            return SmallVector<Value>{arith::OrIOp::create(b, seen[0], here)};
+          }));
+    })[0];
+    return vector::ReductionOp::create(b, vector::CombiningKind::OR, seen);
+  }
+
+  /// In lanes; null where the op has none.
+  Value repeatPrefix() {
+    if (!prefix)
+      return {};
+    return b.broadcast(VectorType::get({lanes}, prefix.getType()), prefix);
+  }
+
+  void visitRows(Value first, Value end) {
+    isFinite = copy(first, end);
+    b.loop(b.idx(0), rows, vectors * lanes, [&](Value row) {
+      b.branch(
+          b.lessEqual(b.sub(rows, row), b.idx(lanes)),
+          [&] { visitTile(row, 1, first, end); },
+          [&] { visitTile(row, vectors, first, end); });
     });
   }
 
@@ -336,14 +365,9 @@ private:
           if (masked || op.getSlopes() || op.getSoftcap()) {
             AttentionScores::Queries queries = queriesAt(starts[v]);
             x = scores.score(x, queries, key);
-            if (masked) {
-              Value end;
-              if (prefix)
-                end = b.broadcast(VectorType::get({lanes}, prefix.getType()),
-                                  prefix);
-              x = select(scores.isSeen(queries, key, end), x,
+            if (masked)
+              x = select(scores.isSeen(queries, key, repeatPrefix()), x,
                          b.splat(b.vec(), -infinity));
-            }
           }
           b.store(full(), x, weights, {at, b.idx(v * lanes)});
           most[v] = larger(x, most[v]);

@@ -144,8 +144,11 @@ private:
         b.min(b.add(from, tilesOfPart(op)), scores.countTiles(range, tileKeys));
     Value last = b.sub(b.createOrFold<arith::MaxUIOp>(to, b.idx(1)), b.idx(1));
     lastKey = b.sub(scores.tileAt(range, tileKeys, last).second, b.idx(1));
-    scores.forEachTile(range, tileKeys, from, to,
-                       [&](Value first, Value end) { visitTile(first, end); });
+    scores.forEachTile(range, tileKeys, from, to, [&](Value first, Value end) {
+      if (!scores.dependsOnKeys())
+        return visitTile(first, end);
+      b.branch(isSomeSeen(first, end), [&] { visitTile(first, end); }, [] {});
+    });
     b.loop(b.idx(0), b.idx(heads), 1, [&](Value head) {
       Value all = b.load(full(), sumNow, {head, first});
       b.storeScalar(reduce(vector::CombiningKind::ADD, all), sums,
@@ -192,6 +195,19 @@ private:
     });
     b.store(full(), zero, sumNow, {head, first});
     b.store(full(), b.splat(b.vec(), -infinity), mostNow, {head, first});
+  }
+
+  /// Whether the query sees one of the keys.
+  Value isSomeSeen(Value first, Value end) {
+    auto type = VectorType::get({lanes}, b.getI1Type());
+    Value none =
+        arith::ConstantOp::create(b, DenseElementsAttr::get(type, false));
+    Value seen =
+        b.loop(first, end, lanes, none, [&](Value key, ValueRange seen) {
+          Value here = scores.isSeen(query, keysFrom(key, end), prefix);
+          return SmallVector<Value>{arith::OrIOp::create(b, seen[0], here)};
+        })[0];
+    return vector::ReductionOp::create(b, vector::CombiningKind::OR, seen);
   }
 
   void visitTile(Value first, Value end) {

@@ -55,6 +55,10 @@ public:
     forEachTile(range, size, b.idx(0), countTiles(range, size), body);
   }
 
+  /// Whether numbers given for each key decide who sees it. Tiles that nobody
+  /// sees, the free places of a cache or the other sequences of a packed row,
+  /// are then found by those, and their keys and values not read.
+  bool dependsOnKeys() { return op.getKeyPositions() || op.getKeySegments(); }
   /// Whether more than the place of a key decides who sees it.
   bool dependsOnData() {
     return op.getQueryPositions() || op.getQuerySegments() || op.getBias() ||

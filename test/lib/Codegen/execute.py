@@ -16,7 +16,7 @@ import tempfile
 
 import numpy as np
 
-DTYPES = {1: np.float32, 6: np.int32, 7: np.int64, 9: np.bool_, 11: np.float64}
+DTYPES = {1: np.float32, 10: np.float16, 6: np.int32, 7: np.int64, 9: np.bool_, 11: np.float64}
 CANARY = 64
 
 
@@ -154,4 +154,5 @@ def check(library, text, choices, oracle, rtol, level):
                 sys.exit(f"{name}: off by {error:.3e} of {scale:.3e}")
 
 
-main()
+if __name__ == "__main__":
+    main()

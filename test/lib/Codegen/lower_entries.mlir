@@ -27,3 +27,19 @@ func.func @forward(%x: tensor<?x4xf32>) -> tensor<?x4xf32>
   %y = linalg.exp ins(%x : tensor<?x4xf32>) outs(%e : tensor<?x4xf32>) -> tensor<?x4xf32>
   return %y : tensor<?x4xf32>
 }
+
+// A state in place is read where it is written.
+// CHECK-LABEL: func.func @ssm_step_run(
+// CHECK:         %[[X:.*]] = bufferization.to_tensor %{{.*}} restrict : memref<4xf32>
+// CHECK:         %[[STATE:.*]] = memref.view
+// CHECK:         %[[BEFORE:.*]] = bufferization.to_tensor %[[STATE]] restrict writable : memref<9x4xf32>
+// CHECK:         %[[AFTER:.*]] = tensor.insert_slice %[[X]] into %[[BEFORE]]
+// CHECK:         bufferization.materialize_in_destination %[[AFTER]] in restrict writable %[[STATE]]
+func.func @step(%before: tensor<9x4xf32>, %x: tensor<4xf32>) -> tensor<9x4xf32>
+    attributes {ssm.signature = {symbols = [],
+      inputs = [{name = "s", dtype = 1 : i64, dims = affine_map<() -> (9, 4)>}, {name = "x", dtype = 1 : i64, dims = affine_map<() -> (4)>}],
+      outputs = [{name = "s", dtype = 1 : i64, dims = affine_map<() -> (9, 4)>}],
+      states = [{name = "s", input = 0, output = 0, initial = 0.0 : f64, in_place}]}} {
+  %after = tensor.insert_slice %x into %before[3, 0] [1, 4] [1, 1] : tensor<4xf32> into tensor<9x4xf32>
+  return %after : tensor<9x4xf32>
+}

@@ -21,3 +21,37 @@ module attributes {onnx.symbols = ["L", "B"]} {
     return %h : tensor<?x?x8xf32, #onnx.dims<["L", "B"], affine_map<()[s0, s1] -> (s0, s1, 8)>>>
   }
 }
+
+// -----
+
+// A fixed batch is as large as another axis of what depends on the positions.
+// CHECK: func.func @step(%{{[^:]*}}: tensor<2x1x2xf32> {onnx.name = "x"}, %{{[^:]*}}: tensor<2xi64> {onnx.name = "position"}
+// CHECK: %[[SIN:.*]] = onnx.node "Sin"(%{{.*}} -> tensor<2x2xf32>
+// CHECK: onnx.node "Reshape"(%[[SIN]], %{{.*}} -> tensor<2x1x2xf32>
+!x = tensor<2x?x2xf32, #onnx.dims<["L"], affine_map<()[s0] -> (2, s0, 2)>>>
+!i = tensor<?xi64, #onnx.dims<["L"], affine_map<()[s0] -> (s0)>>>
+!c = tensor<?x1xi64, #onnx.dims<["L"], affine_map<()[s0] -> (s0, 1)>>>
+!f = tensor<?x1xf32, #onnx.dims<["L"], affine_map<()[s0] -> (s0, 1)>>>
+!a = tensor<?x2xf32, #onnx.dims<["L"], affine_map<()[s0] -> (s0, 2)>>>
+module attributes {onnx.symbols = ["L"]} {
+  func.func @forward(%x: !x {onnx.name = "x"}) -> (!x {onnx.name = "y"}) {
+    %zeros = onnx.constant dense<0> : tensor<1xi64>
+    %length = onnx.node "Shape"(%x) version 20 attrs {start = 1 : i64, end = 2 : i64} : (!x) -> tensor<1xi64>
+    %limit = onnx.node "Squeeze"(%length, %zeros) version 20 : (tensor<1xi64>, tensor<1xi64>) -> tensor<i64>
+    %start = onnx.constant dense<0> : tensor<i64>
+    %step = onnx.constant dense<1> : tensor<i64>
+    %range = onnx.node "Range"(%start, %limit, %step) version 20 : (tensor<i64>, tensor<i64>, tensor<i64>) -> !i
+    %axes = onnx.constant dense<1> : tensor<1xi64>
+    %column = onnx.node "Unsqueeze"(%range, %axes) version 20 : (!i, tensor<1xi64>) -> !c
+    %float = onnx.node "Cast"(%column) version 20 attrs {to = 1 : i64} : (!c) -> !f
+    %rates = onnx.constant dense<[1.0, 0.1]> : tensor<2xf32>
+    %angles = onnx.node "Mul"(%float, %rates) version 20 : (!f, tensor<2xf32>) -> !a
+    %sin = onnx.node "Sin"(%angles) version 20 : (!a) -> !a
+    %u = onnx.node "Add"(%x, %sin) version 20 : (!x, !a) -> !x
+    %l = onnx.symbol "L"
+    %h0 = tensor.empty(%l) : !x
+    %s0 = onnx.constant dense<0.0> : tensor<2x2xf32>
+    %h, %last = ssm.scan dimension(1) ins(%u, %u : !x, !x) outs(%h0, %s0 : !x, tensor<2x2xf32>) -> !x, tensor<2x2xf32>
+    return %h : !x
+  }
+}

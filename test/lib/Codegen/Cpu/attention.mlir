@@ -31,9 +31,12 @@ func.func @shared(%q: memref<1x?x4x64xf32>, %k: memref<1x?x1x64xf32>, %lse: memr
   return
 }
 
-// Who sees what depends on data: all code has masks, no key is passed over.
+// Who sees what depends on data: all code has masks, and a tile is passed over
+// where nobody sees a key of it.
 // CHECK-LABEL: func.func @positions
 // CHECK: scf.parallel
+// CHECK: vector.reduction <or>
+// CHECK-NEXT: scf.if
 // CHECK-COUNT-16: memref.load %{{.*}} : memref<1x?xi64>
 // CHECK-NOT: ssm.attention
 func.func @positions(%q: memref<1x?x4x64xf32>, %at: memref<1x?xi64>, %lse: memref<1x?x4xf32>) {

@@ -1,5 +1,8 @@
 """ssm-lower-attention against the dense formula in double precision."""
+import ctypes
 import itertools
+import mmap
+import os
 import sys
 
 import numpy as np
@@ -58,6 +61,7 @@ variants = [(2, 2, 64, 64, {"right": 0}, ""), (4, 1, 16, 32, {}, ""),
             (2, 2, 7, 20, {"right": 0}, "prefix"),
             (2, 1, 8, 8, {"left": 20, "right": 3}, "prefix segments"),
             (4, 2, 9, 16, {"right": 0}, "bias cache slopes sinks"),
+            (6, 2, 16, 24, {"right": 0}, "cache"),
             (1, 1, 1, 1, {"left": 3}, ""), (20, 1, 4, 6, {"right": 2}, ""),
             (10, 2, 20, 33, {"right": 0}, "sinks"), (8, 1, 16, 5, {"left": 300, "right": 0, "global": 500}, "")]
 GROUPS = {"bias": 1, "slopes": 1, "sinks": 1, "segments": 2, "positions": 2, "prefix": 1}
@@ -112,6 +116,18 @@ def inputs(variant, batch, queries, keys):
     return given
 
 
+def unreadable_beyond(x, rows):
+    """A copy of x, 1 x L x ..., of which pages behind the first rows cannot be read."""
+    memory = mmap.mmap(-1, x.nbytes)
+    copy = np.frombuffer(memory, x.dtype).reshape(x.shape)
+    copy[...] = x
+    first = -(-copy[:, :rows].nbytes // mmap.PAGESIZE) * mmap.PAGESIZE
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.mprotect(ctypes.c_void_p(copy.ctypes.data + first), ctypes.c_size_t(x.nbytes - first), 0):
+        sys.exit(os.strerror(ctypes.get_errno()))
+    return copy
+
+
 def run(i, given):
     q, v = given["q"], given["v"]
     y = strided(np.full((*q.shape[:3], v.shape[3]), np.nan, np.float32))
@@ -146,6 +162,18 @@ given["k"][:, 40:], given["v"][:, 40:] = np.nan, np.inf
 y, lse = run(0, given)
 check("y before", y[:, :40], want[0][:, :40], 3e-6)
 check("lse before", lse[:, :40], want[1][:, :40], 3e-6)
+
+# Tiles of a cache that no query sees are not read: here a read ends the process.
+cache = next(i for i, v in enumerate(variants) if v[-1] == "cache")
+for queries in 1, 4:
+    keys, seen = 1030, 70
+    given = inputs(variants[cache], 1, queries, keys)
+    given["positions"] = [np.arange(seen - queries, seen)[None], np.arange(keys)[None]]
+    whole = {name: np.nan_to_num(given[name]) for name in "kv"}
+    want = oracle(**given | whole, **variants[cache][4])
+    for name in "kv":
+        given[name] = unreadable_beyond(whole[name], 2 * 64)
+    compare(f"a cache of which {seen} of {keys} keys are seen, {queries} queries", run(cache, given), want)
 
 # Scores far apart: the maximum grows late, and by much.
 given = inputs(variants[1], 1, 30, 200)

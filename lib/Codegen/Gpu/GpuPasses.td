@@ -1,0 +1,146 @@
+//===- GpuPasses.td - kernels for GPUs --------------------*- tablegen -*-===//
+
+#ifndef SSMC_GPU_PASSES
+#define SSMC_GPU_PASSES
+
+include "mlir/Pass/PassBase.td"
+
+def SsmLaunchLoops : Pass<"ssm-launch-loops", "::mlir::ModuleOp"> {
+  let summary = "compute parallel loops on the device";
+  let description = [{
+    Each outermost `scf.parallel` of an entry or kernel becomes a `gpu.launch`
+    with one iteration to a thread. The innermost extents, as many as fill a
+    block, are numbered by threads and the rest by blocks, so that neighbouring
+    threads touch neighbouring elements and divisions are of 32 bits. What
+    stands around the loops runs on the host. All buffers are the device's: a
+    loop or branch without parallel loops runs in a single thread there, an
+    element that the host stores is stored by a thread, and one that the host
+    must know is fetched by `ssmrt_read`, which waits for it. An error that a
+    loop reports is written into a block of device memory that the host reads
+    at the end of the run.
+  }];
+  let dependentDialects = ["::mlir::gpu::GPUDialect", "::mlir::arith::ArithDialect",
+    "::mlir::LLVM::LLVMDialect", "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect"];
+}
+
+def SsmHopperAttention : Pass<"ssm-hopper-attention", "::mlir::ModuleOp"> {
+  let summary = "attention on Hopper's tensor cores";
+  let description = [{
+    `ssm.attention` on buffers of bf16 or f16 becomes a launch of a kernel for
+    sm_90a, in a `gpu.module` of its own: any lengths, numbers of heads and
+    columns up to 256 (rows are multiples of 16 bytes), `left`, `right`,
+    `softcap`, `slopes`, `sinks`. What has a bias, segments, positions, a prefix
+    or one query alone stays an op; so does, behind a test, what lies badly
+    aligned when the program runs.
+  }];
+  let dependentDialects = ["::mlir::gpu::GPUDialect", "::mlir::arith::ArithDialect",
+    "::mlir::LLVM::LLVMDialect", "::mlir::NVVM::NVVMDialect",
+    "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect"];
+}
+
+def SsmHopperSemiseparable : Pass<"ssm-hopper-semiseparable", "::mlir::ModuleOp"> {
+  let summary = "matrix states on Hopper's tensor cores";
+  let description = [{
+    `ssm.semiseparable` on buffers of bf16 or f16 with a state of f32 becomes a
+    launch of a kernel for sm_90a: decays of the token, of the head, or none,
+    keys of up to 128 columns, resets, `reverse`, any length, and states in and
+    out. Where few heads would leave multiprocessors idle, time is cut into
+    segments, whose states a first kernel computes. What decays for each key
+    stays an op.
+  }];
+  let dependentDialects = ["::mlir::gpu::GPUDialect", "::mlir::arith::ArithDialect",
+    "::mlir::LLVM::LLVMDialect", "::mlir::NVVM::NVVMDialect",
+    "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect"];
+}
+
+def SsmHopperQuasiseparable : Pass<"ssm-hopper-quasiseparable", "::mlir::ModuleOp"> {
+  let summary = "mixing of both directions on Hopper's tensor cores";
+  let description = [{
+    `ssm.quasiseparable` on buffers becomes two launches of the kernel of
+    `ssm-hopper-semiseparable`, one for each direction; the second adds to the
+    outputs of the first, which are rounded in between. What has resets stays an
+    op, and what that pass leaves alone.
+  }];
+  let dependentDialects = ["::mlir::gpu::GPUDialect", "::mlir::arith::ArithDialect",
+    "::mlir::LLVM::LLVMDialect", "::mlir::NVVM::NVVMDialect",
+    "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect"];
+}
+
+def SsmSinkIntoLaunches : Pass<"ssm-sink-into-launches", "::mlir::ModuleOp"> {
+  let summary = "repeat constants and buffers' descriptions inside launches";
+  let description = [{
+    What a launch uses from outside becomes arguments of its kernel. Buffers are
+    views of pointers with sizes: the ops that make them are repeated inside, so
+    that a kernel takes pointers and numbers alone.
+  }];
+  let dependentDialects = ["::mlir::gpu::GPUDialect"];
+}
+
+def SsmLaunchToRuntime : Pass<"ssm-launch-to-runtime", "::mlir::ModuleOp"> {
+  let summary = "launch kernels by calls of the runtime";
+  let description = [{
+    The functions of all `gpu.module`s move into one, `@ssm_device`; equal ones
+    are kept once. A launch becomes a call of `ssmrt_launch` with the number of
+    the kernel, which is its position in the module's attribute
+    `ssm.device_kernels`. A pointer is `noalias` in the kernel where it is in
+    the function that launches it. An argument with `llvm.byval`, a tensor map,
+    is passed as the bytes at the pointer.
+  }];
+  let dependentDialects = ["::mlir::gpu::GPUDialect", "::mlir::arith::ArithDialect",
+    "::mlir::LLVM::LLVMDialect"];
+}
+
+def SsmLowerDeviceMath : Pass<"ssm-lower-device-math", "::mlir::gpu::GPUModuleOp"> {
+  let summary = "functions of mathematics to instructions of the device";
+  let description = [{
+    Functions that the chip has become intrinsics of LLVM, those that have a
+    polynomial become one, and the rest is refused: LLVM would end the process.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::LLVM::LLVMDialect",
+    "::mlir::math::MathDialect", "::mlir::vector::VectorDialect"];
+}
+
+class LaunchPass<string name> : Pass<name, "::mlir::func::FuncOp"> {
+  let dependentDialects = [
+    "::mlir::arith::ArithDialect", "::mlir::gpu::GPUDialect",
+    "::mlir::LLVM::LLVMDialect", "::mlir::NVVM::NVVMDialect",
+    "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect",
+    "::mlir::vector::VectorDialect"];
+}
+
+def SsmLaunchScan : LaunchPass<"ssm-launch-scan"> {
+  let summary = "Lower ssm.scan on buffers to a streaming kernel";
+  let description = [{
+    States are in registers, neighbouring channels in neighbouring lanes, and the
+    operands on their way through a ring in shared memory. Time is cut into
+    segments where few rows would leave the memory idle. What is not aligned to
+    16 bytes, or has time as its last dimension, is computed with a row to a
+    thread. Left alone are types other than f32, f16 and bf16, and states that
+    are not f32.
+  }];
+}
+
+def SsmLaunchSelectiveScan : LaunchPass<"ssm-launch-selective-scan"> {
+  let summary = "Lower ssm.selective_scan on buffers to a streaming kernel";
+  let description = [{
+    A channel to a lane, with its states in registers; the sequences come through
+    a ring in shared memory, `B` and `C` through a tile that a block shares. Time
+    is cut into segments where few channels would leave the device idle. With
+    resets, more than 32 states or such that are no multiple of 4, and where
+    memory is not aligned to 16 bytes, a thread computes a channel with its states
+    in memory of its own. Left alone are types other than f32, f16 and bf16, and
+    states that are not f32 or whose number is not static.
+  }];
+}
+
+def SsmLaunchShortConv : LaunchPass<"ssm-launch-short-conv"> {
+  let summary = "Lower ssm.short_conv on buffers to a streaming kernel";
+  let description = [{
+    Weights and the last inputs are in registers, neighbouring channels in
+    neighbouring lanes, and time is cut into segments. With resets, and where
+    memory is not aligned to 16 bytes, a thread walks over a channel. Left alone
+    are types other than f32, f16 and bf16, and states of more than 32 inputs.
+  }];
+}
+
+#endif // SSMC_GPU_PASSES

@@ -1,0 +1,36 @@
+//===- GpuTarget.cpp - the device code is made for ------------------------===//
+
+#include "lib/Codegen/Gpu/GpuTarget.h"
+
+#include "llvm/ADT/StringExtras.h"
+
+using namespace mlir;
+using namespace ssmc;
+
+namespace {
+struct Chip {
+  llvm::StringLiteral name;
+  // The oldest version of PTX that knows what we use of the chip: newer ones
+  // need newer drivers.
+  llvm::StringLiteral features;
+};
+} // namespace
+
+static constexpr Chip chips[] = {{"sm_80", "+ptx80"},  {"sm_86", "+ptx80"},
+                                 {"sm_89", "+ptx80"},  {"sm_90", "+ptx80"},
+                                 {"sm_90a", "+ptx87"}, {"sm_100", "+ptx87"}};
+
+FailureOr<GpuTarget> GpuTarget::get(StringRef name) {
+  for (const Chip &chip : chips)
+    if (name == ("cuda:" + chip.name).str())
+      return GpuTarget{name.str(), chip.name.str(), chip.features.str(),
+                       chip.name == "sm_90a"};
+  return failure();
+}
+
+std::string GpuTarget::list() {
+  return llvm::join(
+      llvm::map_range(
+          chips, [](const Chip &chip) { return ("cuda:" + chip.name).str(); }),
+      ", ");
+}

@@ -1,0 +1,199 @@
+/* Runs kernels on the processor, one block after the other, the threads of a
+ * block as coroutines that change at barriers and exchanges. `kernels` is made
+ * by emulator.py. The intrinsics of NVVM are renamed to emu.*. */
+#define _GNU_SOURCE
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <ucontext.h>
+
+struct context {
+  int64_t loops, reports;
+};
+
+typedef void (*kernel)(void **args);
+extern const kernel kernels[];
+
+static int64_t report_block[3];
+static int32_t grid[3], block[3], at_block[3], current, count;
+static kernel running;
+static void **arguments;
+
+enum { kMostThreads = 1024, kWarp = 32, kStack = 128 << 10 };
+static ucontext_t scheduler, threads[kMostThreads];
+static char *stacks[kMostThreads];
+static char done[kMostThreads];
+static int32_t awaited[kMostThreads]; /* how many threads a thread waits for */
+static uint64_t exchanged[kMostThreads];
+char emu_dynamic[256 << 10] __attribute__((aligned(1024)));
+
+#define REGISTER(name, value)                                                  \
+  int32_t register_##value(void) __asm__("emu.read.ptx.sreg." name);           \
+  int32_t register_##value(void)
+REGISTER("tid.x", tid) { return current; }
+REGISTER("tid.y", tidy) { return 0; }
+REGISTER("tid.z", tidz) { return 0; }
+REGISTER("ntid.x", ntid) { return block[0]; }
+REGISTER("ctaid.x", ctaid) { return at_block[0]; }
+REGISTER("ctaid.y", ctaidy) { return at_block[1]; }
+REGISTER("ctaid.z", ctaidz) { return at_block[2]; }
+REGISTER("nctaid.x", nctaid) { return grid[0]; }
+REGISTER("laneid", lane) { return current % 32; }
+
+/* Coroutines change where a thread waits, for its warp or for its block. */
+static void wait(int32_t lanes) {
+  awaited[current] = lanes;
+  swapcontext(&threads[current], &scheduler);
+}
+
+void emu_barrier(int32_t) __asm__("emu.barrier.cta.sync.aligned.all");
+void emu_barrier(int32_t id) { (void)id, wait(kMostThreads); }
+void emu_barrier0(void) __asm__("emu.barrier0");
+void emu_barrier0(void) { wait(kMostThreads); }
+void emu_warp(int32_t) __asm__("emu.bar.warp.sync");
+void emu_warp(int32_t mask) { (void)mask, wait(kWarp); }
+
+static uint32_t exchange(uint32_t value, int from) {
+  exchanged[current] = value;
+  wait(kWarp);
+  uint32_t found = exchanged[current / kWarp * kWarp + from];
+  wait(kWarp);
+  return found;
+}
+int32_t emu_bfly(int32_t, int32_t, int32_t, int32_t)
+    __asm__("emu.shfl.sync.bfly.i32");
+int32_t emu_bfly(int32_t mask, int32_t value, int32_t distance, int32_t clamp) {
+  (void)mask, (void)clamp;
+  return exchange(value, (current % 32) ^ distance);
+}
+float emu_bflyf(int32_t, float, int32_t, int32_t)
+    __asm__("emu.shfl.sync.bfly.f32");
+float emu_bflyf(int32_t mask, float value, int32_t distance, int32_t clamp) {
+  uint32_t bits;
+  (void)mask, (void)clamp;
+  memcpy(&bits, &value, 4);
+  bits = exchange(bits, (current % 32) ^ distance);
+  memcpy(&value, &bits, 4);
+  return value;
+}
+
+/* A copy is done at once; nobody may rely on it before he has waited. */
+#define COPY(bytes, kind)                                                      \
+  void copy##bytes(void *, const void *)                                       \
+      __asm__("emu.cp.async." kind ".shared.global." #bytes);                  \
+  void copy##bytes(void *to, const void *from) { memcpy(to, from, bytes); }
+COPY(16, "cg")
+COPY(8, "ca")
+COPY(4, "ca")
+void emu_commit(void) __asm__("emu.cp.async.commit.group");
+void emu_commit(void) {}
+void emu_wait(int32_t) __asm__("emu.cp.async.wait.group");
+void emu_wait(int32_t n) { (void)n; }
+
+float exp2f(float), log2f(float);
+float emu_ex2(float) __asm__("emu.ex2.approx.ftz.f32");
+float emu_ex2(float x) { return exp2f(x); }
+float emu_lg2(float) __asm__("emu.lg2.approx.ftz.f");
+float emu_lg2(float x) { return log2f(x); }
+float emu_rcp(float) __asm__("emu.rcp.approx.ftz.f");
+float emu_rcp(float x) { return 1 / x; }
+
+static void thread_main(void) {
+  running(arguments);
+  done[current] = 1;
+  wait(0);
+}
+
+/* Lets go the threads that wait for each other: `lanes` of them at a time, of
+ * which those that are done count as there. */
+static int release(int32_t lanes) {
+  int released = 0;
+  for (int32_t begin = 0; begin < count; begin += lanes) {
+    int32_t end = begin + lanes < count ? begin + lanes : count;
+    int32_t there = 0, waiting = 0;
+    for (int32_t t = begin; t < end; ++t) {
+      there += done[t] || awaited[t] == lanes;
+      waiting += !done[t] && awaited[t] == lanes;
+    }
+    if (there < end - begin || waiting == 0)
+      continue;
+    memset(awaited + begin, 0, (size_t)(end - begin) * sizeof(*awaited));
+    ++released;
+  }
+  return released;
+}
+
+static void run_block(void) {
+  memset(done, 0, sizeof(done));
+  memset(awaited, 0, sizeof(awaited));
+  memset(emu_dynamic, 0xff, sizeof(emu_dynamic)); /* not a number */
+  for (int t = 0; t < count; ++t) {
+    if (!stacks[t])
+      stacks[t] = malloc(kStack);
+    getcontext(&threads[t]);
+    threads[t].uc_stack.ss_sp = stacks[t];
+    threads[t].uc_stack.ss_size = kStack;
+    threads[t].uc_link = NULL;
+    makecontext(&threads[t], thread_main, 0);
+  }
+  for (int left = count; left > 0;) {
+    for (current = count - 1; current >= 0; --current)
+      if (!done[current] && !awaited[current]) {
+        swapcontext(&scheduler, &threads[current]);
+        left -= done[current];
+      }
+    if (left > 0 && release(kWarp) + release(kMostThreads) == 0)
+      abort(); /* some wait for others that wait elsewhere */
+  }
+}
+
+extern const int uses_barriers;
+
+void ssmrt_launch(struct context *context, int32_t number, int64_t gx,
+                  int64_t gy, int64_t gz, int64_t bx, int64_t by, int64_t bz,
+                  int32_t shared, void **args) {
+  if (gx <= 0 || gy <= 0 || gz <= 0)
+    return;
+  if (bx * by * bz > kMostThreads || by * bz != 1 ||
+      shared > (int32_t)sizeof(emu_dynamic))
+    abort();
+  if (context->loops++ == 0)
+    report_block[0] = 0;
+  grid[0] = gx, grid[1] = gy, grid[2] = gz, block[0] = count = bx;
+  running = kernels[number], arguments = args;
+  for (int64_t i = gx * gy * gz - 1; i >= 0; --i) {
+    at_block[0] = i % gx, at_block[1] = i / gx % gy, at_block[2] = i / gx / gy;
+    if (uses_barriers)
+      run_block();
+    else
+      for (current = count - 1; current >= 0; --current)
+        running(args);
+  }
+  context->reports |= report_block[0] != 0;
+}
+
+void ssmrt_read(struct context *context, void *host, const void *device,
+                int64_t bytes) {
+  (void)context;
+  memcpy(host, device, bytes);
+}
+
+void *ssmrt_reports(struct context *context) {
+  (void)context;
+  return report_block;
+}
+
+void ssmrt_report(struct context *context, const char *what, int64_t found,
+                  int64_t expected) {
+  (void)what, (void)found, (void)expected;
+  context->reports++;
+}
+
+void ssmrt_end(struct context *context) { (void)context; }
+
+/* Leaks: tests are short. */
+void *ssmrt_alloc(struct context *context, int64_t bytes) {
+  (void)context;
+  return aligned_alloc(64, (bytes + 64) / 64 * 64);
+}

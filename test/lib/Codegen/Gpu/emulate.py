@@ -1,0 +1,77 @@
+"""As ../execute.py, with the code for a GPU, which the processor runs in place of
+one (Inputs/emulator.c).
+
+    emulate.py FILE.mlir [SYMBOL=1,7,24 ...] [--rtol=1e-5] [--levels=0,2]
+"""
+import ctypes
+import os
+import re
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.dirname(HERE))
+import execute  # noqa: E402
+
+C_TYPES = {"ptr": "void *", "i64": "int64_t", "i32": "int32_t", "i16": "int16_t", "i8": "int8_t",
+           "i1": "int8_t", "float": "float", "double": "double", "half": "_Float16", "bfloat": "__bf16"}
+
+
+def split(text):
+    """The device's module out of the host's, and the names of its kernels."""
+    begin = text.find("  gpu.module @ssm_device {")
+    names = re.findall(r'"(\w+)"', re.search(r"ssm.device_kernels = \[(.*?)\]", text)[1])
+    if begin < 0:
+        return text, "module {\n}\n", names
+    end = text.index("\n  }\n", begin) + len("\n  }\n")
+    maps = "\n".join(l for l in text.splitlines() if re.match(r"#\w+ = ", l) and "affine_map" not in l)
+    body = text[begin:end].replace("gpu.module @ssm_device", "module", 1)
+    return text[:begin] + text[end:], maps + "\n" + body, names
+
+
+def table(device, names):
+    """C that calls the kernels by their numbers."""
+    lines = ["#include <stdint.h>", f"const int uses_barriers = {int('barrier' in device or 'sync' in device)};"]
+    for name in names:
+        types = []
+        listed = re.search(rf"define .*@{name}\((.*)\) .*\{{", device)[1]
+        for parameter in re.split(r",\s*(?![^(]*\))", listed):
+            if parameter:
+                types.append(C_TYPES[parameter.split()[0]])
+        lines.append(f"void {name}({', '.join(types) or 'void'});")
+        values = ", ".join(f"*({t} *)a[{i}]" for i, t in enumerate(types))
+        lines.append(f"static void call_{name}(void **a) {{ {name}({values}); }}")
+    lines.append("typedef void (*kernel)(void **);\nconst kernel kernels[] = {"
+                 + ", ".join(f"call_{name}" for name in names) + (", 0" if not names else "") + "};")
+    return "\n".join(lines)
+
+
+def build(path, level, folder, chip="sm_90a"):
+    base = os.path.join(folder, f"gpu{level}")
+    text = execute.run("ssm-opt", f"--ssm-codegen=opt-level={level} target=cuda:{chip}", path)
+    host, device, names = split(text)
+    for part, content in (("host", host), ("device", device)):
+        with open(f"{base}.{part}.mlir", "w") as file:
+            file.write(content)
+        execute.run("mlir-translate", "--mlir-to-llvmir", f"{base}.{part}.mlir", "-o", f"{base}.{part}.ll")
+    with open(f"{base}.device.ll") as file:
+        ir = file.read()
+    ir = ir.replace("@llvm.nvvm.", "@emu.").replace("ptx_kernel ", "")
+    ir = ir.replace(" immarg", "")
+    ir = re.sub(r"addrspace\(\d\)", "", ir)  # one memory; casts between spaces go
+    ir = re.sub(r"addrspacecast \((ptr .*?) to ptr\)", r"getelementptr (i8, \1, i64 0)", ir)
+    ir = re.sub(r"addrspacecast (ptr \S+) to ptr", r"getelementptr i8, \1, i64 0", ir)
+    with open(f"{base}.device.ll", "w") as file:
+        file.write(ir)
+    with open(f"{base}.table.c", "w") as file:
+        file.write(table(ir, names))
+    execute.run("clang-22", "-O1", "-march=native", "-Wno-override-module", "-shared", "-fPIC",
+                f"{base}.host.ll", f"{base}.device.ll", f"{base}.table.c", os.path.join(HERE, "Inputs", "emulator.c"),
+                "--rtlib=compiler-rt", "-lm", "-o", base + ".so")
+    library = ctypes.CDLL(base + ".so")
+    library.ssm_forward_workspace.restype = ctypes.c_int64
+    return library, text
+
+
+if __name__ == "__main__":
+    execute.build = build
+    execute.main()

@@ -1,0 +1,194 @@
+"""One mixer to an entry, on an emulated device (emulate.py), beside numpy.
+
+    kernel_cases.py scan|selective_scan|short_conv|...
+
+Static shapes: of full blocks and ragged ones, of lengths that are whole tiles and
+not, aligned and not, and so short of rows that time is cut.
+"""
+import os
+import sys
+import tempfile
+
+import numpy as np
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import emulate  # noqa: E402
+import execute  # noqa: E402
+
+rng = np.random.default_rng(5)
+TYPES = {"f32": (np.float32, 1e-5), "f16": (np.float16, 2e-3), "bf16": (np.uint16, 1.6e-2)}
+
+
+def to_bits(array, kind):
+    if kind == "bf16":
+        bits = array.astype(np.float32).view(np.uint32)
+        return ((bits + 0x7fff + ((bits >> 16) & 1)) >> 16).astype(np.uint16)
+    return array.astype(TYPES[kind][0])
+
+
+def values(bits, kind):
+    if kind == "bf16":
+        return (bits.astype(np.uint32) << 16).view(np.float32).astype(np.float64)
+    return bits.astype(np.float64)
+
+
+class Case:
+    """Operands by name, some of them results too: `state`, and the destinations."""
+
+    def __init__(self, kind="f32"):
+        self.kind, self.inputs, self.outputs = kind, {}, {}
+
+    def input(self, name, array, kind=None):
+        kind = kind or self.kind
+        self.inputs[name] = (to_bits(array, kind), kind)
+        return values(self.inputs[name][0], kind)
+
+    def flags(self, name, array):
+        self.inputs[name] = (array, "i1")
+        return array
+
+    def type(self, name):
+        array, kind = self.inputs[name]
+        return f"tensor<{''.join(f'{n}x' for n in array.shape)}{kind}>"
+
+    def ref(self, *names):
+        return ", ".join("%" + n for n in names) + " : " + ", ".join(self.type(n) for n in names)
+
+    def result(self, name, wanted, kind=None):
+        kind = kind or self.kind
+        self.outputs[name] = (wanted, kind, f"tensor<{''.join(f'{n}x' for n in wanted.shape)}{kind}>")
+
+    def run(self, op, where):
+        """`op` has results %out#0, ... of the outputs, and {y} where the empty
+        destination of the first one stands."""
+        y = next(iter(self.outputs.values()))[2]
+        types = ", ".join(t for _, _, t in self.outputs.values())
+        args = ", ".join(f"%{n}: {self.type(n)}" for n in self.inputs)
+        text = f"""func.func @forward({args}) -> ({types}) {{
+  %y = tensor.empty() : {y}
+  %out:{len(self.outputs)} = {op.replace('{y}', y)} -> {types}
+  return {', '.join(f'%out#{i}' for i in range(len(self.outputs)))} : {types}
+}}"""
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "case.mlir")
+            with open(path, "w") as file:
+                file.write("module {\n" + text + "\n}\n")
+            library, _ = emulate.build(path, 2, folder)
+            dtypes = [(n, TYPES[k][0], w.ndim) for n, (w, k, _) in self.outputs.items()]
+            found, _ = execute.call(library, [], [a for a, _ in self.inputs.values()], dtypes, b"")
+        for name, (wanted, kind, _) in self.outputs.items():
+            scale = np.abs(wanted).max(initial=0) or 1
+            error = np.abs(values(found[name], kind) - wanted).max(initial=0) / scale
+            print(f"{where} {name}: {error:.2e}")
+            if not error <= TYPES[kind][1]:
+                sys.exit(f"{where}: {name} deviates by {error:.3g}")
+
+
+def scan(kind, batch, length, channels, reverse=False, axis=1):
+    case = Case(kind)
+    shape = [batch, length, channels] if axis == 1 else [batch, channels, length]
+    a = case.input("a", rng.random(shape))
+    b = case.input("b", rng.standard_normal(shape))
+    s = case.input("s", rng.standard_normal((batch, channels)), "f32")
+    h, out = s.copy(), np.zeros(shape)
+    for t in range(length)[::-1 if reverse else 1]:
+        at = (slice(None), t) if axis == 1 else (slice(None), slice(None), t)
+        h = out[at] = a[at] * h + b[at]
+    case.result("h", out)
+    case.result("last", h, "f32")
+    case.run(f"ssm.scan dimension({axis}) {'reverse' if reverse else ''} ins({case.ref('a', 'b')}) "
+             f"outs(%y, %s : {{y}}, {case.type('s')})", f"scan {kind} {batch} {length} {channels} {reverse} {axis}")
+
+
+def scans():
+    scan("f32", 3, 37, 40)
+    scan("bf16", 1, 131, 200)
+    scan("bf16", 2, 300, 72, reverse=True)
+    scan("f16", 2, 9, 37)  # not aligned
+    scan("f32", 2, 65, 8, axis=2)
+    scan("f32", 1, 4225, 4)  # in 66 segments of 65 steps the last one were empty
+
+
+def selective_scan(kind, batch, length, channels, states, skip=True, gate=True, reverse=False, resets=False):
+    case = Case(kind)
+    shape = (batch, length, channels)
+    u = case.input("u", rng.standard_normal(shape))
+    dt = case.input("dt", 0.001 + 0.3 * rng.random(shape))
+    A = case.input("A", -np.exp(rng.standard_normal((channels, states))), "f32")
+    B = case.input("B", rng.standard_normal((batch, length, states)))
+    C = case.input("C", rng.standard_normal((batch, length, states)))
+    parts = ""
+    D, z, r = 0.0, None, None
+    if skip:
+        D = case.input("D", rng.standard_normal(channels), "f32")
+        parts += f" skip({case.ref('D')})"
+    if gate:
+        z = case.input("z", rng.standard_normal(shape))
+        parts += f" gate({case.ref('z')})"
+    if resets:
+        r = case.flags("r", rng.random((batch, length)) < 0.2)
+        parts += f" resets({case.ref('r')})"
+    h = case.input("s", rng.standard_normal((batch, channels, states)), "f32")
+    y = np.zeros(shape)
+    for t in range(length)[::-1 if reverse else 1]:
+        if resets:
+            h = np.where(r[:, t, None, None], 0, h)
+        h = np.exp(dt[:, t, :, None] * A) * h + (dt[:, t] * u[:, t])[..., None] * B[:, t, None]
+        y[:, t] = np.einsum("bn,bdn->bd", C[:, t], h) + D * u[:, t]
+    if gate:
+        y *= z / (1 + np.exp(-z))
+    case.result("y", y)
+    case.result("last", h, "f32")
+    case.run(f"ssm.selective_scan {'reverse' if reverse else ''} ins({case.ref('u', 'dt', 'A', 'B', 'C')}){parts} "
+             f"outs(%y, %s : {{y}}, {case.type('s')})",
+             f"selective_scan {kind} {shape} {states} {skip} {gate} {reverse} {resets}")
+
+
+def selective_scans():
+    selective_scan("f32", 1, 37, 136, 16)
+    selective_scan("bf16", 1, 131, 40, 16, skip=False)
+    selective_scan("bf16", 2, 64, 24, 4, gate=False, reverse=True)
+    selective_scan("f32", 2, 9, 37, 5)
+    selective_scan("f16", 1, 21, 40, 8, resets=True)
+
+
+def short_conv(kind, batch, length, channels, width=4, dilation=1, bias=True, silu=True, reverse=False, resets=False):
+    case, kept = Case(kind), (width - 1) * dilation
+    x = case.input("x", rng.standard_normal((batch, length, channels)))
+    w = case.input("w", rng.standard_normal((channels, width)), "f32")
+    parts, add = "", 0.0
+    if bias:
+        add = case.input("bias", rng.standard_normal(channels), "f32")
+        parts += f" bias({case.ref('bias')})"
+    if resets:
+        r = case.flags("r", rng.random((batch, length)) < 0.2)
+        parts += f" resets({case.ref('r')})"
+    window = case.input("s", rng.standard_normal((batch, kept, channels))).copy()
+    y = np.zeros((batch, length, channels))
+    for t in range(length)[::-1 if reverse else 1]:
+        if resets:
+            window[r[:, t]] = 0
+        taps = np.concatenate([window, x[:, t:t + 1]], axis=1)
+        y[:, t] = sum(w[:, width - 1 - j] * taps[:, kept - j * dilation] for j in range(width)) + add
+        window = taps[:, 1:]
+    if silu:
+        y = y / (1 + np.exp(-y))
+    case.result("y", y)
+    case.result("last", window)
+    case.run(f"ssm.short_conv {'activation(silu)' if silu else ''} dilation({dilation}) {'reverse' if reverse else ''} "
+             f"ins({case.ref('x', 'w')}){parts} outs(%y, %s : {{y}}, {case.type('s')})",
+             f"short_conv {kind} {x.shape} {width} {dilation} {bias} {silu} {reverse} {resets}")
+
+
+def short_convs():
+    short_conv("f32", 2, 37, 40)
+    short_conv("bf16", 1, 131, 136, silu=False, reverse=True)
+    short_conv("bf16", 2, 2, 72, width=3, dilation=2, bias=False)
+    short_conv("bf16", 1, 300, 72, width=9)
+    short_conv("f16", 2, 9, 37)
+    short_conv("f32", 2, 20, 8, resets=True)
+
+
+if __name__ == "__main__":
+    {"scan": scans, "selective_scan": selective_scans, "short_conv": short_convs}[sys.argv[1]]()
+    print("ok")
