@@ -1,0 +1,62 @@
+"""The mixers that bench.py times, as modules of one op: a name gives the text."""
+
+
+def signature(inputs, outputs):
+    def listed(values):
+        return ", ".join(f"{{name = \"{n}\", dtype = {DTYPES[k]} : i64, dims = affine_map<()[s0, s1] -> "
+                         f"({', '.join(map(str, dims))})>}}" for n, k, dims in values)
+    return f'{{symbols = ["B", "L"], inputs = [{listed(inputs)}], outputs = [{listed(outputs)}]}}'
+
+
+DTYPES = {"f32": 1, "f16": 10, "bf16": 16}
+
+
+def tensor(kind, dims):
+    return f"tensor<{''.join('?x' if isinstance(d, str) else f'{d}x' for d in dims)}{kind}>"
+
+
+def module(inputs, outputs, op):
+    """`op` uses the inputs by name, `%empty` and the types {name}."""
+    types = {n: tensor(k, d) for n, k, d in inputs + outputs}
+    args = ", ".join(f"%{n}: {types[n]}" for n, _, _ in inputs)
+    results = ", ".join(types[n] for n, _, _ in outputs)
+    first = outputs[0][0]
+    for name, text in types.items():
+        op = op.replace("{" + name + "}", text)
+    return f"""module {{
+  func.func @forward({args}) -> ({results})
+      attributes {{ssm.signature = {signature(inputs, outputs)}}} {{
+    %B = onnx.symbol "B"
+    %L = onnx.symbol "L"
+    %empty = tensor.empty(%B, %L) : {types[first]}
+    %r:{len(outputs)} = {op} -> {results}
+    return {', '.join(f'%r#{i}' for i in range(len(outputs)))} : {results}
+  }}
+}}
+"""
+
+
+def rg_lru(kind="bf16", channels=4096):
+    x, s = ("s0", "s1", channels), ("s0", channels)
+    return module([("a", kind, x), ("b", kind, x), ("s", "f32", s)], [("h", kind, x), ("last", "f32", s)],
+                  "ssm.scan dimension(1) ins(%a, %b : {a}, {b}) outs(%empty, %s : {h}, {s})")
+
+
+def mamba1(kind="bf16", channels=4096, states=16):
+    x, n, s = ("s0", "s1", channels), ("s0", "s1", states), ("s0", channels, states)
+    return module([("u", kind, x), ("dt", kind, x), ("A", "f32", (channels, states)), ("Bm", kind, n),
+                   ("C", kind, n), ("D", "f32", (channels,)), ("z", kind, x), ("s", "f32", s)],
+                  [("y", kind, x), ("last", "f32", s)],
+                  "ssm.selective_scan ins(%u, %dt, %A, %Bm, %C : {u}, {dt}, {A}, {Bm}, {C}) skip(%D : {D}) "
+                  "gate(%z : {z}) outs(%empty, %s : {y}, {s})")
+
+
+def short_conv(kind="bf16", channels=4352, width=4):
+    x, s = ("s0", "s1", channels), ("s0", width - 1, channels)
+    return module([("x", kind, x), ("w", "f32", (channels, width)), ("bias", "f32", (channels,)), ("s", kind, s)],
+                  [("y", kind, x), ("last", kind, s)],
+                  "ssm.short_conv activation(silu) ins(%x, %w : {x}, {w}) bias(%bias : {bias}) "
+                  "outs(%empty, %s : {y}, {s})")
+
+
+MIXERS = {"rg_lru": rg_lru, "mamba1": mamba1, "short_conv": short_conv}

@@ -1,0 +1,436 @@
+"""Attention and matrix states on a GPU's tensor cores: right, and how fast.
+
+    tensor_cores.py prepare FOLDER [NAME ...]   compiles the mixers; needs ssmc in PATH, no GPU
+    tensor_cores.py run FOLDER [NAME ...]       needs a GPU, torch, and SSMC_LIBRARY_DIR or an installed ssmc
+
+Each mixer is first compared with float64 at lengths that fill no tile, on outputs
+that are poisoned before: a deviation is the norm of the difference over that of
+what is right, and infinite where a second run has other bits. Times are medians of events around one run, the L2 cache flushed
+before; those of torch's attention are from the same process, interleaved.
+"""
+import ctypes
+import json
+import pathlib
+import statistics
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+ONNX = {"f32": 1, "i1": 9, "f16": 10, "bf16": 16}
+TOLERANCE = {"bf16": 6e-3, "f16": 1.5e-3}
+
+
+def module(op, inputs, outputs, empty):
+    """`op` uses inputs by name and writes %name0 for each of `empty`; {name} is a type."""
+    types = {n: "tensor<" + "".join("?x" if isinstance(d, str) else f"{d}x" for d in dims) + kind + ">"
+             for n, kind, dims in inputs + outputs}
+
+    def listed(values):
+        return ", ".join(f'{{name = "{n}", dtype = {ONNX[k]} : i64, dims = affine_map<()[s0, s1] -> '
+                         f'({", ".join(map(str, dims))})>}}' for n, k, dims in values)
+    text = op
+    for name, kind in types.items():
+        text = text.replace("{" + name + "}", kind)
+    args = ", ".join(f'%{n}: {types[n]} {{onnx.name = "{n}"}}' for n, _, _ in inputs)
+    results = ", ".join(types[n] for n, _, _ in outputs)
+    lines = [f"    %{n}0 = tensor.empty(%B, %L) : {types[n]}" for n in empty]
+    return "\n".join([
+        "module {", f"  func.func @forward({args})",
+        "      -> (" + ", ".join(f'{types[n]} {{onnx.name = "{n}"}}' for n, _, _ in outputs) + ")",
+        f'      attributes {{ssm.signature = {{symbols = ["B", "L"], inputs = [{listed(inputs)}],',
+        f"                                    outputs = [{listed(outputs)}]}}}} {{",
+        "    %c0 = arith.constant 0 : index", "    %c1 = arith.constant 1 : index",
+        f"    %B = tensor.dim %q, %c0 : {types['q']}", f"    %L = tensor.dim %q, %c1 : {types['q']}", *lines,
+        f"    %r:{len(outputs)} = {text} -> {results}",
+        "    return " + ", ".join(f"%r#{i}" for i in range(len(outputs))) + f" : {results}", "  }", "}", ""])
+
+
+class Attention:
+    def __init__(self, heads, key_heads, columns, value_columns=None, kind="bf16", left=None, right=0, softcap=None,
+                 slopes=False, sinks=False, keys="s1"):
+        self.__dict__.update(locals())
+        self.value_columns = value_columns or columns
+
+    def text(self):
+        q = ("s0", "s1", self.heads, self.columns)
+        k, v = (("s0", self.keys, self.key_heads, c) for c in (self.columns, self.value_columns))
+        inputs = [("q", self.kind, q), ("k", self.kind, k), ("v", self.kind, v)]
+        inputs += [(n, "f32", (self.heads,)) for n in ("slopes", "sinks") if getattr(self, n)]
+        outputs = [("y", self.kind, ("s0", "s1", self.heads, self.value_columns)), ("lse", "f32", ("s0", "s1", self.heads))]
+        limits = "".join(f" {n}({getattr(self, n)})" for n in ("softcap", "left", "right") if getattr(self, n) is not None)
+        extra = "".join(f" {n}(%{n} : {{{n}}})" for n in ("slopes", "sinks") if getattr(self, n))
+        return module(f"ssm.attention{limits} ins(%q, %k, %v : {{q}}, {{k}}, {{v}}){extra} "
+                      "outs(%y0, %lse0 : {y}, {lse})", inputs, outputs, ["y", "lse"])
+
+    def inputs(self, torch, batch, length, generator):
+        keys = eval(str(self.keys), {"s1": length})
+        make = lambda *shape: torch.randn(shape, device="cuda", generator=generator)  # noqa: E731
+        dtype = {"bf16": torch.bfloat16, "f16": torch.float16}[self.kind]
+        values = {"q": make(batch, length, self.heads, self.columns).to(dtype),
+                  "k": make(batch, keys, self.key_heads, self.columns).to(dtype),
+                  "v": make(batch, keys, self.key_heads, self.value_columns).to(dtype)}
+        if self.slopes:
+            values["slopes"] = make(self.heads).abs() * 0.1
+        if self.sinks:
+            values["sinks"] = make(self.heads)
+        return values
+
+    def outputs(self, torch, values):
+        q = values["q"]
+        return {"y": torch.empty(*q.shape[:3], self.value_columns, device="cuda", dtype=q.dtype),
+                "lse": torch.empty(*q.shape[:3], device="cuda")}
+
+    def expected(self, torch, values):
+        q, k, v = (values[n].double().transpose(1, 2) for n in "qkv")
+        k, v = (x.repeat_interleave(self.heads // self.key_heads, 1) for x in (k, v))
+        queries, keys = q.shape[2], k.shape[2]
+        s = q @ k.transpose(2, 3) / self.columns ** 0.5
+        if self.softcap:
+            s = self.softcap * torch.tanh(s / self.softcap)
+        ahead = torch.arange(keys, device="cuda")[None] - torch.arange(queries, device="cuda")[:, None] - (keys - queries)
+        if self.slopes:
+            s = s - values["slopes"].double()[:, None, None] * ahead.abs()
+        seen = torch.ones_like(ahead, dtype=torch.bool)
+        if self.right is not None:
+            seen &= ahead <= self.right
+        if self.left is not None:
+            seen &= -ahead <= self.left
+        s = s.masked_fill(~seen, -float("inf"))
+        all_scores = s
+        if self.sinks:
+            sinks = values["sinks"].double()[None, :, None, None].expand(*s.shape[:3], 1)
+            all_scores = torch.cat([s, sinks], 3)
+        lse = torch.logsumexp(all_scores, 3, keepdim=True)
+        p = torch.where(torch.isfinite(s), torch.exp(s - lse), 0)
+        return {"y": (p @ v).transpose(1, 2), "lse": lse[..., 0].transpose(1, 2)}
+
+    def work(self, batch, length):
+        pairs = length * (length + 1) / 2 if self.right == 0 else length * length
+        if self.left is not None:
+            pairs -= max(0, length - self.left) * max(0, length - self.left - 1) / 2
+        return {"flops": 2 * batch * self.heads * pairs * (self.columns + self.value_columns)}
+
+    def peers(self, torch, values):
+        """torch's own, where it has the same."""
+        if self.left is not None or self.softcap or self.slopes or self.sinks:
+            return {}
+        from torch.nn.attention import SDPBackend, sdpa_kernel
+        q, k, v = (values[n].transpose(1, 2).contiguous() for n in "qkv")
+
+        def call(backend):
+            def run():
+                with sdpa_kernel(backend):
+                    torch.nn.functional.scaled_dot_product_attention(
+                        q, k, v, is_causal=self.right == 0, enable_gqa=self.heads != self.key_heads)
+            return run
+        return {"cudnn": call(SDPBackend.CUDNN_ATTENTION), "flash2": call(SDPBackend.FLASH_ATTENTION)}
+
+
+class Semiseparable:
+    def __init__(self, heads, key_heads, query_heads, keys, values, kind="bf16", decay="token", decay_kind="f32",
+                 reverse=False, resets=False):
+        self.__dict__.update(locals())
+
+    def text(self):
+        inputs = [("q", self.kind, ("s0", "s1", self.query_heads, self.keys)),
+                  ("k", self.kind, ("s0", "s1", self.key_heads, self.keys)),
+                  ("v", self.kind, ("s0", "s1", self.heads, self.values))]
+        if self.decay:
+            inputs.append(("g", self.decay_kind, ("s0", "s1", self.heads) if self.decay == "token" else (self.heads,)))
+        if self.resets:
+            inputs.append(("resets", "i1", ("s0", "s1")))
+        state = ("s0", self.heads, self.keys, self.values)
+        inputs.append(("begin", "f32", state))
+        outputs = [("y", self.kind, ("s0", "s1", self.heads, self.values)), ("last", "f32", state)]
+        decay = " decay(%g : {g})" if self.decay else ""
+        decay += " resets(%resets : {resets})" if self.resets else ""
+        reverse = " reverse" if self.reverse else ""
+        return module(f"ssm.semiseparable{reverse} ins(%q, %k, %v : {{q}}, {{k}}, {{v}}){decay} "
+                      "outs(%y0, %begin : {y}, {begin})", inputs, outputs, ["y"])
+
+    def inputs(self, torch, batch, length, generator):
+        make = lambda *shape: torch.randn(shape, device="cuda", generator=generator)  # noqa: E731
+        dtype = {"bf16": torch.bfloat16, "f16": torch.float16, "f32": torch.float32}
+        kind = dtype[self.kind]
+        values = {"q": (make(batch, length, self.query_heads, self.keys) * 0.5).to(kind),
+                  "k": (make(batch, length, self.key_heads, self.keys) * 0.5).to(kind),
+                  "v": (make(batch, length, self.heads, self.values) * 0.5).to(kind)}
+        if self.decay:
+            shape = (batch, length, self.heads) if self.decay == "token" else (self.heads,)
+            values["g"] = (-torch.rand(shape, device="cuda", generator=generator) ** 2 * 0.5).to(dtype[self.decay_kind])
+        if self.resets:
+            values["resets"] = torch.rand(batch, length, device="cuda", generator=generator) < 0.02
+        values["begin"] = make(batch, self.heads, self.keys, self.values)
+        return values
+
+    def outputs(self, torch, values):
+        return {"y": torch.empty_like(values["v"]), "last": torch.empty_like(values["begin"])}
+
+    def expected(self, torch, values):
+        q, k, v = (values[n].double() for n in "qkv")
+        q = q.repeat_interleave(self.heads // self.query_heads, 2)
+        k = k.repeat_interleave(self.heads // self.key_heads, 2)
+        s = values["begin"].double()
+        g = torch.exp(values["g"].double()) if self.decay else None
+        y = torch.empty_like(v)
+        for t in reversed(range(q.shape[1])) if self.reverse else range(q.shape[1]):
+            if self.resets:
+                s = s * ~values["resets"][:, t, None, None, None]
+            if g is not None:
+                s = s * (g[:, t, :, None, None] if self.decay == "token" else g[None, :, None, None])
+            s = s + k[:, t, :, :, None] * v[:, t, :, None, :]
+            y[:, t] = (q[:, t, :, None, :] @ s)[:, :, 0]
+        return {"y": y, "last": s}
+
+    def work(self, batch, length):
+        row = 2 * (self.query_heads * self.keys + self.key_heads * self.keys + 2 * self.heads * self.values)
+        row += 4 * self.heads if self.decay == "token" else 0
+        return {"bytes": batch * (length * row + 8 * self.heads * self.keys * self.values)}
+
+    def peers(self, torch, values):
+        """Triton kernels of mamba_ssm and fla, where Python finds them."""
+        if self.decay != "token":
+            return {}
+        q, k, v, g = (values[n] for n in "qkvg")
+        found = {}
+        if self.heads != self.key_heads:
+            try:
+                from mamba_ssm.ops.triton.ssd_chunk_state import _chunk_cumsum_fwd  # noqa: F401
+                from mamba_ssm.ops.triton.ssd_combined import _mamba_chunk_scan_combined_fwd as scan
+                a, dt = -torch.ones(self.heads, device="cuda"), -g
+                begin = values["begin"].transpose(2, 3).contiguous()
+                found["mamba_ssm"] = lambda: scan(v, dt, a, k, q, 128, initial_states=begin)
+            except ImportError as error:
+                print("no peer:", error)
+        else:
+            try:
+                from fla.ops.simple_gla import chunk_simple_gla as scan
+                found["fla"] = lambda: scan(q, k, v, g, scale=1.0,
+                                            initial_state=values["begin"], output_final_state=True)
+            except ImportError as error:
+                print("no peer:", error)
+        return found
+
+
+class Quasiseparable:
+    def __init__(self, heads, key_heads, query_heads, keys, values, kind="bf16", decay=True, diagonal=True):
+        self.__dict__.update(locals())
+
+    def text(self):
+        q = ("s0", "s1", self.query_heads, self.keys)
+        k = ("s0", "s1", self.key_heads, self.keys)
+        v = ("s0", "s1", self.heads, self.values)
+        of_token = ("s0", "s1", self.heads)
+        inputs = [("q", self.kind, q), ("kf", self.kind, k), ("qb", self.kind, q), ("kb", self.kind, k),
+                  ("v", self.kind, v)]
+        extra = ""
+        if self.diagonal:
+            inputs.append(("d", self.kind, of_token))
+            extra += " diagonal(%d : {d})"
+        if self.decay:
+            inputs += [("gf", "f32", of_token), ("gb", "f32", of_token)]
+            extra += " decay(%gf, %gb : {gf}, {gb})"
+        return module("ssm.quasiseparable ins(%q, %kf, %qb, %kb, %v : {q}, {kf}, {qb}, {kb}, {v})"
+                      f"{extra} outs(%y0 : {{y}})", inputs, [("y", self.kind, v)], ["y"])
+
+    def inputs(self, torch, batch, length, generator):
+        dtype = {"bf16": torch.bfloat16, "f16": torch.float16}[self.kind]
+        make = lambda *shape: torch.randn(shape, device="cuda", generator=generator) * 0.5  # noqa: E731
+        sizes = {"q": (self.query_heads, self.keys), "kf": (self.key_heads, self.keys),
+                 "qb": (self.query_heads, self.keys), "kb": (self.key_heads, self.keys),
+                 "v": (self.heads, self.values)}
+        values = {n: make(batch, length, *s).to(dtype) for n, s in sizes.items()}
+        if self.diagonal:
+            values["d"] = make(batch, length, self.heads).to(dtype)
+        for n in ("gf", "gb") if self.decay else ():
+            values[n] = -torch.rand((batch, length, self.heads), device="cuda", generator=generator) ** 2 * 0.5
+        return values
+
+    def outputs(self, torch, values):
+        return {"y": torch.empty_like(values["v"])}
+
+    def expected(self, torch, values):
+        v = values["v"].double()
+        y = v * values["d"].double()[..., None] if self.diagonal else torch.zeros_like(v)
+        length = v.shape[1]
+        for suffix, order in (("f", range(length)), ("b", reversed(range(length)))):
+            q = values["q" if suffix == "f" else "qb"].double().repeat_interleave(self.heads // self.query_heads, 2)
+            k = values["k" + suffix].double().repeat_interleave(self.heads // self.key_heads, 2)
+            g = torch.exp(values["g" + suffix].double()) if self.decay else torch.ones_like(v[..., 0])
+            s = torch.zeros(v.shape[0], self.heads, self.keys, self.values, device="cuda", dtype=torch.float64)
+            for t in order:
+                y[:, t] += (q[:, t, :, None, :] @ s)[:, :, 0]
+                s = s * g[:, t, :, None, None] + k[:, t, :, :, None] * v[:, t, :, None, :]
+        return {"y": y}
+
+    def work(self, batch, length):
+        row = 4 * (self.query_heads * self.keys + self.key_heads * self.keys + self.heads * self.values)
+        row += 2 * self.heads * self.diagonal + 8 * self.heads * self.decay
+        return {"bytes": batch * length * row}
+
+    def peers(self, torch, values):
+        return {}
+
+
+ODD = [(2, 1), (1, 37), (2, 128), (1, 300), (1, 1025)]
+LONG = [*ODD, (3, 777), (1, 4500)]
+# name: mixer, (batch, length) to compare, to time
+CASES = {
+    "attention_causal": (Attention(16, 16, 128), ODD, [(4, 4096), (1, 16384)]),
+    "attention_window": (Attention(16, 16, 128, left=1023), [(1, 37), (1, 1500), (1, 2111)], [(4, 4096)]),
+    "attention_gqa": (Attention(16, 4, 128), ODD, [(4, 4096)]),
+    "attention_64": (Attention(16, 16, 64), ODD, [(4, 4096)]),
+    "attention_full": (Attention(4, 2, 80, right=None, kind="f16"), ODD, []),
+    "attention_wide": (Attention(4, 4, 256), ODD, [(4, 4096)]),
+    "attention_192": (Attention(4, 2, 192, 128), ODD, []),
+    "attention_sinks": (Attention(8, 2, 64, left=200, sinks=True), ODD, []),
+    "attention_slopes": (Attention(4, 4, 64, softcap=20.0, slopes=True), ODD, []),
+    "attention_both": (Attention(4, 4, 96, left=70, right=33), ODD, []),
+    "attention_more": (Attention(4, 4, 128, keys="s1 + 500"), ODD, []),
+    "attention_fewer": (Attention(4, 4, 128, keys="100"), ODD, []),
+    "ssd": (Semiseparable(64, 1, 1, 128, 64), [*LONG, (2, 4096)], [(8, 4096), (1, 4096), (1, 65536)]),
+    "simple_gla": (Semiseparable(16, 16, 16, 128, 128), LONG, [(8, 4096)]),
+    "retnet": (Semiseparable(3, 3, 3, 64, 64, kind="f16", decay="head"), LONG, []),
+    "reverse": (Semiseparable(8, 8, 2, 64, 64, reverse=True), LONG, []),
+    "packed": (Semiseparable(4, 4, 4, 128, 128, decay="head", resets=True), LONG, []),
+    "packed_reverse": (Semiseparable(4, 1, 1, 32, 64, decay=None, resets=True, reverse=True), LONG, []),
+    "hydra": (Quasiseparable(64, 1, 1, 128, 64), LONG, [(8, 4096), (1, 4096)]),
+    "hydra_keys": (Quasiseparable(64, 64, 1, 128, 64), ODD, [(8, 4096)]),
+    "both_ways": (Quasiseparable(6, 3, 2, 48, 80, kind="f16", decay=False, diagonal=False), LONG, []),
+    "linear": (Semiseparable(4, 2, 1, 48, 80, decay=None), LONG, []),
+    "grouped": (Semiseparable(6, 2, 2, 64, 64, decay_kind="bf16"), LONG, []),
+}
+
+
+def prepare(folder, names):
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in names:
+        source, library = folder / f"{name}.mlir", folder / f"{name}.so"
+        source.write_text(CASES[name][0].text())
+        subprocess.run(["ssmc", source, "--target=cuda:sm_90a", "--cpu=x86-64-v3", "-o", library], check=True)
+        print(name, library.stat().st_size)
+
+
+class Model:
+    """A compiled mixer on buffers of torch, in the stream that torch uses."""
+
+    def __init__(self, path):
+        sys.path.insert(0, str(ROOT / "python"))
+        from ssmc import _native
+        self.native, self.library = _native, _native.runtime()
+        self.handle = ctypes.c_void_p()
+        self.check(self.library.ssmrt_open(str(path).encode(), ctypes.byref(self.handle)))
+        self.entry = self.library.ssmrt_describe(self.handle).contents.entries[0]
+
+    def check(self, status):
+        if status.code:
+            raise RuntimeError(status.message.decode())
+
+    def bind(self, torch, inputs, outputs):
+        numbers = {torch.float32: 1, torch.bool: 9, torch.float16: 10, torch.bfloat16: 16}
+
+        def tensors(values):
+            return (self.native.Tensor * len(values))(*(
+                self.native.Tensor(data=v.data_ptr(), dtype=numbers[v.dtype], rank=v.dim(),
+                                   shape=(ctypes.c_int64 * self.native.MAX_RANK)(*v.shape)) for v in values.values()))
+        given, gives = tensors(inputs), tensors(outputs)
+        options = self.native.RunOptions(stream=torch.cuda.current_stream().cuda_stream)
+
+        def run():
+            self.check(self.library.ssmrt_run(self.handle, ctypes.byref(self.entry), given, gives, ctypes.byref(options)))
+        return run
+
+
+def deviation(torch, found, wanted):
+    found = found.double()
+    none = torch.isinf(wanted)
+    if not torch.equal(none, torch.isinf(found)) or torch.isnan(found).any():
+        return float("inf")
+    found, wanted = found[~none], wanted[~none]
+    return float((found - wanted).norm() / wanted.norm().clamp(min=1e-30))
+
+
+def compare(torch, name, shapes):
+    mixer, model = CASES[name][0], None
+    worst = []
+    for batch, length in shapes:
+        generator = torch.Generator("cuda").manual_seed(length)
+        values = mixer.inputs(torch, batch, length, generator)
+        found = mixer.outputs(torch, values)
+        for tensor in found.values():
+            tensor.view(torch.uint8).fill_(255)
+        model = model or Model(FOLDER / f"{name}.so")
+        model.bind(torch, values, found)()
+        again = {n: torch.full_like(t, float("nan")) for n, t in found.items()}
+        model.bind(torch, values, again)()
+        torch.cuda.synchronize()
+        same = all(torch.equal(found[n].view(torch.uint8), again[n].view(torch.uint8)) for n in found)
+        wanted = mixer.expected(torch, values)
+        worst.append({"batch": batch, "length": length,
+                      **{n: deviation(torch, found[n], wanted[n]) if same else float("inf") for n in found}})
+    return worst
+
+
+def timed(torch, calls, repeats=15):
+    flush = torch.empty(256 << 20, dtype=torch.uint8, device="cuda")
+    times = {n: [] for n in calls}
+    for call in calls.values():
+        call()
+    for _ in range(repeats):
+        for name, call in calls.items():
+            begin, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+            for _ in range(3):  # the host runs ahead meanwhile
+                flush.zero_()
+            begin.record()
+            call()
+            end.record()
+            torch.cuda.synchronize()
+            times[name].append(begin.elapsed_time(end))
+    return times
+
+
+def run(names):
+    import torch
+    print(torch.cuda.get_device_name(), torch.__version__)
+    failed = []
+    stream = torch.cuda.Stream()
+    with torch.cuda.stream(stream):
+        for name in names:
+            mixer, shapes, sizes = CASES[name]
+            try:
+                worst = compare(torch, name, shapes)
+            except RuntimeError as error:
+                print(name, "FAIL", error, flush=True)
+                failed.append(name)
+                continue
+            limit = TOLERANCE[mixer.kind]
+            right = all(v <= limit for w in worst for n, v in w.items() if n not in ("batch", "length"))
+            print(name, "ok" if right else "FAIL", json.dumps(worst), flush=True)
+            if not right:
+                failed.append(name)
+            for batch, length in sizes:
+                values = mixer.inputs(torch, batch, length, torch.Generator("cuda").manual_seed(1))
+                model = Model(FOLDER / f"{name}.so")
+                found = mixer.outputs(torch, values)
+                calls = {"ssmc": model.bind(torch, values, found)}
+                for peer, call in mixer.peers(torch, values).items():
+                    try:
+                        call()
+                        calls[peer] = call
+                    except RuntimeError as error:
+                        print(name, peer, str(error)[:100])
+                times = timed(torch, calls)
+                for who, ms in times.items():
+                    median = statistics.median(ms)
+                    rate = {k: round(v / median * 1e-9, 1) for k, v in mixer.work(batch, length).items()}
+                    print(json.dumps({"mixer": name, "batch": batch, "length": length, "who": who,
+                                      "ms": round(median, 4), "min": round(min(ms), 4), "G_per_ms": rate,
+                                      "all": [round(t, 4) for t in ms]}), flush=True)
+    print("failed:", failed)
+    return bool(failed)
+
+
+if __name__ == "__main__":
+    what, FOLDER, *given = sys.argv[1:]
+    FOLDER = pathlib.Path(FOLDER)
+    sys.exit(prepare(FOLDER, given or CASES) if what == "prepare" else run(given or CASES))
