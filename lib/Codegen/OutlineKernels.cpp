@@ -31,7 +31,7 @@ using namespace ssmc;
 
 static bool isKernel(Operation *op) {
   if (!isa<linalg::LinalgOp, scf::ForOp, scf::WhileOp, scf::IfOp, scf::ForallOp,
-           scf::ParallelOp>(op) &&
+           scf::ParallelOp, scf::ExecuteRegionOp>(op) &&
       op->getName().getDialectNamespace() != "ssm")
     return false;
   return llvm::all_of(op->getResultTypes(), [](Type type) {

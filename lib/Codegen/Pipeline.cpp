@@ -6,6 +6,7 @@
 #include "lib/Codegen/CodegenPasses.h"
 #include "lib/Codegen/Cpu/CpuPasses.h"
 #include "lib/Codegen/Cpu/Kernels.h"
+#include "lib/Codegen/Gpu/GpuPasses.h"
 #include "lib/Codegen/Gpu/GpuTarget.h"
 
 #include "mlir/Conversion/Passes.h"
@@ -103,10 +104,13 @@ void addCpuKernels(OpPassManager &pm, const CodegenOptions &options) {
 
 /// The ssm ops, each in a function of its own by now, to loops on buffers.
 void addKernels(OpPassManager &pm, const CodegenOptions &options) {
-  if (GpuTarget::isGpu(options.target))
+  if (GpuTarget::isGpu(options.target)) {
+    if (options.optLevel > 0)
+      addGpuProducts(pm);
     addGpuKernels(pm, options.target);
-  else
+  } else {
     addCpuKernels(pm, options);
+  }
   pm.addPass(createSsmDecomposeBuffers());
   addBufferization(pm);
   pm.addPass(createSsmAllocateLate());
@@ -204,6 +208,8 @@ void ssmc::buildTilingPipeline(OpPassManager &pm,
   pm.addPass(createSsmPlanMemory());
   pm.addPass(createSsmAllocateLate());
   cleanUp(pm);
+  if (optimized && isGpu)
+    pm.addNestedPass<func::FuncOp>(createSsmJoinFills());
   pm.addPass(createSsmOutlineKernels());
   pm.addPass(createSsmLowerAsserts());
   if (optimized || isGpu) {

@@ -100,6 +100,15 @@ def SsmLowerDeviceMath : Pass<"ssm-lower-device-math", "::mlir::gpu::GPUModuleOp
     "::mlir::math::MathDialect", "::mlir::vector::VectorDialect"];
 }
 
+def SsmJoinFills : Pass<"ssm-join-fills", "::mlir::func::FuncOp"> {
+  let summary = "outline what a reduction begins with beside it";
+  let description = [{
+    A `linalg.fill` right in front of the reduction that it begins moves with it
+    into an `scf.execute_region`, which becomes one kernel.
+  }];
+  let dependentDialects = ["::mlir::scf::SCFDialect"];
+}
+
 class LaunchPass<string name> : Pass<name, "::mlir::func::FuncOp"> {
   let dependentDialects = [
     "::mlir::arith::ArithDialect", "::mlir::gpu::GPUDialect",
@@ -140,6 +149,19 @@ def SsmLaunchShortConv : LaunchPass<"ssm-launch-short-conv"> {
     neighbouring lanes, and time is cut into segments. With resets, and where
     memory is not aligned to 16 bytes, a thread walks over a channel. Left alone
     are types other than f32, f16 and bf16, and states of more than 32 inputs.
+  }];
+}
+
+def SsmLaunchFewRows : LaunchPass<"ssm-launch-few-rows"> {
+  let summary = "Lower products of few rows to kernels that read a matrix once";
+  let description = [{
+    A product of floats on buffers, of up to 16 rows (or columns, which is the
+    same transposed) and any number of batches, becomes a launch whose threads
+    read the other matrix by vectors of 16 bytes, once for eight rows; sums are
+    of f32 and always in the same order. Where the number of rows is not known,
+    or the alignment of the matrix, that is a branch on the host. Left alone is
+    what sums less than 16 products, or has neither columns nor the elements of
+    a column side by side.
   }];
 }
 

@@ -170,6 +170,23 @@ gpu::LaunchOp LaunchBuilder::launch(Value blocksX, Value blocksY, Value blocksZ,
   return launch;
 }
 
+Value LaunchBuilder::shared(gpu::LaunchOp launch, int64_t count, Type element) {
+  auto space =
+      gpu::AddressSpaceAttr::get(getContext(), gpu::AddressSpace::Workgroup);
+  auto type =
+      MemRefType::get({count}, element, MemRefLayoutAttrInterface(), space);
+  return launch.addWorkgroupAttribution(type, getLoc());
+}
+
+Value LaunchBuilder::shuffleXor(Value x, int64_t mask) {
+  auto number = [&](int64_t value) {
+    return arith::ConstantIntOp::create(*this, getI32Type(), value);
+  };
+  return NVVM::ShflOp::create(*this, x.getType(), number(-1), x, number(mask),
+                              number(warpLanes - 1), NVVM::ShflKind::bfly,
+                              UnitAttr());
+}
+
 void LaunchBuilder::warpBarrier() {
   Value all = arith::ConstantIntOp::create(*this, getI32Type(), -1);
   NVVM::SyncWarpOp::create(*this, all);

@@ -119,8 +119,12 @@ public:
   /// A launch with `threads` to a block; the builder then stands in its body.
   mlir::gpu::LaunchOp launch(Value blocksX, Value blocksY, Value blocksZ,
                              int64_t threads);
+  /// Memory that the blocks of a launch have each for itself.
+  Value shared(mlir::gpu::LaunchOp launch, int64_t count, mlir::Type element);
   void barrier() { mlir::gpu::BarrierOp::create(*this); }
   void warpBarrier();
+  /// `x`, of 32 bits, of the lane whose number differs in the bits of `mask`.
+  Value shuffleXor(Value x, int64_t mask);
 
 private:
   Value intrinsic(llvm::StringRef name, Value x);

@@ -44,6 +44,12 @@ void ssmc::addGpuKernels(OpPassManager &pm, StringRef target) {
   pm.addPass(createSsmHopperQuasiseparable());
 }
 
+void ssmc::addGpuProducts(OpPassManager &pm) {
+  // What ssm-join-fills has made regions of.
+  pm.addPass(createCanonicalizerPass());
+  pm.addNestedPass<func::FuncOp>(createSsmLaunchFewRows());
+}
+
 static void cleanUp(OpPassManager &pm) {
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());

@@ -13,6 +13,10 @@ llvm::SmallVector<std::string> listGpuKernels(llvm::StringRef target);
 /// ssm ops on buffers, each in a function of its own, to launches.
 void addGpuKernels(mlir::OpPassManager &pm, llvm::StringRef target);
 
+/// Products and reductions of linalg on buffers, each in a function of its own,
+/// to launches.
+void addGpuProducts(mlir::OpPassManager &pm);
+
 /// Parallel loops to launches, launches to calls of the runtime, and the body
 /// of kernels to LLVM dialect in a module of their own.
 void addDeviceLowering(mlir::OpPassManager &pm);

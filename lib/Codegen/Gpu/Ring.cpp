@@ -25,11 +25,7 @@ Ring::Ring(LaunchBuilder &b, gpu::LaunchOp launch, RingShape shape,
            Value thread)
     : b(b), shape(shape) {
   int64_t warpBytes = shape.stages * shape.stageBytes();
-  auto space =
-      gpu::AddressSpaceAttr::get(b.getContext(), gpu::AddressSpace::Workgroup);
-  auto type = MemRefType::get({shape.warps * warpBytes}, b.getI8Type(),
-                              MemRefLayoutAttrInterface(), space);
-  Value shared = launch.addWorkgroupAttribution(type, b.getLoc());
+  Value shared = b.shared(launch, shape.warps * warpBytes, b.getI8Type());
   lane = b.rem(thread, warpLanes);
   memory = memref::ExtractAlignedPointerAsIndexOp::create(b, shared);
   memory = b.add(memory, b.mul(b.div(thread, warpLanes), warpBytes));

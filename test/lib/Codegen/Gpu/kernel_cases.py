@@ -58,14 +58,15 @@ class Case:
         kind = kind or self.kind
         self.outputs[name] = (wanted, kind, f"tensor<{''.join(f'{n}x' for n in wanted.shape)}{kind}>")
 
-    def run(self, op, where):
-        """`op` has results %out#0, ... of the outputs, and {y} where the empty
-        destination of the first one stands."""
+    def run(self, op, where, before="", tolerance=None):
+        """`op` has results %out#0, ... of the outputs, and %y is the empty
+        destination of the first one, of type {y}; so have ops `before` it."""
         y = next(iter(self.outputs.values()))[2]
         types = ", ".join(t for _, _, t in self.outputs.values())
         args = ", ".join(f"%{n}: {self.type(n)}" for n in self.inputs)
         text = f"""func.func @forward({args}) -> ({types}) {{
   %y = tensor.empty() : {y}
+  {before.replace('{y}', y)}
   %out:{len(self.outputs)} = {op.replace('{y}', y)} -> {types}
   return {', '.join(f'%out#{i}' for i in range(len(self.outputs)))} : {types}
 }}"""
@@ -80,7 +81,7 @@ class Case:
             scale = np.abs(wanted).max(initial=0) or 1
             error = np.abs(values(found[name], kind) - wanted).max(initial=0) / scale
             print(f"{where} {name}: {error:.2e}")
-            if not error <= TYPES[kind][1]:
+            if not error <= (tolerance or TYPES[kind][1]):
                 sys.exit(f"{where}: {name} deviates by {error:.3g}")
 
 
