@@ -57,8 +57,30 @@ static bool isNormalisedTable(const PositionTable &table, int64_t length) {
          });
 }
 
+// What says that a rule is one of the traced length alone; empty if nothing
+// does.
+static std::string whyNotContinued(const PositionTable &table, int64_t length) {
+  std::string traced = "the traced length of " + std::to_string(length);
+  if (isNormalisedTable(table, length))
+    return "reads positions divided by " + traced;
+  if (table.kind != PositionTable::Linear)
+    return "";
+  for (int64_t i = 0; i < table.second.getNumElements(); ++i) {
+    double first = table.first.at(i) / table.second.at(i);
+    if (std::abs(std::abs(first) - length) < 1 + 1e-6)
+      return "reads positions that begin at " +
+             std::to_string(int64_t(std::round(first))) + ", which may be " +
+             traced;
+  }
+  return "";
+}
+
 // The numbers of all tokens.
-Value LengthFreeing::positions(onnx::NodeOp at) {
+Value LengthFreeing::positions(onnx::NodeOp at, bool fromEnd) {
+  if (fromEnd) {
+    Value all = positions(at), last = extentTensor(at, newLength - 1);
+    return all && last ? node(at, "Sub", {last, all}) : Value();
+  }
   if (allPositions)
     return allPositions;
   Value limit = extentTensor(at, newLength);
@@ -171,6 +193,36 @@ Value LengthFreeing::continueTable(onnx::NodeOp at, const RelativeTable &table,
                continueTable(at, table.before, before, axis, 2)});
 }
 
+// The constant at all positions of the new length, or along two axes at all
+// pairs of them: null where it follows no rule.
+FailureOr<Value> LengthFreeing::continueTable(onnx::NodeOp at,
+                                              const Tensor &tensor,
+                                              int64_t axis, bool relative) {
+  Value value;
+  std::string fault;
+  bool fromEnd = false;
+  if (relative) {
+    if (auto table = findRelativeTable(tensor, axis)) {
+      fault = whyNotContinued(table->before, length);
+      if (fault.empty())
+        fault = whyNotContinued(table->after, length);
+      value = continueTable(at, *table, axis);
+    }
+  } else if (auto table = findPositionTable(tensor, axis, tables())) {
+    fault = whyNotContinued(*table, length);
+    fromEnd = table->fromEnd;
+    if (Value index = positions(at, fromEnd))
+      value = continueTable(at, *table, index, axis, 1);
+  }
+  if (!fault.empty())
+    return forbid(at, fault);
+  if (value)
+    assume(at, "the constant that it reads, of " + Twine(length) +
+                   " positions, goes on in the same way " +
+                   (fromEnd ? "before" : "after") + " them");
+  return value;
+}
+
 LogicalResult LengthFreeing::adaptConstant(onnx::NodeOp node,
                                            OpOperand &operand, Value like,
                                            bool broadcasts) {
@@ -224,31 +276,18 @@ LogicalResult LengthFreeing::adaptConstant(onnx::NodeOp node,
     };
     if (value || !isPositions(d))
       return refuse();
-    bool normalised = false;
-    if (d == axes.back()) {
-      if (auto table = findPositionTable(*tensor, d, tables())) {
-        normalised = isNormalisedTable(*table, length);
-        if (Value index = positions(node))
-          value = continueTable(node, *table, index, d, 1);
-      }
-    } else if (d + 1 == axes.back() && isPositions(d + 1)) {
-      if (auto table = findRelativeTable(*tensor, d)) {
-        normalised = isNormalisedTable(table->before, length) ||
-                     isNormalisedTable(table->after, length);
-        value = continueTable(node, *table, d);
-      }
-    }
-    if (normalised)
-      return forbid(node, "reads positions divided by the traced length of " +
-                              Twine(length));
-    if (!value)
-      return refuse();
     bool relative = d != axes.back();
+    if (relative && (d + 1 != axes.back() || !isPositions(d + 1)))
+      return refuse();
+    auto table = continueTable(node, *tensor, d, relative);
+    if (failed(table))
+      return failure();
+    if (!*table)
+      return refuse();
+    value = *table;
     extents[d] = wanted;
     if (relative)
       extents[d + 1] = newLength;
-    assume(node, "the constant that it reads, of " + Twine(length) +
-                     " positions, goes on in the same way after them");
     if (relative)
       break;
   }

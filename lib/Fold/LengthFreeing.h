@@ -84,7 +84,10 @@ private:
                             mlir::Value index, int64_t axis, int64_t span);
   mlir::Value continueTable(mlir::onnx::NodeOp node, const RelativeTable &table,
                             int64_t axis);
-  mlir::Value positions(mlir::onnx::NodeOp at);
+  mlir::FailureOr<mlir::Value> continueTable(mlir::onnx::NodeOp node,
+                                             const Tensor &tensor, int64_t axis,
+                                             bool relative);
+  mlir::Value positions(mlir::onnx::NodeOp at, bool fromEnd = false);
   llvm::ArrayRef<Tensor> tables();
 
   // LengthNumbers.cpp: numbers that are the traced size.
@@ -131,9 +134,12 @@ private:
   bool follows(mlir::Value value, size_t axis) const;
   size_t countFollowing(mlir::Value value) const;
 
-  // LengthPads.cpp: paddings and kernels of the traced size.
+  // LengthRows.cpp: how many tokens the rows of a batch have.
+  mlir::LogicalResult rewriteRowLengths(mlir::onnx::NodeOp node);
+
+  // LengthPads.cpp: paddings and windows of the traced size.
   mlir::LogicalResult rewritePad(mlir::onnx::NodeOp node);
-  mlir::LogicalResult checkKernel(mlir::onnx::NodeOp node);
+  mlir::LogicalResult checkWindow(mlir::onnx::NodeOp node);
 
   // LengthSweep.cpp: numbers that may be the traced size.
   Numbers numbersOf(mlir::Operation *op) const;

@@ -234,7 +234,7 @@ LogicalResult LengthFreeing::rewrite(onnx::NodeOp node) {
   if (!node.getDomain().empty() || node->getNumResults() == 0 ||
       node.getInputs().empty())
     return success();
-  if (failed(rewriteNumbers(node)))
+  if (failed(rewriteNumbers(node)) || failed(rewriteRowLengths(node)))
     return failure();
   StringRef type = node.getOpType();
   if (type == "Reshape")
@@ -249,8 +249,8 @@ LogicalResult LengthFreeing::rewrite(onnx::NodeOp node) {
     return checkIndices(node);
   if (type == "Pad")
     return rewritePad(node);
-  if (type == "Conv")
-    return checkKernel(node);
+  if (llvm::is_contained({"Conv", "MaxPool", "AveragePool", "LpPool"}, type))
+    return checkWindow(node);
   if (type == "Loop")
     return checkTrips(node);
   if (failed(adaptConstants(node)))

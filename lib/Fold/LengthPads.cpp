@@ -1,8 +1,9 @@
-//===- LengthPads.cpp - paddings and kernels of the traced length ---------===//
+//===- LengthPads.cpp - paddings and windows of the traced length ---------===//
 //
-// A padding or a kernel as long as the sequence is another one at another
-// length, and is refused. A negative amount cuts: of a traced sequence, down to
-// a number of tokens that does not depend on its length.
+// A padding, or the window of a convolution or a pool, as long as the sequence
+// is another one at another length, and is refused. A negative amount cuts: of
+// a traced sequence, down to a number of tokens that does not depend on its
+// length.
 //
 //===----------------------------------------------------------------------===//
 
@@ -91,16 +92,42 @@ LogicalResult LengthFreeing::rewritePad(onnx::NodeOp node) {
   return setExtents(node, 1, next, "amounts");
 }
 
-LogicalResult LengthFreeing::checkKernel(onnx::NodeOp node) {
-  const ValueShape *weight =
-      node.hasInput(1) ? before.shapeOf(node.getInputs()[1]) : nullptr;
-  if (!weight || !newLength || length < 2)
+// How many elements a window has along each spatial axis; none where that is
+// not known.
+static SmallVector<std::optional<int64_t>>
+windowOf(onnx::NodeOp node, const ShapeInference &shapes) {
+  SmallVector<std::optional<int64_t>> sizes;
+  if (node.getOpType() == "Conv") {
+    const ValueShape *weight =
+        node.hasInput(1) ? shapes.shapeOf(node.getInputs()[1]) : nullptr;
+    for (size_t d = 2; weight && d < weight->dims.size(); ++d)
+      sizes.push_back(constantExtent(weight->dims[d]));
+  } else if (auto given = node.getInts("kernel_shape")) {
+    sizes.append(given->begin(), given->end());
+  }
+  return sizes;
+}
+
+// A window that holds all of the sequence, or is as long, with its dilation or
+// without.
+LogicalResult LengthFreeing::checkWindow(onnx::NodeOp node) {
+  Value in = node.getInputs()[0];
+  const ValueShape *out = before.shapeOf(node->getResult(0));
+  if (!out || !newLength || length < 2)
     return success();
-  for (size_t d = 2; d < weight->dims.size(); ++d)
-    if (constantExtent(weight->dims[d]) == length &&
-        follows(node.getInputs()[0], d))
-      return forbid(node, "has a kernel of " + Twine(length) +
-                              " along the sequence, which may be its traced "
-                              "length");
+  auto dilations = node.getInts("dilations");
+  for (auto [k, size] : llvm::enumerate(windowOf(node, before))) {
+    size_t d = k + 2;
+    if (!size || *size < 2 || d >= out->dims.size() || !follows(in, d))
+      continue;
+    int64_t dilation = dilations && k < dilations->size() ? (*dilations)[k] : 1;
+    int64_t reach = (*size - 1) * dilation + 1;
+    if (*size == length || reach == length ||
+        (constantExtent(out->dims[d]) == 1 && changes(in, d)))
+      return forbid(node, "has a window of " + Twine(*size) +
+                              " along the sequence (dimension " + Twine(d) +
+                              "), which may be its traced length of " +
+                              Twine(length));
+  }
   return success();
 }

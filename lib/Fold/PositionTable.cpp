@@ -46,6 +46,47 @@ static std::optional<PositionTable> findLinear(const Columns &columns) {
                        columns.make(1, step)};
 }
 
+/// A table backwards.
+static Tensor reverse(const Columns &columns) {
+  return columns.make(columns.length, [&](int64_t column, int64_t position) {
+    return columns.at(column, columns.length - 1 - position);
+  });
+}
+
+/// True where the columns that change begin at 0, all of them, or at one step.
+static bool countsFromZeroOrOne(const PositionTable &table) {
+  bool zero = true, one = true;
+  for (int64_t i = 0; i < table.second.getNumElements(); ++i)
+    if (double step = table.second.at(i)) {
+      zero &= table.first.at(i) == 0;
+      one &= table.first.at(i) == step;
+    }
+  return zero || one;
+}
+
+/// True for cosines, or sines, of multiples of the positions.
+static bool beginsAtZero(const PositionTable &table) {
+  return llvm::all_of(table.second.floats(), [](double phase) {
+    return phase == 0 || phase == PositionTable::kSine;
+  });
+}
+
+static bool isFromZero(const PositionTable &table) {
+  return table.kind == PositionTable::Linear ? countsFromZeroOrOne(table)
+                                             : beginsAtZero(table);
+}
+
+/// The constants of the graph of the same extents, backwards.
+static std::vector<Tensor> reverseAlike(ArrayRef<Tensor> constants,
+                                        const Columns &columns) {
+  std::vector<Tensor> reversed;
+  for (const Tensor &constant : constants)
+    if (longExtents(constant) == longExtents(columns.table))
+      reversed.push_back(
+          reverse({constant.reshaped(columns.table.getShape()), columns.axis}));
+  return reversed;
+}
+
 static std::optional<PositionTable> findRule(const Tensor &table, int64_t axis,
                                              bool isBand,
                                              ArrayRef<Tensor> constants = {}) {
@@ -56,9 +97,21 @@ static std::optional<PositionTable> findRule(const Tensor &table, int64_t axis,
     return std::nullopt;
   if (auto settled = findSettled(columns, isBand))
     return settled;
-  if (auto linear = findLinear(columns))
-    return linear;
-  return findWave(columns, constants);
+  auto find = [&](const Columns &columns, ArrayRef<Tensor> constants) {
+    auto linear = findLinear(columns);
+    return linear ? linear : findWave(columns, constants);
+  };
+  auto forward = find(columns, constants);
+  if (forward && isFromZero(*forward))
+    return forward;
+  // What ends at 0 is counted from there: its first element is the length.
+  Tensor backward = reverse(columns);
+  auto reversed =
+      find(Columns(backward, axis), reverseAlike(constants, columns));
+  if (!reversed || !isFromZero(*reversed))
+    return forward;
+  reversed->fromEnd = true;
+  return reversed;
 }
 
 std::optional<PositionTable>
@@ -106,7 +159,8 @@ std::optional<RelativeTable> ssmc::findRelativeTable(const Tensor &table,
     return std::nullopt;
   auto before = findRule(gather(/*after=*/false), axis, /*isBand=*/true);
   auto after = findRule(gather(/*after=*/true), axis, /*isBand=*/true);
-  if (!before || !after)
+  // A distance is one from either end.
+  if (!before || !after || before->fromEnd || after->fromEnd)
     return std::nullopt;
   return RelativeTable{std::move(*before), std::move(*after)};
 }

@@ -14,8 +14,10 @@
 // they are apart alone, as a causal or a banded one does, each direction is a
 // table of one: of the distance.
 //
-// That a table goes on by its rule beyond its end is an assumption, which the
-// report lists.
+// Positions may also be counted from the last token back: a table that falls to
+// 0 or 1 at its end, or rises to it, and waves whose angle is 0 there. That a
+// table goes on by its rule beyond its end, or in front of its beginning, is an
+// assumption, which the report lists.
 //
 //===----------------------------------------------------------------------===//
 
@@ -36,6 +38,8 @@ struct PositionTable {
   /// and phases. All have the table's shape but for the axis of positions.
   Tensor first, second;
   double amplitude = 1;
+  /// The position of the last token is 0, of the one before it 1.
+  bool fromEnd = false;
 };
 
 /// The rule of `table` along `axis`, if it has one. `constants` are others of

@@ -5,6 +5,8 @@
 #include "lib/Fold/PositionTable.h"
 #include "lib/Operators/Indexing.h"
 
+#include "llvm/ADT/STLExtras.h"
+
 namespace ssmc {
 
 /// A table as columns of values by position.
@@ -44,6 +46,12 @@ public:
   const Tensor &table;
   int64_t axis, length, stride, count;
 };
+
+/// The extents of a table that are not 1.
+inline llvm::SmallVector<int64_t> longExtents(const Tensor &tensor) {
+  return llvm::to_vector(llvm::make_filter_range(
+      tensor.getShape(), [](int64_t extent) { return extent != 1; }));
+}
 
 /// The waves of a table (WaveTable.cpp). `constants` are others of the graph.
 std::optional<PositionTable> findWave(const Columns &columns,

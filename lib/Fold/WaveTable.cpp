@@ -129,15 +129,11 @@ std::optional<PositionTable> ssmc::findWave(const Columns &columns,
                                             ArrayRef<Tensor> constants) {
   if (!columns.table.getElementType().isF32())
     return std::nullopt;
-  auto extents = [](const Tensor &tensor) {
-    return llvm::to_vector(llvm::make_filter_range(
-        tensor.getShape(), [](int64_t extent) { return extent != 1; }));
-  };
   // Either may be the cosines: those that begin with an angle of 0.
   std::optional<PositionTable> found;
   for (const Tensor &other : constants) {
     if (!other.getElementType().isF32() ||
-        extents(other) != extents(columns.table))
+        longExtents(other) != longExtents(columns.table))
       continue;
     Columns partner(columns, other);
     for (bool sines : {false, true}) {

@@ -153,6 +153,11 @@ static LogicalResult inferAttention(InferContext &ctx) {
   AffineExpr batch = q.dims[0], rows = q.dims[time], total = k.dims[time];
   if (in[PastKey])
     total = ctx.input(PastKey).dims[2] + total;
+  if (in[Mask] && in[Mask]->size() > 1) {
+    AffineExpr masked = *std::prev(ctx.input(Mask).dims.end(), 2);
+    if (asConstant(masked).value_or(1) != 1)
+      ctx.requireEqual(masked, rows);
+  }
   auto constant = [&](int64_t value) { return ctx.constantDim(value); };
   int64_t queryHeads = heads.kv * heads.group;
   if (heads.flat)

@@ -87,6 +87,10 @@ static LogicalResult inferRotary(InferContext &ctx) {
       return ctx.error(
           "input " + Twine(i) + " of shape " + describeDims(table.dims) +
           " does not fit the batch and length of " + describeDims(x.dims));
+    for (auto [own, other] :
+         {std::pair(table.dims[0], batch), std::pair(table.dims[1], length)})
+      if (!one || asConstant(own).value_or(1) != 1)
+        ctx.requireEqual(own, other);
   }
   ctx.setResult(0, x.elementType, x.dims);
   return success();

@@ -131,7 +131,7 @@ func.func @scores(%x: tensor<2x16x16xf32> {onnx.name = "x"}) -> tensor<2x16x16xf
 func.func @kernel(%x: tensor<2x24x6xf32> {onnx.name = "x"}) -> tensor<2x6x24xf32> {
   %w = onnx.constant dense<0.5> : tensor<6x1x24xf32>
   %0 = onnx.node "Transpose"(%x) version 20 attrs {perm = array<i64: 0, 2, 1>} : (tensor<2x24x6xf32>) -> tensor<2x6x24xf32>
-  // expected-error @below {{has a kernel of 24 along the sequence, which may be its traced length}}
+  // expected-error @below {{has a window of 24 along the sequence (dimension 2), which may be its traced length of 24}}
   %1 = onnx.node "Conv"(%0, %w) version 20 attrs {group = 6 : i64, pads = array<i64: 23, 0>} : (tensor<2x6x24xf32>, tensor<6x1x24xf32>) -> tensor<2x6x24xf32>
   return %1 : tensor<2x6x24xf32>
 }
@@ -153,4 +153,76 @@ func.func @parts(%x: tensor<1x5x2xf32> {onnx.name = "x"}) -> tensor<1x5x2xf32> {
   // expected-error @below {{reads positions divided by the traced length of 5}}
   %0 = onnx.node "Add"(%x, %positions) version 20 : (tensor<1x5x2xf32>, tensor<5x1xf32>) -> tensor<1x5x2xf32>
   return %0 : tensor<1x5x2xf32>
+}
+
+// -----
+
+// Positions behind as many others.
+func.func @behind(%x: tensor<1x6x2xf32> {onnx.name = "x"}) -> tensor<1x6x2xf32> {
+  %positions = onnx.constant dense<[[6.0], [7.0], [8.0], [9.0], [10.0], [11.0]]> : tensor<6x1xf32>
+  // expected-error @below {{reads positions that begin at 6, which may be the traced length of 6}}
+  %0 = onnx.node "Add"(%x, %positions) version 20 : (tensor<1x6x2xf32>, tensor<6x1xf32>) -> tensor<1x6x2xf32>
+  return %0 : tensor<1x6x2xf32>
+}
+
+// -----
+
+// The windows of pools.
+func.func @pool(%x: tensor<2x24x6xf32> {onnx.name = "x"}) -> tensor<2x6x1xf32> {
+  %0 = onnx.node "Transpose"(%x) version 20 attrs {perm = array<i64: 0, 2, 1>} : (tensor<2x24x6xf32>) -> tensor<2x6x24xf32>
+  // expected-error @below {{has a window of 24 along the sequence (dimension 2)}}
+  %1 = onnx.node "MaxPool"(%0) version 20 attrs {kernel_shape = array<i64: 24>} : (tensor<2x6x24xf32>) -> tensor<2x6x1xf32>
+  return %1 : tensor<2x6x1xf32>
+}
+
+// -----
+
+// One window only, though it leaves a token out.
+func.func @alone(%x: tensor<2x25x6xf32> {onnx.name = "x"}) -> tensor<2x6x1xf32> {
+  %0 = onnx.node "Transpose"(%x) version 20 attrs {perm = array<i64: 0, 2, 1>} : (tensor<2x25x6xf32>) -> tensor<2x6x25xf32>
+  // expected-error @below {{has a window of 24 along the sequence (dimension 2)}}
+  %1 = onnx.node "AveragePool"(%0) version 20 attrs {kernel_shape = array<i64: 24>, strides = array<i64: 3>} : (tensor<2x6x25xf32>) -> tensor<2x6x1xf32>
+  return %1 : tensor<2x6x1xf32>
+}
+
+// -----
+
+// How many tokens rows have.
+func.func @partly(%x: tensor<2x24x6xf32> {onnx.name = "x"}) -> tensor<2x24x6xf32> {
+  %lengths = onnx.constant dense<[24, 20]> : tensor<2xi64>
+  // expected-error @below {{is told that row 1 has 20 of the traced 24 tokens (dimension 1 of input 0)}}
+  %0 = onnx.node "ReverseSequence"(%x, %lengths) version 20 attrs {time_axis = 1 : i64, batch_axis = 0 : i64} : (tensor<2x24x6xf32>, tensor<2xi64>) -> tensor<2x24x6xf32>
+  return %0 : tensor<2x24x6xf32>
+}
+
+// -----
+
+func.func @short(%x: tensor<2x24x6xf32> {onnx.name = "x"}) -> tensor<2x1x24x4xf32> {
+  %w = onnx.constant dense<0.1> : tensor<1x4x6xf32>
+  %r = onnx.constant dense<0.1> : tensor<1x4x4xf32>
+  %none = onnx.none
+  %lengths = onnx.constant dense<20> : tensor<2xi32>
+  // expected-error @below {{is told that row 0 has 20 of the traced 24 tokens (dimension 1 of input 0)}}
+  %0 = onnx.node "RNN"(%x, %w, %r, %none, %lengths) version 20 attrs {hidden_size = 4 : i64, layout = 1 : i64} : (tensor<2x24x6xf32>, tensor<1x4x6xf32>, tensor<1x4x4xf32>, none, tensor<2xi32>) -> tensor<2x24x1x4xf32>
+  %1 = onnx.node "Transpose"(%0) version 20 attrs {perm = array<i64: 0, 2, 1, 3>} : (tensor<2x24x1x4xf32>) -> tensor<2x1x24x4xf32>
+  return %1 : tensor<2x1x24x4xf32>
+}
+
+// -----
+
+// Masks and positions of the traced length.
+func.func @mask(%x: tensor<2x24x6xf32> {onnx.name = "x"}) -> tensor<2x24x6xf32> {
+  %mask = onnx.constant dense<0.0> : tensor<24x24xf32>
+  // expected-error @below {{of the extents that must be equal for it, one is fixed to 24}}
+  %0 = onnx.node "Attention"(%x, %x, %x, %mask) version 24 attrs {q_num_heads = 2 : i64, kv_num_heads = 2 : i64} : (tensor<2x24x6xf32>, tensor<2x24x6xf32>, tensor<2x24x6xf32>, tensor<24x24xf32>) -> tensor<2x24x6xf32>
+  return %0 : tensor<2x24x6xf32>
+}
+
+// -----
+
+func.func @ids(%x: tensor<2x24x6xf32> {onnx.name = "x"}, %c: tensor<99x1xf32>) -> tensor<2x24x6xf32> {
+  %ids = onnx.constant dense<1> : tensor<2x24xi64>
+  // expected-error @below {{of the extents that must be equal for it, one is fixed to 24}}
+  %0 = onnx.node "RotaryEmbedding"(%x, %c, %c, %ids) version 23 attrs {num_heads = 3 : i64} : (tensor<2x24x6xf32>, tensor<99x1xf32>, tensor<99x1xf32>, tensor<2x24xi64>) -> tensor<2x24x6xf32>
+  return %0 : tensor<2x24x6xf32>
 }

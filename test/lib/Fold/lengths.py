@@ -3,7 +3,8 @@
     lengths.py TMP [ssmc options]
 
 A mark on the first token, a rotary embedding, an offset of half the position,
-attention in a band, its logits falling with the distance, ones of the traced size, the last four tokens as a state, the largest token
+attention in a band, its logits falling with the distance, numbers, cosines and sines of the
+positions counted from the last token back, the sequence reversed by the lengths of its rows, ones of the traced size, the last four tokens as a state, the largest token
 repeated for every token, and means and a deviation written as sums and numbers:
 compared with numpy at lengths from 1 to 500, freed and fixed.
 """
@@ -45,7 +46,11 @@ def oracle(x):
     turned = np.concatenate([-x[..., WIDTH // 2:], x[..., :WIDTH // 2]], 2)
     y = marked * LONGER * np.cos(angles(positions)) + turned * LONGER * np.sin(angles(positions))
     padded = np.concatenate([np.zeros((len(x), 4, WIDTH)), x], 1)
-    return {"y": (y + positions[:, None] * 0.5 + 4).astype(np.float32),
+    back = positions[::-1]
+    return {"ahead": x * (back * np.float32(-0.25))[:, None], "behind": x + (back + 1)[:, None] * 2,
+            "mirrored": (x * np.cos(angles(back)) + turned * np.sin(angles(back))).astype(np.float32),
+            "reversed": x[:, ::-1],
+            "y": (y + positions[:, None] * 0.5 + 4).astype(np.float32),
             "state": padded[:, -4:].transpose(0, 2, 1).astype(np.float32),
             "attended": attend(x.astype(np.float64)).astype(np.float32),
             "below": x - np.tanh(x.max(1, keepdims=True)) ** 2, "mean": x.mean(1), "before": x.mean(1)[:, 2:6], "square": x.mean(1) ** 2,
@@ -92,8 +97,15 @@ def model():
     node("Slice", node("ReduceSum", scaled, ints(1), keepdims=0), ints(2), ints(6), ints(1), output="before")
     squares = node("ReduceSum", node("Mul", "x", "x"), ints(1), keepdims=0)
     node("Div", node("Sqrt", squares), constant(np.float32(np.sqrt(LENGTH))), output="deviation")
+    back = positions[::-1]
+    node("Mul", "x", constant((back * np.float32(-0.25)).reshape(LENGTH, 1)), output="ahead")
+    node("Add", "x", constant(((back + 1) * 2).reshape(1, LENGTH, 1)), output="behind")
+    node("Add", node("Mul", "x", constant(np.cos(angles(back)))),
+         node("Mul", turned, constant(np.sin(angles(back))[None])), output="mirrored")
+    node("ReverseSequence", "x", ints(LENGTH, LENGTH), output="reversed", batch_axis=0, time_axis=1)
     infos = [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in
-             (("x", [2, LENGTH, WIDTH]), ("y", [2, LENGTH, WIDTH]), ("state", [2, WIDTH, 4]),
+             (("x", [2, LENGTH, WIDTH]), ("ahead", [2, LENGTH, WIDTH]), ("behind", [2, LENGTH, WIDTH]),
+              ("mirrored", [2, LENGTH, WIDTH]), ("reversed", [2, LENGTH, WIDTH]), ("y", [2, LENGTH, WIDTH]), ("state", [2, WIDTH, 4]),
               ("below", [2, LENGTH, WIDTH]), ("attended", [2, LENGTH, WIDTH]),
               ("mean", [2, WIDTH]), ("before", [2, 4]), ("square", [2, WIDTH]), ("all", [2]),
               ("deviation", [2, WIDTH]))]
