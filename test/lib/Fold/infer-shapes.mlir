@@ -167,3 +167,12 @@ module attributes {onnx.symbols = ["L"]} {
     return %y : !onnx.unknown
   }
 }
+
+// -----
+
+// What outputs declare of extents need not be so; of elements it must.
+// expected-error @below {{output 'y' is declared to have elements of type 'i64', and has 'f32': correct the type that the model declares, or cast the value}}
+func.func @declared(%x: tensor<2x3xf32>) -> (!onnx.unknown {onnx.declared = tensor<2x3xi64>, onnx.name = "y"}) {
+  %y = onnx.node "Neg"(%x) version 20 : (tensor<2x3xf32>) -> !onnx.unknown
+  return %y : !onnx.unknown
+}
