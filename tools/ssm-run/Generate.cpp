@@ -158,6 +158,8 @@ Error ssmc::generate(const ssmrt_model *model, ArrayRef<std::string> arguments,
       findEntry(model, lengths ? "prefill_lengths" : "prefill");
   if (!prefill)
     return prefill.takeError();
+  if (Error error = checkDims(source, *prefill->tokens, how.symbols))
+    return error;
   Expected<NpyArray> tokens = takeInput(source, *prefill->tokens, how.symbols);
   if (!tokens)
     return tokens.takeError();

@@ -70,6 +70,22 @@ void ssmc::fillRandom(NpyArray &array, uint64_t seed) {
   }
 }
 
+Error ssmc::checkDims(const ArraySource &source, const ssmrt_value_desc &value,
+                      const StringMap<int64_t> &dims) {
+  const NpyArray *array = source.find(value.name);
+  if (!array)
+    return Error::success();
+  for (auto [d, extent] : enumerate(array->shape)) {
+    auto asked =
+        d < size_t(value.rank) ? dims.find(value.dim_name[d]) : dims.end();
+    if (asked != dims.end() && asked->second != extent)
+      return usageError("--dim " + asked->first() + "=" + Twine(asked->second) +
+                        ": dimension " + Twine(d) + " of input '" + value.name +
+                        "' is given with " + Twine(extent));
+  }
+  return Error::success();
+}
+
 Expected<NpyArray> ssmc::takeInput(const ArraySource &source,
                                    const ssmrt_value_desc &value,
                                    const StringMap<int64_t> &symbols) {

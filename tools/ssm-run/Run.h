@@ -26,6 +26,10 @@ ssmrt_tensor tensorOf(NpyArray &array);
 /// Random elements for an array that has its shape.
 void fillRandom(NpyArray &array, uint64_t seed);
 
+/// The extents that --dim gives for an array that is given must be its own.
+llvm::Error checkDims(const ArraySource &source, const ssmrt_value_desc &value,
+                      const llvm::StringMap<int64_t> &dims);
+
 /// The array given for a value of the model. Random ones have the shape that
 /// `symbols` gives, and no elements yet; unknown extents are an error.
 llvm::Expected<NpyArray> takeInput(const ArraySource &source,

@@ -227,6 +227,9 @@ Error Session::readInputs() {
   StringMap<int64_t> symbols;
   if (Error error = readDims(*entry, symbols))
     return error;
+  for (const ssmrt_value_desc &value : inputValues())
+    if (Error error = checkDims(source, value, symbols))
+      return error;
   // What is given says how large the rest is.
   for (const ssmrt_value_desc &value : inputValues())
     if (const NpyArray *array = source.find(value.name))

@@ -123,6 +123,8 @@ assert result["min_ms"] <= result["p50_ms"] <= result["p99_ms"]
 assert result["cpu_ms"] >= 0
 run(0, "10 tokens a run", *random, "--bench=3")
 run(2, "--dim L=99999999999: an extent is 0 to 2^31 - 1", *random, "--dim=L=99999999999")
+run(2, "--dim L=7: dimension 1 of input 'x' is given with 5", "--input", "@in.npz", "--dim=L=7")
+run(0, "", "--input", "@in.npz", "--dim=L=5")
 run(2, "--dim Z=3: no input has an extent 'Z'", *random, "--dim=Z=3")
 run(1, "'x' of shape [100000000, 100000000, 4] does not fit this machine's memory", *random[:3],
     "--dim=B=100000000", "--dim=L=100000000", "--dim=P=1", "--dim=L + P=100000001")
