@@ -76,6 +76,7 @@ private:
 
   // LengthConstants.cpp: constants of the traced size.
   mlir::LogicalResult adaptConstants(mlir::onnx::NodeOp node);
+  mlir::LogicalResult adaptInitialStates(mlir::onnx::NodeOp node);
   /// `like` is the result whose extents the operand has.
   mlir::LogicalResult adaptConstant(mlir::onnx::NodeOp node,
                                     mlir::OpOperand &operand, mlir::Value like,

@@ -48,6 +48,20 @@ func.func @hole(%x: tensor<1x8x8xf32> {onnx.name = "x"}) -> tensor<1x8x8xf32> {
 
 // -----
 
+// Initial states are those of the new batch, also where the states after are
+// no result.
+// CHECK-LABEL: func.func @initial
+// CHECK: %[[H:.*]] = onnx.node "Expand"({{.*}} -> tensor<2x?x3xf32
+// CHECK: onnx.node "GRU"(%{{[^,]*}}, %{{[^,]*}}, %{{[^,]*}}, %{{[^,]*}}, %{{[^,]*}}, %[[H]])
+func.func @initial(%x: tensor<7x2x4xf32> {onnx.name = "x"}, %w: tensor<2x9x4xf32> {onnx.name = "w"}, %r: tensor<2x9x3xf32> {onnx.name = "r"}) -> tensor<7x2x2x3xf32> {
+  %none = onnx.none
+  %h = onnx.constant dense<0.5> : tensor<2x2x3xf32>
+  %y = onnx.node "GRU"(%x, %w, %r, %none, %none, %h) version 20 attrs {hidden_size = 3 : i64, direction = "bidirectional"} : (tensor<7x2x4xf32>, tensor<2x9x4xf32>, tensor<2x9x3xf32>, none, none, tensor<2x2x3xf32>) -> tensor<7x2x2x3xf32>
+  return %y : tensor<7x2x2x3xf32>
+}
+
+// -----
+
 // A batch that differs is no table of positions.
 func.func @batch(%x: tensor<4x5x2xf32> {onnx.name = "x"}) -> tensor<4x5x2xf32> {
   %rows = onnx.constant dense<[[[0.0]], [[1.0]], [[2.0]], [[3.0]]]> : tensor<4x1x1xf32>
