@@ -303,15 +303,15 @@ LogicalResult LengthFreeing::adaptConstant(onnx::NodeOp node,
   return success();
 }
 
-// Initial states of LSTM, GRU and RNN, of the extents of the states after. Those
-// need not be a result: then the last axes of all states say it, where the
-// batch is not the first.
+// Initial states of LSTM, GRU and RNN, of the extents of the states after.
+// Those need not be a result: then the last axes of all states say it, where
+// the batch is not the first.
 LogicalResult LengthFreeing::adaptInitialStates(onnx::NodeOp node) {
   constexpr unsigned kFirst = 5; // initial_h, behind which is initial_c
   for (unsigned i = kFirst; i < node->getNumOperands(); ++i) {
     unsigned after = i - kFirst + 1;
-    bool isResult = after < node->getNumResults() &&
-                    expected(node->getResult(after));
+    bool isResult =
+        after < node->getNumResults() && expected(node->getResult(after));
     if (i > kFirst + 1 || (!isResult && node.getInt("layout", 0)))
       break;
     if (failed(adaptConstant(node, node->getOpOperand(i),

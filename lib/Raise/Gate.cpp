@@ -84,6 +84,7 @@ static Assignment draw(const Problem &problem, uint64_t seed,
         for (double &element : tensor.mutableFloats())
           element = extreme == Extreme::Amplified ? kAmplified * random.normal()
                                                   : -large * random.uniform();
+        problem.keepInRange(value, tensor);
         assignment[value] = std::move(tensor);
         continue;
       }
@@ -92,6 +93,7 @@ static Assignment draw(const Problem &problem, uint64_t seed,
                           range ? *range
                                 : kRanges[at++ % channels % std::size(kRanges)],
                           large);
+      problem.keepInRange(value, tensor);
       assignment[value] = std::move(tensor);
     }
   }

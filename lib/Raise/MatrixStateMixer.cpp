@@ -25,6 +25,30 @@ Value MatrixStateMixer::scaled(GraphWriter &writer, Value vectors,
   return writer.node("Mul", {vectors, numbers}, vectors.getType());
 }
 
+Value MatrixStateMixer::logarithm(GraphWriter &writer, Value decays) const {
+  Type type = decays.getType();
+  switch (decayForm) {
+  case DecayForm::Log:
+    return decays;
+  case DecayForm::Logit: {
+    // log(1 / (1 + exp(-x))) = -softplus(-x)
+    Value negative = writer.node("Neg", decays, type);
+    return writer.node("Neg", writer.node("Softplus", negative, type), type);
+  }
+  case DecayForm::Factor: {
+    // Of a decay of nothing as little is left as floats can tell.
+    Type element = cast<ShapedType>(type).getElementType();
+    Tensor least(element, {});
+    least.mutableFloats()[0] = element.isF16() ? 0x1p-24 : 0x1p-126;
+    return writer.node(
+        "Log",
+        writer.node("Max", {decays, writer.constant(least, element)}, type),
+        type);
+  }
+  }
+  return decays;
+}
+
 /// What reads the state before its decay: the op's `a` is -exp(g) times what
 /// is erased of the decayed one.
 FailureOr<Value> MatrixStateMixer::emitErased(GraphWriter &writer, Value erased,
@@ -80,12 +104,8 @@ MatrixStateMixer::emit(GraphWriter &writer) const {
   Type element = cast<ShapedType>(values->getType()).getElementType();
   if (!constantDecay.isNull())
     decays = writer.constant(constantDecay, element);
-  if (isLogit) {
-    // log(1 / (1 + exp(-x))) = -softplus(-x)
-    Type type = decays->getType();
-    Value negative = writer.node("Neg", *decays, type);
-    decays = writer.node("Neg", writer.node("Softplus", negative, type), type);
-  }
+  if (decay)
+    decays = logarithm(writer, *decays);
   Value erased;
   if (erase || scaledValues) {
     FailureOr<Value> value = erase ? writer.apply(erase->view, erase->value)

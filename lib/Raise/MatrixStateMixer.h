@@ -31,10 +31,12 @@ public:
   HeadLayout layout;
   /// Keys and queries may have fewer heads than values.
   std::optional<Role> q, k, v; // [batch, time, head, feature]
-  /// The log decay: [batch, time, head] or [batch, time, head, key].
+  /// What gives the decay: [batch, time, head] or [batch, time, head, key].
   std::optional<Role> decay;
-  /// The decay is a sigmoid of that instead.
-  bool isLogit = false;
+  /// It is the logarithm, or a logit, of which the decay is the sigmoid, or the
+  /// decay itself, which is known to have no sign.
+  enum class DecayForm { Log, Logit, Factor };
+  DecayForm decayForm = DecayForm::Log;
   /// ... where no token decides it: [head]. Null: nothing decays.
   Tensor constantDecay;
   std::optional<Role> beta; // [batch, time, head]
@@ -61,6 +63,8 @@ private:
   /// Vectors [batch, time, head, key] times numbers [batch, time, head].
   mlir::Value scaled(GraphWriter &writer, mlir::Value vectors,
                      const View &numbersView, mlir::Value numbers) const;
+  /// The logarithm of the decay.
+  mlir::Value logarithm(GraphWriter &writer, mlir::Value decays) const;
   mlir::FailureOr<mlir::Value>
   emitErased(GraphWriter &writer, mlir::Value erased, mlir::Value decays) const;
 };

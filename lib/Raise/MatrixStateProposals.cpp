@@ -10,6 +10,7 @@
 #include "lib/Raise/Direction.h"
 #include "lib/Raise/MatrixStateMixer.h"
 #include "lib/Raise/Probe.h"
+#include "lib/Raise/ValueRange.h"
 
 #include <map>
 
@@ -34,7 +35,9 @@ private:
 
   const Problem &problem;
   bool reverse;
-  std::map<std::pair<double, std::vector<const void *>>, Tensor> responses;
+  /// By the key and the decay that leaves everything, and the roles' values.
+  using Question = std::tuple<double, double, std::vector<const void *>>;
+  std::map<Question, Tensor> responses;
 };
 } // namespace
 
@@ -46,7 +49,8 @@ const Tensor &ConstantReader::respond(MatrixStateMixer &mixer, double number) {
   for (auto *role : {&mixer.q, &mixer.k, &mixer.v, &mixer.decay, &mixer.beta,
                      mixer.along ? &none : &mixer.erase, &mixer.initial})
     key.push_back(*role ? (*role)->value.getAsOpaquePointer() : nullptr);
-  auto [it, isNew] = responses.try_emplace({number, key});
+  double keeps = mixer.decayForm == MatrixStateMixer::DecayForm::Factor;
+  auto [it, isNew] = responses.try_emplace({number, keeps, key});
   if (!isNew)
     return it->second;
   int64_t first = reverse ? problem.analysis.getLength() - 1 : 0;
@@ -54,9 +58,11 @@ const Tensor &ConstantReader::respond(MatrixStateMixer &mixer, double number) {
   probe.set(*mixer.q, 1)
       .setAt(*mixer.k, first, number)
       .setAt(*mixer.v, first, 1);
-  for (auto *role : {&mixer.decay, &mixer.erase, &mixer.along, &mixer.initial})
+  for (auto *role : {&mixer.erase, &mixer.along, &mixer.initial})
     if (*role)
       probe.set(**role, 0);
+  if (mixer.decay)
+    probe.set(*mixer.decay, keeps);
   if (mixer.beta)
     probe.set(*mixer.beta, 1);
   return it->second = probe.read();
@@ -173,7 +179,8 @@ namespace {
 /// Fills the roles of one form with frontier values, in every way that fits.
 class Assigner {
 public:
-  using Slot = std::optional<Role> MatrixStateMixer::*;
+  using M = MatrixStateMixer;
+  using Slot = std::optional<Role> M::*;
   Assigner(const Problem &problem, const HeadRoles &roles,
            const HeadLayout &layout, ArrayRef<Slot> form,
            std::vector<MatrixStateMixer> &mixers)
@@ -258,24 +265,37 @@ private:
     else
       llvm::append_range(ends, matrices(problem.region.states.front()));
     for (const auto &start : starts)
-      for (const auto &end : ends) {
-        mixers.push_back(mixer);
-        mixers.back().initial = start;
-        if (end)
-          mixers.back().states = {end->view};
-        if (mixer.decay && feeds(mixer.decay->value, "Sigmoid")) {
-          mixers.push_back(mixers.back());
-          mixers.back().isLogit = true;
+      for (const auto &end : ends)
+        for (M::DecayForm form : decayForms()) {
+          M whole = mixer;
+          whole.initial = start;
+          whole.decayForm = form;
+          if (end)
+            whole.states = {end->view};
+          pushVariants(std::move(whole));
         }
-        if (mixer.along) {
-          mixers.push_back(mixers.back());
-          mixers.back().subtracted = true;
-        }
-        if (!mixer.beta || shapeOf(*mixer.k)[2] != mixer.layout.heads)
-          continue;
-        mixers.push_back(mixers.back());
-        mixers.back().scaledValues = true;
-      }
+  }
+
+  SmallVector<M::DecayForm> decayForms() const {
+    SmallVector<M::DecayForm> forms{M::DecayForm::Log};
+    if (mixer.decay && feeds(mixer.decay->value, "Sigmoid"))
+      forms.push_back(M::DecayForm::Logit);
+    if (mixer.decay && findRange(problem.graph, mixer.decay->value).low >= 0)
+      forms.push_back(M::DecayForm::Factor);
+    return forms;
+  }
+
+  /// Ways in which the same values make the correction of a state.
+  void pushVariants(M whole) {
+    mixers.push_back(whole);
+    if (mixer.along) {
+      mixers.push_back(whole);
+      mixers.back().subtracted = true;
+    }
+    if (mixer.beta && shapeOf(*mixer.k)[2] == mixer.layout.heads) {
+      mixers.push_back(whole);
+      mixers.back().scaledValues = true;
+    }
   }
 
   const Problem &problem;

@@ -3,6 +3,7 @@
 #include "lib/Raise/Problem.h"
 
 #include "lib/Operators/Indexing.h"
+#include "lib/Raise/ValueRange.h"
 
 using namespace mlir;
 
@@ -80,13 +81,21 @@ std::optional<Frontier> Problem::splitFrontier() const {
   return frontier;
 }
 
+void Problem::keepInRange(Value value, Tensor &drawn) const {
+  if (findRange(graph, value).low >= 0)
+    for (double &element : drawn.mutableFloats())
+      element = std::abs(element);
+}
+
 Assignment Problem::sample(Random &random) const {
   Assignment assignment;
   for (Value value : region.frontier) {
     Type type = elementType(value);
     ArrayRef<int64_t> shape = *graph.getShape(value);
     if (isa<FloatType>(type)) {
-      assignment[value] = random.normals(type, shape, 0.5);
+      Tensor drawn = random.normals(type, shape, 0.5);
+      keepInRange(value, drawn);
+      assignment[value] = std::move(drawn);
       continue;
     }
     assignment[value] = drawIntegers(value, random);

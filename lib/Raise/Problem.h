@@ -73,6 +73,9 @@ public:
   /// axis where they are indices; else 0 and 1 above all, which may be masks,
   /// and others, on which products of masks are more than masks.
   Tensor drawIntegers(mlir::Value value, Random &random) const;
+  /// Puts what was drawn for a float value where it may be: a sigmoid has no
+  /// sign.
+  void keepInRange(mlir::Value value, Tensor &drawn) const;
   /// A value for every frontier value, floats normal with deviation 0.5.
   Assignment sample(Random &random) const;
   /// Values and what the region gives for them: its exit, then its states.

@@ -128,6 +128,40 @@ def gated(g, m):
     return ["x"], [(m.width,)], step
 
 
+def lerp(g, m):
+    """h + a (u - h), as the weighted mean of some libraries: the one that is exact at either end, by a Where."""
+    wa = m.weight(m.width, m.width)
+
+    def step(b, tokens, states):
+        x, h = tokens[0], states[0]
+        a = b("Sigmoid", b("MatMul", x, b.constant(wa)))
+        way = b("Sub", x, h)
+        rest = b("Sub", b.constant(np.float32(1)), a)
+        from_start, from_end = b("Add", h, b("Mul", a, way)), b("Sub", x, b("Mul", way, rest))
+        h = b("Where", b("Less", a, b.constant(np.float32(0.5))), from_start, from_end)
+        return [h], b("Identity", h)
+
+    return ["x"], [(m.width,)], step
+
+
+def hgrn(g, m):
+    """A decay for each key that is never below 0.3, and keys that are what it takes away."""
+    heads, n = 2, m.width // 2
+    wq, wf = m.weight(m.width, m.width), m.weight(m.width, m.width)
+
+    def step(b, tokens, states):
+        x, s = tokens[0], states[0]
+        f = b("Sigmoid", b("MatMul", x, b.constant(wf)))
+        f = b("Add", b("Mul", f, b.constant(np.float32(0.7))), b.constant(np.float32(0.3)))
+        k = b("Sub", b.constant(np.float32(1)), f)
+        q, f, k, v = [b("Reshape", value, b.ints(0, heads, n)) for value in (b("MatMul", x, b.constant(wq)), f, k, x)]
+        outer = b("Einsum", k, v, equation="bhn,bhp->bhnp")
+        s = b("Add", b("Mul", b("Unsqueeze", f, b.ints(-1)), s), outer)
+        return [s], b("Reshape", b("Einsum", q, s, equation="bhn,bhnp->bhp"), b.ints(0, m.width))
+
+    return ["x"], [(heads, n, n)], step
+
+
 def conditional(g, m):
     """A near miss: the decay depends on the state."""
     def step(b, tokens, states):
@@ -323,7 +357,7 @@ def slstm(g, m):
     return ["x"], [(m.width,)] * 4, step
 
 
-STEPS = {f.__name__: f for f in (mamba, mamba2, ssm2, ssm3, gla, rwkv7, delta, mlstm, gated, conditional, lstm, gru,
+STEPS = {f.__name__: f for f in (mamba, mamba2, ssm2, ssm3, gla, rwkv7, delta, mlstm, gated, lerp, hgrn, conditional, lstm, gru,
                                 slstm, rotation, rotation_pairs)}
 
 
