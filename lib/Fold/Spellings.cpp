@@ -349,6 +349,8 @@ Value ssmc::respell(onnx::NodeOp node, OpBuilder &b) {
     Value joined = withoutEmptyPieces(node, b);
     return joined ? joined : paddedByZeros(node, b);
   }
+  if (op == "Einsum")
+    return spellOuterProduct(node, b);
   if (op == "ReverseSequence")
     return flippedSequence(node, b);
   return {};

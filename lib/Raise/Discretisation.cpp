@@ -94,10 +94,17 @@ Answer Discretisation::check(int64_t time) {
 bool Discretisation::tryFrontier(ArrayRef<Value> frontier) {
   if (frontier.size() != 3)
     return false;
-  // a depends on delta alone.
+  // a depends on delta alone: token by token, which x, from which a projection
+  // has made delta, is not.
+  auto decides = [&](Value value) {
+    std::optional<Cone> cone = collectCone(problem.graph, a.value, value, 64);
+    return cone && llvm::all_of(cone->nodes, [&](Operation *op) {
+             return problem.finder.isTransparent(op);
+           });
+  };
   delta.reset();
   for (Value value : frontier)
-    if (collectCone(problem.graph, a.value, value, 64)) {
+    if (decides(value)) {
       if (delta)
         return false;
       delta = pieces.flat(value);

@@ -208,3 +208,22 @@ func.func @empty_pieces(%x: tensor<2x4xf32>, %e: tensor<2x0xf32>) -> (tensor<2x4
   %1 = onnx.node "Concat"(%x, %e, %x) version 20 attrs {axis = 1 : i64} : (tensor<2x4xf32>, tensor<2x0xf32>, tensor<2x4xf32>) -> tensor<2x8xf32>
   return %0, %1 : tensor<2x4xf32>, tensor<2x8xf32>
 }
+
+// -----
+
+// An Einsum that sums nothing is a chain of products, the smallest first; one
+// that sums stays.
+// CHECK-LABEL: func.func @outer
+// CHECK-SAME: (%[[DT:[^:]*]]: tensor<2x5x3xf32>, %[[B:[^:]*]]: tensor<4x5x2xf32>, %[[X:[^:]*]]: tensor<2x5x3xf32>)
+// CHECK: %[[DX:.*]] = onnx.node "Mul"(%[[DT]], %[[X]]) {{.*}} -> tensor<2x5x3xf32>
+// CHECK-DAG: %[[WIDE:.*]] = onnx.node "Unsqueeze"(%[[DX]], %{{.*}} -> tensor<2x5x3x1xf32>
+// CHECK-DAG: %[[T:.*]] = onnx.node "Transpose"(%[[B]]) version 20 attrs {perm = array<i64: 2, 1, 0>}
+// CHECK-DAG: %[[TALL:.*]] = onnx.node "Unsqueeze"(%[[T]], %{{.*}} -> tensor<2x5x1x4xf32>
+// CHECK: %[[P:.*]] = onnx.node "Mul"(%[[WIDE]], %[[TALL]]) {{.*}} -> tensor<2x5x3x4xf32>
+// CHECK: %[[S:.*]] = onnx.node "Einsum"
+// CHECK: return %[[P]], %[[S]]
+func.func @outer(%dt: tensor<2x5x3xf32>, %b: tensor<4x5x2xf32>, %x: tensor<2x5x3xf32>) -> (tensor<2x5x3x4xf32>, tensor<2x3xf32>) {
+  %0 = onnx.node "Einsum"(%dt, %b, %x) version 20 attrs {equation = "bld, nlb, bld -> bldn"} : (tensor<2x5x3xf32>, tensor<4x5x2xf32>, tensor<2x5x3xf32>) -> tensor<2x5x3x4xf32>
+  %1 = onnx.node "Einsum"(%dt, %x) version 20 attrs {equation = "bld,bld->bd"} : (tensor<2x5x3xf32>, tensor<2x5x3xf32>) -> tensor<2x3xf32>
+  return %0, %1 : tensor<2x5x3x4xf32>, tensor<2x3xf32>
+}

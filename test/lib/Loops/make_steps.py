@@ -69,6 +69,25 @@ def mamba(g, m, outside=False):
     return ["x"], [(d, n)], step
 
 
+def prepared(g, m):
+    """Mamba's discretisation by Einsum for all tokens, of an x that dt, B and C are projected from; a step reads the
+    state out by another one."""
+    d, n = m.width, 4
+    rate = -np.abs(m.random.normal(1, 0.5, (d, n))).astype(np.float32)
+    x = g("Tanh", "x")
+    dt, inputs, reads = [g("MatMul", x, g.constant(m.weight(d, width))) for width in (d, n, n)]
+    dt = g("Softplus", dt)
+    decay = g("Exp", g("Einsum", dt, g.constant(rate), equation="bld,dn->bldn"))
+    drive = g("Einsum", dt, inputs, x, equation="bld,bln,bld->bldn")
+
+    def step(b, tokens, states):
+        decay, drive, c = tokens
+        h = b("Add", b("Mul", decay, states[0]), drive)
+        return [h], b("Einsum", h, c, equation="bdn,bn->bd")
+
+    return [decay, drive, reads], [(d, n)], step
+
+
 def mamba2(g, m):
     """One decay for each head, a matrix state."""
     heads, p, n = 2, m.width // 2, 3
@@ -357,7 +376,7 @@ def slstm(g, m):
     return ["x"], [(m.width,)] * 4, step
 
 
-STEPS = {f.__name__: f for f in (mamba, mamba2, ssm2, ssm3, gla, rwkv7, delta, mlstm, gated, lerp, hgrn, conditional, lstm, gru,
+STEPS = {f.__name__: f for f in (mamba, prepared, mamba2, ssm2, ssm3, gla, rwkv7, delta, mlstm, gated, lerp, hgrn, conditional, lstm, gru,
                                 slstm, rotation, rotation_pairs)}
 
 
@@ -468,10 +487,10 @@ def unrolled(g, m, initial, last=False, different=None, reverse=False):
     """One token after the other; step `different` lacks a part of its input."""
     states, ys = list(initial), []
     for t in reversed(range(m.time)) if reverse else range(m.time):
-        token = g("Gather", "x", g.constant(np.int64(t)), axis=1)
+        tokens = [g("Gather", name, g.constant(np.int64(t)), axis=1) for name in m.sequences]
         if t == different:
-            token = g("Mul", token, g.constant(np.float32(0.99)))
-        states, y = m.step(g, [token], states)
+            tokens[0] = g("Mul", tokens[0], g.constant(np.float32(0.99)))
+        states, y = m.step(g, tokens, states)
         ys.append(g("Unsqueeze", y, g.ints(1)))
     return g("Concat", *(ys[::-1] if reverse else ys), axis=1), states[0] if last else None
 

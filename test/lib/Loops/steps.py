@@ -28,6 +28,7 @@ CASES = [
     ("mamba", "scan", {"reverse": True}, SELECTIVE), ("mamba", "rows", {"reverse": True, "last": False}, SELECTIVE),
     ("mamba", "scan", {"leading": True}, SELECTIVE), ("gated", "unrolled", {}, SCAN), ("gated", "counted", {}, SCAN),
     ("gated", "grown", {"free": True}, SCAN), ("gated", "unrolled", {"reverse": True}, SCAN),
+    ("prepared", "unrolled", {}, SELECTIVE), ("prepared", "rows", {"free": True}, SELECTIVE),
     ("lerp", "unrolled", {}, SCAN), ("lerp", "rows", {"free": True}, SCAN), ("hgrn", "unrolled", {}, SSD),
     ("hgrn", "counted", {"free": True}, SSD), ("lerp", "unrolled", {"different": 6}, None),
     ("mamba2", "rows", {}, SSD), ("ssm2", "unrolled", {}, SSD), ("ssm2", "counted", {"free": True}, SSD),
