@@ -165,4 +165,14 @@ def SsmLaunchFewRows : LaunchPass<"ssm-launch-few-rows"> {
   }];
 }
 
+def SsmLaunchReductions : LaunchPass<"ssm-launch-reductions"> {
+  let summary = "Lower reductions along rows to kernels of a warp or block to a row";
+  let description = [{
+    A reduction on buffers by an op of arith with a neutral element, of f32, i32
+    or i1, whose operands lie side by side along the last loop that is reduced,
+    becomes a launch with a warp to a row of up to 512 elements, else a block.
+    Results are combined always in the same order.
+  }];
+}
+
 #endif // SSMC_GPU_PASSES

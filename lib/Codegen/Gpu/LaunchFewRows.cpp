@@ -55,7 +55,8 @@ struct Shape {
 
 class Kernel {
 public:
-  Kernel(LaunchBuilder &b, const MatrixProduct &product, Value start, Shape shape)
+  Kernel(LaunchBuilder &b, const MatrixProduct &product, Value start,
+         Shape shape)
       : b(b), product(product), start(start), shape(shape) {}
   void emit();
 
@@ -87,13 +88,12 @@ void Kernel::emit() {
   rowCount = shape.rows == 1 ? b.idx(1) : product.count(b, product.m);
   columnCount = product.count(b, product.n);
   sumCount = product.count(b, product.k);
-  rowBlocks = shape.rows < mostRowsOfBlock ? b.idx(1)
-                                           : b.ceilDiv(rowCount, shape.rows);
+  rowBlocks =
+      shape.rows < mostRowsOfBlock ? b.idx(1) : b.ceilDiv(rowCount, shape.rows);
   columnBlocks = b.ceilDiv(columnCount, shape.columnsOfBlock());
-  Value blocks = b.mul(b.mul(rowBlocks, columnBlocks),
-                       product.count(b, product.batch));
-  gpu::LaunchOp launch =
-      b.launch(blocks, b.idx(1), b.idx(1), shape.threads);
+  Value blocks =
+      b.mul(b.mul(rowBlocks, columnBlocks), product.count(b, product.batch));
+  gpu::LaunchOp launch = b.launch(blocks, b.idx(1), b.idx(1), shape.threads);
   locate(launch);
   finish(launch, sumUp());
 }
@@ -121,8 +121,8 @@ void Kernel::locate(gpu::LaunchOp launch) {
   };
   Value lastRow = b.sub(rowCount, b.idx(1));
   for (int64_t r = 0; r < shape.rows; ++r)
-    leftAt.push_back(start(product.left, product.m,
-                           b.min(b.add(firstRow, r), lastRow)));
+    leftAt.push_back(
+        start(product.left, product.m, b.min(b.add(firstRow, r), lastRow)));
   Value mine = firstColumn;
   if (shape.sideBySide)
     mine = b.add(mine, b.mul(lane, shape.width));
@@ -178,8 +178,8 @@ Kernel::Sums Kernel::step(ArrayRef<Value> positions, ValueRange carried) {
   SmallVector<Value> rights, lefts;
   for (Value k : positions)
     for (Value at : rightAt)
-      rights.push_back(
-          b.loadAt(narrow, b.globalAt(b.add(at, b.mul(k, rightStride))), bytes));
+      rights.push_back(b.loadAt(
+          narrow, b.globalAt(b.add(at, b.mul(k, rightStride))), bytes));
   int64_t wide = shape.sideBySide ? 1 : shape.width;
   for (Value k : positions)
     for (int64_t r = 0; r < shape.rows; ++r)
@@ -295,8 +295,8 @@ bool Planner::plan() {
       (sum && *sum < shortestSum))
     return false;
   unsigned k = product.k.front();
-  sideBySide = product.n.size() == 1 &&
-               product.right.isContiguous(product.n.front());
+  sideBySide =
+      product.n.size() == 1 && product.right.isContiguous(product.n.front());
   if (!sideBySide && !product.right.isContiguous(k))
     return false;
   width = vectorBytes / product.right.elementBytes();
@@ -310,8 +310,8 @@ bool Planner::canLoad(int64_t width) const {
   unsigned along = sideBySide ? product.n.front() : product.k.front();
   if (!isDivisible(product.count(along), width))
     return false;
-  for (ArrayRef<unsigned> loops : {ArrayRef(product.batch),
-                                   ArrayRef(product.n), ArrayRef(product.k)})
+  for (ArrayRef<unsigned> loops :
+       {ArrayRef(product.batch), ArrayRef(product.n), ArrayRef(product.k)})
     for (unsigned loop : loops)
       if (loop != along && !isDivisible(product.right.stride(loop), width))
         return false;
@@ -327,8 +327,8 @@ Value Planner::fits() {
   };
   if (!product.count(along))
     join(b.mul(product.count(b, along), product.right.elementBytes()));
-  for (ArrayRef<unsigned> loops : {ArrayRef(product.batch),
-                                   ArrayRef(product.n), ArrayRef(product.k)})
+  for (ArrayRef<unsigned> loops :
+       {ArrayRef(product.batch), ArrayRef(product.n), ArrayRef(product.k)})
     for (unsigned loop : loops)
       if (!product.right.stride(loop))
         join(product.right.byteStride(b, loop));
@@ -342,8 +342,8 @@ Value Planner::fits() {
 int64_t Planner::lanesFor(int64_t width) const {
   std::optional<int64_t> columns = product.count(product.n);
   std::optional<int64_t> batches = product.count(product.batch);
-  int64_t least =
-      shortestSegment / (width * product.right.elementBytes()), lanes = 32;
+  int64_t least = shortestSegment / (width * product.right.elementBytes()),
+          lanes = 32;
   auto blocks = [&] {
     return columns.value_or(1) * batches.value_or(1) / (lanes * width);
   };

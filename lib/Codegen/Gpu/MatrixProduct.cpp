@@ -68,7 +68,7 @@ Value LoopNest::count(LaunchBuilder &b, ArrayRef<unsigned> loops) const {
 }
 
 Value LoopNest::offset(LaunchBuilder &b, const BufferOperand &operand,
-                        ArrayRef<unsigned> loops, Value index) const {
+                       ArrayRef<unsigned> loops, Value index) const {
   Value bytes = b.idx(0);
   if (matchPattern(index, m_Zero()))
     return bytes;
@@ -95,8 +95,7 @@ static BlockArgument findArgument(Value value) {
 static bool isProductBody(linalg::GenericOp op) {
   Block &body = *op.getBody();
   Value out = body.getArguments().back();
-  auto sum =
-      body.getTerminator()->getOperand(0).getDefiningOp<arith::AddFOp>();
+  auto sum = body.getTerminator()->getOperand(0).getDefiningOp<arith::AddFOp>();
   if (!sum || !out.getType().isF32())
     return false;
   Value term = sum.getLhs() == out ? sum.getRhs() : sum.getLhs();

@@ -25,9 +25,7 @@ struct BufferOperand {
     return llvm::cast<mlir::MemRefType>(memref.getType());
   }
   mlir::Type element() const { return type().getElementType(); }
-  int64_t elementBytes() const {
-    return element().getIntOrFloatBitWidth() / 8;
-  }
+  int64_t elementBytes() const { return element().getIntOrFloatBitWidth() / 8; }
   /// The dimension that a loop indexes, if it does.
   std::optional<unsigned> dimOf(unsigned loop) const;
   /// Elements from one iteration of a loop to the next; nothing where only a

@@ -48,6 +48,7 @@ void ssmc::addGpuProducts(OpPassManager &pm) {
   // What ssm-join-fills has made regions of.
   pm.addPass(createCanonicalizerPass());
   pm.addNestedPass<func::FuncOp>(createSsmLaunchFewRows());
+  pm.addNestedPass<func::FuncOp>(createSsmLaunchReductions());
 }
 
 static void cleanUp(OpPassManager &pm) {
