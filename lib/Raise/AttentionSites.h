@@ -13,7 +13,7 @@
 #pragma once
 
 #include "lib/Raise/AttentionMixer.h"
-#include "lib/Raise/LengthLimits.h"
+#include "lib/Raise/ComparedLengths.h"
 #include "lib/Raise/Products.h"
 #include "lib/Raise/Recognise.h"
 #include "llvm/ADT/StringMap.h"
@@ -38,8 +38,9 @@ bool mayHaveAttentionSites(mlir::func::FuncOp func);
 std::vector<AttentionSite> readAttentionSite(const Graph &graph,
                                              mlir::onnx::NodeOp node);
 
-/// Symbols bound so that there are `queries`, and keys as many or `past` for
-/// each symbol of theirs, as far as they are free.
+/// Symbols bound so that there are `queries`, and keys `past` for each symbol
+/// of theirs, as far as they are free. Where keys are as many as queries, both
+/// are so many together.
 llvm::StringMap<int64_t> bindLengths(const Graph &graph,
                                      const AttentionSite &site, int64_t queries,
                                      int64_t past);
@@ -55,17 +56,17 @@ public:
       : finder(finder), analysis(analysis), graph(analysis.getGraph()) {}
 
   void run();
-  /// The region of a raise at the lengths of the check.
-  std::vector<Problem> problemsOf(size_t raise);
+  /// The region of a raise at the lengths of the check; `plan` says which of
+  /// them it needs.
+  std::vector<Problem> problemsOf(size_t raise, LengthPlan &plan);
 
   std::vector<Raise> raises; // by their last nodes
-  /// Of each raise, what positions are compared with.
-  std::vector<LengthLimit> limits;
 
 private:
   const Graph &bound(const llvm::StringMap<int64_t> &symbols);
   std::optional<AttentionSite> identify(mlir::onnx::NodeOp node,
-                                        LengthLimit &limit, double &deviation);
+                                        double &deviation);
+  Problem problemAt(const AttentionSite &site, const Graph &there) const;
   static bool chooseSense(AttentionMixer &mixer, unsigned choice);
   /// With its constants; nothing where it is none at the extents of `there`.
   std::optional<AttentionSite> compare(const AttentionSite &site,

@@ -255,14 +255,21 @@ Verdict checkRaise(ArrayRef<Problem> problems, const Replacement &replacement,
   verdict.lengths.push_back(lengthOf(traced));
   for (const Problem &other : problems.drop_front()) {
     int64_t length = lengthOf(other);
-    if (llvm::is_contained(verdict.lengths, length))
+    bool isSeen = llvm::is_contained(verdict.lengths, length);
+    if (isSeen && !other.isNeeded)
       continue; // the length is fixed
     Verdict there;
     Comparison result = compare(
         other, replacement, draw(other, length, Range::Unit), branches, there);
     // Shapes may hold the traced length although the inputs do not.
-    if (result == Comparison::NoOriginal)
-      continue;
+    if (result == Comparison::NoOriginal) {
+      if (!other.isNeeded)
+        continue;
+      verdict.reason = "it computes with positions, and cannot be evaluated "
+                       "at a length of " +
+                       std::to_string(length);
+      return verdict;
+    }
     verdict.deviation = std::max(verdict.deviation, there.deviation);
     if (result == Comparison::Different) {
       verdict.reason = there.reason;
@@ -270,7 +277,8 @@ Verdict checkRaise(ArrayRef<Problem> problems, const Replacement &replacement,
         verdict.reason += " at a length of " + std::to_string(length);
       return verdict;
     }
-    verdict.lengths.push_back(length);
+    if (!isSeen)
+      verdict.lengths.push_back(length);
   }
   if (verdict.comparisons < enough) {
     verdict.reason = "the original has no finite values to compare with";

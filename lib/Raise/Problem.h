@@ -66,6 +66,8 @@ public:
   /// Where no length of a sequence tells one evaluation from another: the
   /// number of keys.
   std::optional<int64_t> length;
+  /// What cannot be compared here is not raised.
+  bool isNeeded = false;
 
   /// Nothing where a value is neither, or no float.
   std::optional<Frontier> splitFrontier() const;

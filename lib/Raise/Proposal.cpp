@@ -32,9 +32,11 @@ struct Recorder : OpBuilder::Listener {
 } // namespace
 
 Proposal::Proposal(const Raise &raise, std::vector<Problem> problems,
-                   bool plant)
-    : raise(raise), problems(std::move(problems)), roots{raise.region.exit},
-      identity(raise.identity), form(raise.structure) {
+                   LengthPlan given, bool plant)
+    : raise(raise), problems(std::move(problems)),
+      plan(std::move(given)), roots{raise.region.exit},
+      identity(llvm::hash_combine(raise.identity, plan.identity)),
+      form(raise.structure) {
   llvm::append_range(roots, raise.region.states);
   Recorder recorder(written);
   OpBuilder builder(roots.front().getContext(), &recorder);
@@ -49,6 +51,10 @@ Proposal::Proposal(const Raise &raise, std::vector<Problem> problems,
   // A graph may fix an extent on the way that is free at its inputs.
   if (failed(emitted) || TypeRange(*emitted) != TypeRange(roots)) {
     verdict.reason = "its layout cannot be written with free extents";
+    return;
+  }
+  if (!plan.refusal.empty()) {
+    verdict.reason = plan.refusal;
     return;
   }
   values = std::move(*emitted);

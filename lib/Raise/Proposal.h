@@ -2,6 +2,7 @@
 
 #pragma once
 
+#include "lib/Raise/ComparedLengths.h"
 #include "lib/Raise/Gate.h"
 #include "lib/Raise/Recognise.h"
 
@@ -10,18 +11,15 @@ namespace ssmc {
 /// Ops that compute what a region does, written in front of its last node.
 /// Nothing reads them yet.
 struct Proposal {
-  /// `problems` are the region at different lengths, the traced one first. With
-  /// `plant` the ops are wrong by a little, for the test of the gate.
-  Proposal(const Raise &raise, std::vector<Problem> problems, bool plant);
-
-  /// It is not to be checked.
-  void refuse(std::string reason) {
-    values.clear();
-    verdict.reason = std::move(reason);
-  }
+  /// `problems` are the region at different lengths, the traced one first, and
+  /// `plan` says why at these. With `plant` the ops are wrong by a little, for
+  /// the test of the gate.
+  Proposal(const Raise &raise, std::vector<Problem> problems, LengthPlan plan,
+           bool plant);
 
   const Raise &raise;
   std::vector<Problem> problems;
+  LengthPlan plan;
   llvm::SmallVector<mlir::Operation *> written;
   /// The region's exit, then its states; none where its layout cannot be
   /// written.

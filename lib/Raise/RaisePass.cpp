@@ -2,16 +2,14 @@
 
 #include "lib/Loops/HoistSteps.h"
 #include "lib/Raise/AttentionSites.h"
-#include "lib/Raise/LengthLimits.h"
 #include "lib/Raise/Proposal.h"
 #include "lib/Raise/RaisePasses.h"
+#include "lib/Raise/SequenceProblems.h"
 #include "lib/Raise/SmallNumbers.h"
 
 #include "dialects/ssm/SsmOps.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "llvm/Support/FormatVariadic.h"
-
-#include <map>
 
 namespace ssmc {
 #define GEN_PASS_DEF_SSMRAISE
@@ -79,6 +77,8 @@ struct SsmRaisePass : public ssmc::impl::SsmRaiseBase<SsmRaisePass> {
   /// Attention that no sequence shows.
   void raiseSites(func::FuncOp func);
   void replace(const Graph &graph, const Proposal &proposal);
+  /// Notes what was found and not recognised.
+  void noteLeft(func::FuncOp func, ArrayRef<Leftover> leftovers);
   /// Reports what mixes tokens and stays, but for what was `raised` since.
   void noteKept(const llvm::DenseSet<Operation *> &raised);
   DictionaryAttr takeRerolled(const Graph &graph, const ssmc::Region &region);
@@ -113,19 +113,6 @@ static void eraseUnused(const Graph &graph) {
       op->erase();
 }
 
-/// What was compared up to some length only where positions are compared with
-/// `limit`.
-static void refuseUnseen(Proposal &proposal, int64_t limit) {
-  Verdict &verdict = proposal.verdict;
-  if (limit && verdict.accepted &&
-      llvm::all_of(verdict.lengths,
-                   [&](int64_t compared) { return compared <= limit; })) {
-    verdict.accepted = false;
-    verdict.reason = "it compares positions with " + std::to_string(limit) +
-                     ", and cannot be evaluated at more";
-  }
-}
-
 void SsmRaisePass::raise(func::FuncOp func) {
   llvm::StringSet<> lengths = AxisAnalysis::findLengths(func);
   int64_t base = Graph::findStretch(func, lengths);
@@ -138,77 +125,26 @@ void SsmRaisePass::raise(func::FuncOp func) {
   size_t before = report.size();
   int64_t number = count + recogniser.raises.size();
   count = number;
-  // The same graph with its length free to be longer: what is not, is not.
-  constexpr int64_t kMostStretch = 256;
-  int64_t length = analysis.getLength(), longest = length + 16;
-  std::map<int64_t, std::unique_ptr<Graph>> longer;
-  auto stretched = [&](int64_t stretch) -> const Graph & {
-    std::unique_ptr<Graph> &made = longer[stretch];
-    if (!made)
-      made = std::make_unique<Graph>(func, base + stretch, lengths);
-    return *made;
-  };
-  // An odd length, and one that chunks of the first one's length permit.
-  SmallVector<int64_t> usual{5, 16};
-  if (analysis.hasFreeLength() && !stretched(usual.back()).isValid())
-    usual.push_back(length);
-  /// What positions are compared with, and where the graph ends.
-  std::vector<std::pair<int64_t, int64_t>> limits;
+  SequenceProblems problems(finder, analysis, base, lengths);
   // The last one first: what an earlier one replaces is then read by ops that
   // stand already.
   std::vector<Proposal> proposals;
   for (const Raise &raise : llvm::reverse(recogniser.raises)) {
-    std::vector<Problem> problems;
-    problems.emplace_back(finder, analysis, raise.region);
-    int64_t limit = 0, ends = 0;
-    if (analysis.hasFreeLength()) {
-      SmallVector<int64_t> stretches = usual;
-      LengthLimit found = findLengthLimit(graph, raise.region, longest);
-      limit = found.number;
-      if (found.any)
-        stretches.push_back(stretched(kMostStretch).isValid()
-                                ? kMostStretch
-                                : llvm::divideCeil(kMostStretch, length) *
-                                      length);
-      // A length at which the limit is passed: where it is that of chunks, of
-      // two of them. Exporters that see one chunk only write graphs that are
-      // none at more.
-      if (limit && limit <= kMostStretch) {
-        int64_t past =
-            stretched(limit + 2).isValid() ? limit + 2 : 2 * limit - length;
-        if (stretched(past).isValid())
-          stretches.push_back(past);
-        else
-          ends = limit;
-      }
-      for (int64_t stretch : stretches)
-        problems.emplace_back(finder, analysis, raise.region,
-                              stretched(stretch));
-    }
-    proposals.emplace_back(raise, std::move(problems), --number == plantError);
-    limits.push_back({limit, ends});
-    if (limit > kMostStretch)
-      proposals.back().refuse("it compares positions with " +
-                              std::to_string(limit) +
-                              ", which no length of the check reaches");
+    LengthPlan plan;
+    std::vector<Problem> own = problems.make(raise.region, plan);
+    proposals.emplace_back(raise, std::move(own), std::move(plan),
+                           --number == plantError);
   }
   checkProposals(proposals);
-  for (auto [proposal, bounds] : llvm::zip_equal(proposals, limits)) {
-    auto [limit, ends] = bounds;
-    if (!ends)
-      refuseUnseen(proposal, limit);
-    else
-      proposal.verdict.assumptions.push_back(
-          "the graph is defined for at most " + std::to_string(ends) +
-          " tokens, beyond which the mixer goes on");
-  }
   for (const Proposal &proposal : proposals)
     replace(graph, proposal);
   std::reverse(report.begin() + before, report.end());
   eraseUnused(graph);
+  if (!isAgain)
+    noteLeft(func, recogniser.leftovers);
+}
 
-  if (isAgain)
-    return;
+void SsmRaisePass::noteLeft(func::FuncOp func, ArrayRef<Leftover> leftovers) {
   Builder builder(&getContext());
   // A Scan of the model that was not replaced is compiled as the recurrence
   // that it is.
@@ -222,7 +158,7 @@ void SsmRaisePass::raise(func::FuncOp func) {
             builder.getNamedAttr(
                 "reason", builder.getStringAttr(
                               "a Scan of the model, a recurrence already"))});
-  for (Leftover &leftover : recogniser.leftovers) {
+  for (const Leftover &leftover : leftovers) {
     Kept &entry = kept.emplace_back(Kept{
         leftover.ops.front()->getLoc(), {}, leftover.reason, leftover.isNear});
     for (Operation *op : leftover.ops)
@@ -263,14 +199,14 @@ void SsmRaisePass::raiseSites(func::FuncOp func) {
   SiteRecogniser recogniser(finder, analysis);
   recogniser.run();
   std::vector<Proposal> proposals;
-  for (size_t i = recogniser.raises.size(); i-- > 0;)
-    proposals.emplace_back(recogniser.raises[i], recogniser.problemsOf(i),
-                           count + int64_t(i) == plantError);
+  for (size_t i = recogniser.raises.size(); i-- > 0;) {
+    LengthPlan plan;
+    std::vector<Problem> problems = recogniser.problemsOf(i, plan);
+    proposals.emplace_back(recogniser.raises[i], std::move(problems),
+                           std::move(plan), count + int64_t(i) == plantError);
+  }
   count += recogniser.raises.size();
   checkProposals(proposals);
-  for (auto [proposal, limit] :
-       llvm::zip_equal(proposals, llvm::reverse(recogniser.limits)))
-    refuseUnseen(proposal, limit.number);
   size_t before = report.size();
   llvm::DenseSet<Operation *> raised;
   for (const Proposal &proposal : proposals) {
@@ -367,6 +303,10 @@ void SsmRaisePass::replace(const Graph &graph, const Proposal &proposal) {
   llvm::append_range(assumptions, listSmallNumbers(proposal.problems.front(),
                                                    raise.mixer->tolerance));
   llvm::append_range(assumptions, verdict.assumptions);
+  if (proposal.plan.ends)
+    assumptions.push_back("the graph is defined for at most " +
+                          std::to_string(proposal.plan.ends) +
+                          " tokens, beyond which the mixer goes on");
   if (before)
     for (Attribute text : before.getAs<ArrayAttr>("assumptions"))
       assumptions.push_back(cast<StringAttr>(text).str());

@@ -14,7 +14,9 @@ namespace {
 /// Numbers of queries, and of keys before them, that are compared.
 constexpr std::pair<int64_t, int64_t> kLengths[] = {
     {4, 6}, {1, 9}, {5, 1}, {3, 17}};
-constexpr int64_t kLong = 256;
+constexpr int64_t kLongest = 17;
+/// Keys with which a window is read.
+constexpr int64_t kMostRead = 256;
 } // namespace
 
 /// The symbols of an extent, by their place in the module's table.
@@ -35,8 +37,11 @@ llvm::StringMap<int64_t> bindLengths(const Graph &graph,
   llvm::SmallSetVector<unsigned, 4> own, others;
   collectSymbols(lengths.queries, own);
   collectSymbols(lengths.keys, others);
+  bool areMore = llvm::any_of(
+      others, [&](unsigned symbol) { return !own.contains(symbol); });
   for (unsigned symbol : own)
-    bound[table.name(symbol)] = queries;
+    bound[table.name(symbol)] =
+        areMore || others.empty() ? queries : queries + past;
   for (unsigned symbol : others)
     if (!own.contains(symbol))
       bound[table.name(symbol)] = past;
@@ -98,14 +103,13 @@ static bool agree(const Problem &problem, const AttentionMixer &mixer,
 }
 
 std::optional<AttentionSite> SiteRecogniser::identify(onnx::NodeOp node,
-                                                      LengthLimit &limit,
                                                       double &deviation) {
   llvm::SmallPtrSet<const Graph *, 4> tried;
   for (const AttentionSite &way : readAttentionSite(graph, node)) {
     auto [queries, past] = kLengths[0];
-    limit = findLengthLimit(graph, way.region, 0);
     // Beyond what positions are compared with.
-    past = std::max(past, std::min(limit.number, kLong) + 3);
+    int64_t number = findLengthLimit(graph, way.region, 0).number;
+    past = std::max(past, std::min(number, kMostRead) + 3);
     const Graph &there = bound(bindLengths(graph, way, queries, past));
     if (!tried.insert(&there).second)
       continue;
@@ -156,8 +160,7 @@ void SiteRecogniser::run() {
         !graph.dependsOnInput(node->getResult(0)))
       continue;
     Raise raise;
-    LengthLimit limit;
-    std::optional<AttentionSite> site = identify(node, limit, raise.deviation);
+    std::optional<AttentionSite> site = identify(node, raise.deviation);
     if (!site)
       continue;
     SmallVector<Value> roots{site->region.exit};
@@ -172,35 +175,48 @@ void SiteRecogniser::run() {
     raise.mixer = site->mixer.clone();
     raises.push_back(std::move(raise));
     sites.push_back(std::move(*site));
-    limits.push_back(limit);
   }
 }
 
-std::vector<Problem> SiteRecogniser::problemsOf(size_t number) {
+Problem SiteRecogniser::problemAt(const AttentionSite &site,
+                                  const Graph &there) const {
+  Problem problem(finder, analysis, site.region, there);
+  auto extentOf = [&](const Role &role) {
+    for (auto [axis, digits] : llvm::enumerate(role.view.axes))
+      if (llvm::any_of(digits, [](const Digit &digit) {
+            return digit.kind == AxisKind::Time;
+          }))
+        return (*there.getShape(role.value))[axis];
+    return int64_t(1);
+  };
+  const AttentionMixer &mixer = site.mixer;
+  problem.length =
+      extentOf(*mixer.k) + (mixer.pastKey ? extentOf(*mixer.pastKey) : 0);
+  return problem;
+}
+
+std::vector<Problem> SiteRecogniser::problemsOf(size_t number,
+                                                LengthPlan &plan) {
   const AttentionSite &site = sites[number];
-  SmallVector<std::pair<int64_t, int64_t>> lengths(std::begin(kLengths),
-                                                   std::end(kLengths));
-  auto [queries, past] = kLengths[0];
-  if (limits[number].number)
-    lengths.push_back({queries, std::min(limits[number].number, kLong) + 2});
-  if (limits[number].any)
-    lengths.push_back({queries, kLong});
   std::vector<Problem> problems;
-  for (auto [q, p] : lengths) {
-    const Graph &there = bound(bindLengths(graph, site, q, p));
-    Problem problem(finder, analysis, site.region, there);
-    const AttentionMixer &mixer = site.mixer;
-    auto extentOf = [&](const Role &role) {
-      for (auto [axis, digits] : llvm::enumerate(role.view.axes))
-        if (llvm::any_of(digits, [](const Digit &digit) {
-              return digit.kind == AxisKind::Time;
-            }))
-          return (*there.getShape(role.value))[axis];
-      return int64_t(1);
+  for (auto [queries, past] : kLengths)
+    problems.push_back(
+        problemAt(site, bound(bindLengths(graph, site, queries, past))));
+  // Many keys, and where they are not the same, many queries.
+  LengthLimit limit = findLengthLimit(graph, site.region, kLongest);
+  for (bool more : {false, true}) {
+    auto at = [&](int64_t stretch) -> const Graph & {
+      auto [queries, past] = kLengths[0];
+      (more ? queries : past) += stretch;
+      return bound(bindLengths(graph, site, queries, past));
     };
-    problem.length =
-        extentOf(*mixer.k) + (mixer.pastKey ? extentOf(*mixer.pastKey) : 0);
-    problems.push_back(std::move(problem));
+    int64_t first = kLengths[0].first + kLengths[0].second;
+    plan.add(LengthPlanner(first, at).plan(site.region, limit));
+  }
+  plan.refuseEndingTables(graph, site.region, *problems.front().length);
+  for (const Graph *needed : plan.needed) {
+    problems.push_back(problemAt(site, *needed));
+    problems.back().isNeeded = true;
   }
   return problems;
 }

@@ -1,103 +1,256 @@
-"""Attention with free length whose mask, bias or sum is almost that of
-ssm.attention: what the check's first lengths do not reach is not believed.
+"""Graphs with free length of which a part bounds positions: attention whose mask
+or bias is almost that of ssm.attention, tables that are cut to the length, data
+that is shifted far. What the check's first lengths do not reach is not believed.
 
-    limits.py TMP
+    limits.py masks TMP    bounds by operators
+    limits.py tables TMP   tables of positions, and shifts of data
+
+Each is compared with ONNX Runtime at lengths on both sides of its bound.
 """
-import json
 import pathlib
-import subprocess
 import sys
 
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from compiled import compile_model, peer_outputs, run_model
+
 H, D = 2, 8
+HIDDEN = np.float32(-np.inf)
 
 
-def attention(window=None, block=None, far=None, hidden=-np.inf, epsilon=0.0, batch=2, length="L"):
-    """Causal attention over heads of x, with a window or in blocks of tokens."""
-    nodes, constants = [], {}
+class Graph:
+    """Nodes over x [batch, length, H D]."""
 
-    def constant(name, value):
-        constants[name] = np.asarray(value)
+    def __init__(self, batch=2, length="L"):
+        self.nodes, self.constants, self.shape = [], {}, [batch, length, H * D]
+        self.random = np.random.default_rng(1)
+
+    def constant(self, value, dtype=None):
+        value = np.asarray(value)
+        kind = {"i": np.int64, "f": np.float32}.get(value.dtype.kind, value.dtype)
+        name = f"c{len(self.constants)}"
+        self.constants[name] = value.astype(dtype or kind)
         return name
 
-    def node(op, *inputs, **attrs):
-        name = f"v{len(nodes)}"
-        nodes.append(helper.make_node(op, list(inputs), [name], name=f"{op}_{len(nodes)}", **attrs))
+    def __call__(self, op, *inputs, **attrs):
+        """A node; what is no name is a constant."""
+        inputs = [i if isinstance(i, str) else self.constant(i) for i in inputs]
+        name = f"v{len(self.nodes)}"
+        self.nodes.append(helper.make_node(op, inputs, [name], name=f"{op}_{len(self.nodes)}", **attrs))
         return name
 
-    rng = np.random.default_rng(1)
-    heads = constant("heads", np.array([0, 0, H, D]))
+    def length(self):
+        length = self.shape[1]
+        return self("Slice", self("Shape", "x"), [1], [2]) if isinstance(length, str) else self.constant([length])
 
-    def project(name):
-        weight = constant(name, rng.normal(size=(H * D, H * D)).astype(np.float32) / 4)
-        return node("Transpose", node("Reshape", node("MatMul", "x", weight), heads), perm=[0, 2, 1, 3])
+    def positions(self):
+        """Of queries and of keys."""
+        tokens = self("Range", 0, self("Squeeze", self.length()), 1)
+        return self("Unsqueeze", tokens, [1]), self("Unsqueeze", tokens, [0])
 
-    q, k, v = map(project, "qkv")
-    scale = constant("scale", np.float32(D ** -0.5))
-    scores = node("Mul", node("MatMul", q, node("Transpose", k, perm=[0, 1, 3, 2])), scale)
-    extent = node("Squeeze", node("Slice", node("Shape", "x"), constant("one", [1]), constant("two", [2])))
-    tokens = node("Range", constant("zero", 0), extent, constant("step", 1))
-    row, column = (node("Unsqueeze", tokens, constant(f"axis{a}", [a])) for a in (1, 0))
-    distance = node("Sub", row, column)
-    seen = node("GreaterOrEqual", distance, "zero")
-    if window is not None:
-        seen = node("And", seen, node("Less", distance, constant("window", window)))
-    if block:
-        size = constant("block", block)
-        seen = node("And", seen, node("Equal", node("Div", row, size), node("Div", column, size)))
-    if far:  # so many blocks of 8
-        eight = constant("eight", 8)
-        blocks = node("Sub", node("Div", row, eight), node("Div", column, eight))
-        seen = node("And", seen, node("Less", blocks, constant("far", far)))
-    mask = node("Where", seen, constant("nothing", np.float32(0)), constant("hidden", np.float32(hidden)))
-    scores = node("Add", scores, mask)
-    if epsilon:
-        weights = node("Exp", scores)
-        total = node("ReduceSum", weights, constant("last", [-1]), keepdims=1)
-        weights = node("Div", weights, node("Add", total, constant("epsilon", np.float32(epsilon))))
-    else:
-        weights = node("Softmax", scores, axis=-1)
-    y = node("Reshape", node("Transpose", node("MatMul", weights, v), perm=[0, 2, 1, 3]),
-             constant("flat", [0, 0, H * D]))
-    shape = [batch, length, H * D]
-    graph = helper.make_graph(
-        nodes, "g", [helper.make_tensor_value_info("x", TensorProto.FLOAT, shape)],
-        [helper.make_tensor_value_info(y, TensorProto.FLOAT, shape)],
-        [numpy_helper.from_array(a.astype(np.int64) if a.dtype.kind == "i" else a, n) for n, a in constants.items()])
-    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)])
+    def project(self, x="x"):
+        weight = self.random.normal(size=(H * D, H * D)).astype(np.float32) / 4
+        return self("Transpose", self("Reshape", self("MatMul", x, weight), [0, 0, H, D]), perm=[0, 2, 1, 3])
+
+    def mix(self, weigh, x="x"):
+        """What `weigh` makes of scores, times values."""
+        q, k, v = (self.project(x) for _ in range(3))
+        scores = self("MatMul", q, self("Transpose", k, perm=[0, 1, 3, 2]))
+        y = self("MatMul", weigh(self("Mul", scores, np.float32(D ** -0.5))), v)
+        return self.model(self("Reshape", self("Transpose", y, perm=[0, 2, 1, 3]), [0, 0, H * D]))
+
+    def model(self, y):
+        graph = helper.make_graph(
+            self.nodes, "g", [helper.make_tensor_value_info("x", TensorProto.FLOAT, self.shape)],
+            [helper.make_tensor_value_info(y, TensorProto.FLOAT, self.shape)],
+            [numpy_helper.from_array(value, name) for name, value in self.constants.items()])
+        return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
 
 
-CASES = {
-    "causal": ({}, ["ssm.attention"], None),
-    "a window of 8": (dict(window=8), ["ssm.attention"], None),
-    "a window of 40": (dict(window=40), [], "deviates"),
-    "a window of 40 for each head": (dict(window=np.full((H, 1, 1), 40)), [], "deviates"),
-    "a window of 6 blocks": (dict(far=6), [], "deviates"),
-    "blocks of 40": (dict(block=40), [], "deviates"),
-    "a window of 4096": (dict(window=4096), [], "it compares positions with 4096"),
-    "a mask of -1e9": (dict(hidden=-1e9), ["ssm.attention"], None),
-    "a mask of -1000": (dict(hidden=-1000.0), [], None),
-    "a mask of -1000, many inputs": (dict(hidden=-1000.0, batch=700, length=8), [], None),
-    "a sum and 1e-12": (dict(epsilon=1e-12), [], None),
+def attention(see=None, bias=None, hidden=HIDDEN, epsilon=0.0, **shape):
+    """Causal attention; `see` gives which of the earlier tokens are seen, `bias` what is taken from scores,
+    of the distance."""
+    g = Graph(**shape)
+
+    def weigh(scores):
+        row, column = g.positions()
+        seen = g("GreaterOrEqual", row, column)
+        if bias:
+            distance = g("Cast", g("Max", g("Sub", row, column), 0), to=TensorProto.FLOAT)
+            scores = g("Sub", scores, bias(g, distance))
+        if see:
+            seen = g("And", seen, see(g, row, column))
+        scores = g("Add", scores, g("Where", seen, np.float32(0), np.float32(hidden)))
+        if not epsilon:
+            return g("Softmax", scores, axis=-1)
+        weights = g("Exp", scores)
+        total = g("ReduceSum", weights, [-1], keepdims=1)
+        return g("Div", weights, g("Add", total, np.float32(epsilon)))
+
+    return g.mix(weigh)
+
+
+def window(size):
+    return lambda g, row, column: g("Less", g("Sub", row, column), size)
+
+
+def equal(of):
+    """Queries see keys of which `of` is the same."""
+    return lambda g, row, column: g("Equal", of(g, row), of(g, column))
+
+
+def scaled(g, position, size):
+    return g("Mul", g("Cast", position, to=TensorProto.FLOAT), np.float32(1 / size))
+
+
+def scaled_window(size):
+    return lambda g, row, column: g("Less", g("Sub", scaled(g, row, size), scaled(g, column, size)), np.float32(1))
+
+
+def wrapped(to):
+    def see(g, row, column):
+        row, column = (g("Cast", g("Cast", p, to=to), to=TensorProto.INT32) for p in (row, column))
+        return g("GreaterOrEqual", row, column)
+    return see
+
+
+def blocks(far):
+    """So many blocks of 8 tokens are seen."""
+    return lambda g, row, column: g("Less", g("Sub", g("Div", row, 8), g("Div", column, 8)), far)
+
+
+def slope(g, distance):
+    return g("Mul", distance, np.float32(0.05))
+
+
+ATTENTION = ["ssm.attention"]
+BEYOND = [30, 90, 300]
+MASKS = {
+    "causal": (attention(), ATTENTION, "", [30, 90]),
+    "a window of 8": (attention(window(8)), ATTENTION, "", [30, 90]),
+    # Of a site, which is read at more keys.
+    "a window of 40": (attention(window(40)), ATTENTION, "", [30, 90]),
+    "a window of 40 for each head": (attention(window(np.full((H, 1, 1), 40))), ATTENTION, "", [30, 90]),
+    "a window of 6 blocks": (attention(blocks(6)), [], "deviates", [30, 90]),
+    "blocks of 40": (attention(equal(lambda g, p: g("Div", p, 40))), [], "deviates", [30, 90]),
+    "a window of 4096": (attention(window(4096)), [], "it compares positions with 4096", [30]),
+    "a mask of -1e9": (attention(hidden=-1e9), ATTENTION, "", [30]),
+    "a mask of -1000": (attention(hidden=-1000.0), [], "", [30]),
+    "a mask of -1000, many inputs": (attention(hidden=-1000.0, batch=700, length=8), [], "", []),
+    "a sum and 1e-12": (attention(epsilon=1e-12), [], "", [30]),
+    "a window of 40 as 1/40": (attention(scaled_window(40)), [], "deviates", BEYOND),
+    "a window of 200 as 1/200": (attention(scaled_window(200)), [], "deviates", BEYOND),
+    "blocks of 200 as 1/200": (attention(equal(lambda g, p: g("Floor", scaled(g, p, 200)))), [], "deviates", BEYOND),
+    "positions of 8 bits": (attention(wrapped(TensorProto.INT8)), [], "deviates", BEYOND),
+    "positions of 8 bits without sign": (attention(wrapped(TensorProto.UINT8)), [], "deviates", BEYOND),
+    "positions of 16 bits": (attention(wrapped(TensorProto.INT16)), [], "it compares positions with 32768", [30]),
+    "blocks of 64 by bits": (attention(equal(lambda g, p: g("BitwiseAnd", p, ~63))), [], "deviates", BEYOND),
+    "blocks of 512 by bits": (attention(equal(lambda g, p: g("BitwiseAnd", p, ~511))), [], "deviates", [300, 600]),
+    "a slope": (attention(bias=slope), ATTENTION, "", BEYOND),
+    "a slope beyond 40": (attention(bias=lambda g, d: g("Relu", g("Sub", d, np.float32(40)))), [], "deviates", BEYOND),
+    "a slope beyond 60, in an attribute":
+        (attention(bias=lambda g, d: g("Shrink", slope(g, d), lambd=3.0, bias=0.0)), [], "deviates", BEYOND),
+    "a slope beyond 300, in an attribute":
+        (attention(bias=lambda g, d: g("ThresholdedRelu", d, alpha=300.0)), [], "deviates", [90, 350]),
+    "a slope that ends at 500":
+        (attention(bias=lambda g, d: g("HardSigmoid", slope(g, d), alpha=-0.1, beta=2.5)), [], "deviates", [300, 560]),
+}
+
+
+def band(size, width, **shape):
+    """Attention with a table of who sees whom, of `size` positions."""
+    g = Graph(**shape)
+
+    def weigh(scores):
+        distance = np.arange(size)[:, None] - np.arange(size)
+        table = g.constant(((distance >= 0) & (distance < width))[None, None])
+        length = g.length()
+        for axis in (2, 3):
+            table = g("Slice", table, [0], length, [axis])
+        return g("Softmax", g("Where", table, scores, HIDDEN), axis=-1)
+
+    return g.mix(weigh)
+
+
+def weighted(size, start, gathers):
+    """Linear attention with a table of the weight of each token, which is another from `start` on."""
+    g = Graph()
+
+    def weigh(scores):
+        weights = np.where(np.arange(size) < start, 0.5, 0.25)
+        row, column = g.positions()
+        own = g("Gather", weights, g("Squeeze", column, [0])) if gathers else g("Slice", weights, [0], g.length())
+        causal = g("GreaterOrEqual", row, column)
+        return g("Mul", scores, g("Where", causal, g("Unsqueeze", own, [0]), np.float32(0)))
+
+    return g.mix(weigh)
+
+
+def long_taps(reach):
+    """A convolution of few taps that are far apart."""
+    g = Graph()
+    taps = np.zeros((H * D, 1, reach + 1))
+    taps[:, :, [0, -2, -1]] = 1
+    y = g("Conv", g("Transpose", "x", perm=[0, 2, 1]), taps, pads=[reach, 0], group=H * D)
+    return g.model(g("Transpose", y, perm=[0, 2, 1]))
+
+
+def in_chunks(chunk, more, width):
+    """A window, in a graph that takes lengths only that fill chunks with `more` tokens."""
+    g = Graph()
+    first = g.random.normal(size=(2, more, H * D)).astype(np.float32)
+    x = g("Reshape", g("Concat", first, "x", axis=1), [2, -1, chunk, H * D])
+    x = g("Reshape", g("Tanh", x), [2, -1, H * D])
+    x = g("Add", g("Slice", x, [more], [2 ** 62], [1]), "x")
+
+    def weigh(scores):
+        row, column = g.positions()
+        seen = g("And", g("GreaterOrEqual", row, column), window(width)(g, row, column))
+        return g("Softmax", g("Where", seen, scores, HIDDEN), axis=-1)
+
+    return g.mix(weigh, x)
+
+
+LINEAR = ["ssm.semiseparable"]
+GOES_ON = "does not go on"
+TABLES = {
+    "all of 40": (band(40, 40), ATTENTION, "at most 40 tokens", [30, 40]),
+    "32 of 40": (band(40, 32), [], "deviates", [30, 40]),
+    "all of 1024": (band(1024, 1024), ATTENTION, "at most 1024 tokens", [30, 700]),
+    "40 of 1024": (band(1024, 40), ATTENTION, "at most 1024 tokens", [30, 700]),
+    "256 of 1024": (band(1024, 256), ATTENTION, "at most 1024 tokens", [30, 700]),
+    "300 of 1024": (band(1024, 300), [], "deviates", [30, 700]),
+    "3000 of 4096": (band(4096, 3000), [], "it compares positions with 4096", [30]),
+    "all of 1024, traced": (band(1024, 1024, length=24), ATTENTION, "", []),
+    "8 of 1024, traced": (band(1024, 8, length=24), ATTENTION, "", []),
+    "40 of 1024, traced": (band(1024, 40, length=24), [], GOES_ON, []),
+    "equal weights": (weighted(1024, 1024, False), LINEAR, "at most 1024 tokens", [30, 700]),
+    "other weights from 36 on": (weighted(40, 36, False), [], "deviates", [30, 40]),
+    "other weights from 400 on": (weighted(1024, 400, False), [], "deviates", [30, 700]),
+    "equal weights that are looked up": (weighted(40, 40, True), LINEAR, "at most 40 tokens", [30, 40]),
+    "other weights that are looked up": (weighted(40, 36, True), [], "deviates", [30, 40]),
+    "taps 100 tokens apart": (long_taps(100), [], "deviates", [30, 120]),
+    "taps 300 tokens apart": (long_taps(300), [], "deviates", [30, 350]),
+    "101 of all, in chunks": (in_chunks(12, 8, 101), [], "deviates", [16, 136]),
 }
 
 
 def main():
-    work = pathlib.Path(sys.argv[1])
+    cases = {"masks": MASKS, "tables": TABLES}[sys.argv[1]]
+    work = pathlib.Path(sys.argv[2])
     work.mkdir(parents=True, exist_ok=True)
-    for name, (options, expected, reason) in CASES.items():
-        path, report = work / "model.onnx", work / "report.json"
-        onnx.save(attention(**options), path)
-        done = subprocess.run(["ssmc", path, "--emit=ssm", "-o", work / "out.mlir", f"--report={report}"],
-                              capture_output=True, text=True)
-        assert done.returncode == 0, f"{name}: {done.stderr}"
-        text = report.read_text()
-        found = [site["op"] for site in json.loads(text)["raise"] if site["op"]]
-        assert found == expected, f"{name}: is raised to {found}: {text}"
-        assert not reason or reason in text, f"{name}: does not say '{reason}': {text}"
+    for name, (model, expected, said, lengths) in cases.items():
+        path = work / "model.onnx"
+        onnx.save(model, path)
+        library, report = compile_model(path, work, "-O0")
+        found = [site["op"] for site in report if site["op"]]
+        assert found == expected, f"{name}: is raised to {found}: {report}"
+        assert said in str(report), f"{name}: does not say '{said}': {report}"
+        for length in lengths:
+            differs = run_model(library, peer_outputs(path, L=length), work, "--rtol=1e-3")
+            assert not differs, f"{name}: at {length} tokens: {differs}"
 
 
 main()

@@ -1,0 +1,165 @@
+//===- ComparedLengths.cpp - how long a region must be seen ---------------===//
+
+#include "lib/Raise/ComparedLengths.h"
+
+#include "lib/Raise/Continuation.h"
+#include "lib/Raise/RegionHash.h"
+
+using namespace mlir;
+
+namespace ssmc {
+
+namespace {
+/// More tokens than the first length has: of the long one that is compared, and
+/// as far as what positions give is looked at. Lengths that differ by multiples
+/// of the first are of equal rest where they are cut into chunks.
+constexpr int64_t kNear = 256, kFar = 1024;
+/// Elements of a value of positions, and of a region that is compared.
+constexpr int64_t kMostPositions = 1 << 23, kMostElements = 1 << 23;
+} // namespace
+
+void LengthPlan::add(const LengthPlan &other) {
+  for (const Graph *graph : other.needed)
+    if (!llvm::is_contained(needed, graph))
+      needed.push_back(graph);
+  ends = ends && other.ends ? std::min(ends, other.ends) : ends | other.ends;
+  if (refusal.empty())
+    refusal = other.refusal;
+  identity = llvm::hash_combine(identity, other.identity);
+}
+
+void LengthPlan::refuseEndingTables(const Graph &graph, const Region &region,
+                                    int64_t length) {
+  if (cutsEndingTable(graph, region, length))
+    refusal = "a table that it cuts to " + std::to_string(length) +
+              " positions does not go on as they do";
+}
+
+/// The elements of the largest value of the region; with `positions`, of those
+/// that follow from no data.
+static int64_t findLargest(const Graph &graph, const Region &region,
+                           bool positions) {
+  llvm::DenseSet<Value> stop(region.frontier.begin(), region.frontier.end());
+  llvm::DenseSet<Operation *> seen;
+  SmallVector<Value> worklist{region.exit};
+  llvm::append_range(worklist, region.states);
+  int64_t largest = 0;
+  while (!worklist.empty()) {
+    Value value = worklist.pop_back_val();
+    Operation *op = value.getDefiningOp();
+    if (stop.contains(value) || !op || !seen.insert(op).second)
+      continue;
+    bool isConstant = !graph.dependsOnInput(value);
+    auto shape = graph.getShape(value);
+    if (shape && (!positions || isConstant))
+      largest = std::max(largest, llvm::product_of(*shape));
+    // The data of which extents are asked is not computed for them.
+    for (Value operand : op->getOperands())
+      if (!isConstant || !graph.dependsOnInput(operand))
+        worklist.push_back(operand);
+  }
+  return largest;
+}
+
+/// Whether the nodes permit the extents, and what the region computes from
+/// positions: a table that is looked up has an end that no extent shows.
+bool LengthPlanner::isDefined(const Region &region, int64_t stretch) const {
+  const Graph &graph = at(stretch);
+  if (!graph.isValid())
+    return false;
+  if (findLargest(graph, region, /*positions=*/true) > kMostPositions)
+    return true; // as far as it is known
+  SmallVector<Value> roots{region.exit};
+  llvm::append_range(roots, region.states);
+  std::optional<Cone> cone = collectCone(graph, roots, region.frontier);
+  return cone && llvm::all_of(cone->constants, [&](Value value) {
+           return value.getDefiningOp<onnx::ConstantOp>() ||
+                  succeeded(graph.evaluateConstant(value));
+         });
+}
+
+/// The least known length of at least `least`; nothing where the graph ends
+/// before. Chunks of one length, which the first length is a multiple of,
+/// permit one of as many neighbours as the first length has tokens.
+std::optional<int64_t> LengthPlanner::findFrom(const Region &region,
+                                               int64_t least) const {
+  int64_t round = llvm::divideCeil(least, kNear) * kNear;
+  int64_t multiple = llvm::divideCeil(least, first) * first;
+  for (int64_t stretch : {round, multiple})
+    if (isDefined(region, stretch))
+      return stretch;
+  for (int64_t stretch = least; stretch < least + first; ++stretch)
+    if (isDefined(region, stretch))
+      return stretch;
+  return std::nullopt;
+}
+
+/// The last defined one below `below`, of a graph that ends before.
+int64_t LengthPlanner::findLast(const Region &region, int64_t below) const {
+  int64_t good = 0, bad = llvm::divideCeil(below, first);
+  while (good + 1 < bad) {
+    int64_t middle = (good + bad) / 2;
+    (isDefined(region, middle * first) ? good : bad) = middle;
+  }
+  for (int64_t stretch = bad * first - 1; stretch > good * first; --stretch)
+    if (isDefined(region, stretch))
+      return stretch;
+  return good * first;
+}
+
+void LengthPlanner::planFar(const Region &region, const LengthLimit &limit,
+                            int64_t near, LengthPlan &plan) const {
+  int64_t number = std::max(limit.number, limit.shift);
+  std::optional<int64_t> far = findFrom(region, kFar);
+  if (far && number + 2 > first + *far)
+    far = findFrom(region, number + 2 - first);
+  if (!far) {
+    far = findLast(region, std::max(kFar, number + 2 - first));
+    plan.ends = first + *far;
+  }
+  if (*far <= near)
+    return;
+  const Graph &graph = at(*far);
+  bool isShifted = std::min(limit.shift, first + *far) > first + near;
+  bool isReached =
+      findLargest(graph, region, /*positions=*/true) <= kMostPositions;
+  if (isReached) {
+    plan.identity =
+        llvm::hash_combine(plan.identity, hashRegion(graph, region, true));
+    if (!isShifted && goesOn(region, {&at(0), &at(near), &graph, first,
+                                      first + near, first + *far}))
+      return;
+    isReached =
+        findLargest(graph, region, /*positions=*/false) <= kMostElements;
+  }
+  if (isReached)
+    plan.needed.push_back(&graph);
+  else if (number > first + near)
+    plan.refusal = "it compares positions with " + std::to_string(number) +
+                   ", which no length of the check reaches";
+  else
+    plan.refusal = "what it computes from positions does not go on as it does "
+                   "at " +
+                   std::to_string(first + near) + " tokens";
+}
+
+LengthPlan LengthPlanner::plan(const Region &region,
+                               const LengthLimit &limit) const {
+  LengthPlan plan;
+  if (limit.isNone() || &at(kNear) == &at(0)) // or of fixed length
+    return plan;
+  std::optional<int64_t> near = findFrom(region, kNear);
+  if (!near) {
+    near = findLast(region, kNear);
+    plan.ends = first + *near;
+  }
+  if (*near == 0)
+    return plan;
+  plan.needed.push_back(&at(*near));
+  plan.identity = hashRegion(at(*near), region, /*weights=*/true);
+  if (!plan.ends)
+    planFar(region, limit, *near, plan);
+  return plan;
+}
+
+} // namespace ssmc
