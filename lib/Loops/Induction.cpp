@@ -39,12 +39,18 @@ std::optional<Counters> Induction::readOutside(Value value) {
   return result;
 }
 
-/// What the body carries and changes by the same amount in every iteration.
-std::optional<Counter> Induction::readCarried(unsigned number) {
-  Value argument = body.getArgument(number + 2);
+/// What gives the next value of what the body carries.
+onnx::NodeOp Induction::nextOf(unsigned number) const {
   auto node = body.back().getOperand(number + 1).getDefiningOp<onnx::NodeOp>();
   while (node && node.getDomain().empty() && node.getOpType() == "Identity")
     node = node.getInputs()[0].getDefiningOp<onnx::NodeOp>();
+  return node;
+}
+
+/// What the body carries and changes by the same amount in every iteration.
+std::optional<Counter> Induction::readCarried(unsigned number) {
+  Value argument = body.getArgument(number + 2);
+  onnx::NodeOp node = nextOf(number);
   auto initial = readOutside(loop.getInputs()[number + 2]);
   if (!initial || initial->size() != 1)
     return std::nullopt;
@@ -58,10 +64,10 @@ std::optional<Counter> Induction::readCarried(unsigned number) {
   unsigned own = node.getInputs()[0] == argument ? 0 : 1;
   if (node.getInputs()[own] != argument || (subtracts && own == 1))
     return std::nullopt;
-  auto step = readOne(node.getInputs()[1 - own]);
-  if (!step || step->slope != 0)
+  auto step = known.lookup(node.getInputs()[1 - own]);
+  if (!step || step->size() != 1 || step->front().slope != 0)
     return std::nullopt;
-  auto amount = constantExtent(step->base);
+  auto amount = constantExtent(step->front().base);
   if (!amount)
     return std::nullopt;
   return Counter{adds ? *amount : -*amount, initial->front().base};
@@ -74,7 +80,7 @@ std::optional<Counters> Induction::readNode(onnx::NodeOp node) {
   StringRef type = node.getOpType();
   if (type == "Identity" || type == "Cast" || type == "Unsqueeze" ||
       type == "Squeeze" || type == "Reshape")
-    return read(node.getInputs()[0]);
+    return known.lookup(node.getInputs()[0]);
   if (type == "Concat") {
     // The elements follow each other only where all axes before are one.
     const ValueShape *shape = inference.shapeOf(node->getResult(0));
@@ -87,7 +93,7 @@ std::optional<Counters> Induction::readNode(onnx::NodeOp node) {
       return std::nullopt;
     Counters all;
     for (Value input : node.getInputs()) {
-      auto part = read(input);
+      auto part = known.lookup(input);
       if (!part || all.size() + part->size() > kMost)
         return std::nullopt;
       llvm::append_range(all, *part);
@@ -95,7 +101,7 @@ std::optional<Counters> Induction::readNode(onnx::NodeOp node) {
     return all;
   }
   if (type == "Neg") {
-    auto all = read(node.getInputs()[0]);
+    auto all = known.lookup(node.getInputs()[0]);
     if (all)
       for (Counter &counter : *all)
         counter = {-counter.slope, simplifyExtent(-counter.base)};
@@ -104,7 +110,8 @@ std::optional<Counters> Induction::readNode(onnx::NodeOp node) {
   bool adds = type == "Add", subtracts = type == "Sub", scales = type == "Mul";
   if ((!adds && !subtracts && !scales) || node.getInputs().size() != 2)
     return std::nullopt;
-  auto a = read(node.getInputs()[0]), b = read(node.getInputs()[1]);
+  auto a = known.lookup(node.getInputs()[0]),
+       b = known.lookup(node.getInputs()[1]);
   if (!a || !b || a->empty() || b->empty() ||
       (a->size() != b->size() && a->size() != 1 && b->size() != 1))
     return std::nullopt;
@@ -170,18 +177,39 @@ std::optional<int64_t> Induction::countElements(Value value) const {
   return count;
 }
 
+/// What must be known before the value.
+OperandRange Induction::operandsOf(Value value) const {
+  Operation *op = value.getDefiningOp();
+  auto argument = dyn_cast<BlockArgument>(value);
+  if (argument && argument.getOwner() == &body && argument.getArgNumber() >= 2)
+    op = nextOf(argument.getArgNumber() - 2);
+  return op && op->getBlock() == &body ? op->getOperands()
+                                       : loop->getOperands().take_front(0);
+}
+
 std::optional<Counters> Induction::read(Value value) {
-  if (!holdsCounters(value))
-    return std::nullopt;
-  if (auto it = known.find(value); it != known.end())
-    return it->second;
-  known[value] = std::nullopt; // where it is asked for again meanwhile
-  auto result = compute(value);
-  // Operands that spread each other have more elements than either.
-  if (result && countElements(value) != int64_t(result->size()))
-    result = std::nullopt;
-  known[value] = result;
-  return result;
+  // Operands first, without recursion: chains may be as long as the model. What
+  // depends on itself is not known to itself.
+  SmallVector<Value> open{value};
+  while (!open.empty()) {
+    Value next = open.back();
+    if (!holdsCounters(next)) {
+      known[next] = std::nullopt;
+    } else if (known.try_emplace(next, std::nullopt).second) {
+      for (Value operand : operandsOf(next))
+        if (!known.contains(operand))
+          open.push_back(operand);
+      continue;
+    }
+    open.pop_back();
+    if (!holdsCounters(next) || !settled.insert(next).second)
+      continue;
+    auto result = compute(next);
+    // Operands that spread each other have more elements than either.
+    if (result && countElements(next) == int64_t(result->size()))
+      known[next] = std::move(result);
+  }
+  return known.lookup(value);
 }
 
 std::optional<Counter> Induction::readOne(Value value) {

@@ -37,6 +37,8 @@ private:
   std::optional<llvm::SmallVector<Counter>> readNode(mlir::onnx::NodeOp node);
   std::optional<int64_t> countElements(mlir::Value value) const;
   std::optional<Counter> readCarried(unsigned number);
+  mlir::onnx::NodeOp nextOf(unsigned number) const;
+  mlir::OperandRange operandsOf(mlir::Value value) const;
   std::optional<Counter> readDistance(mlir::Value condition);
   bool readsFirstRow(mlir::AffineExpr trips);
   bool startsTrue(mlir::AffineExpr trips);
@@ -44,7 +46,9 @@ private:
   const ShapeInference &inference;
   mlir::onnx::NodeOp loop;
   mlir::Block &body;
+  /// What was asked for, and of that what has been computed.
   llvm::DenseMap<mlir::Value, std::optional<llvm::SmallVector<Counter>>> known;
+  llvm::DenseSet<mlir::Value> settled;
 };
 
 } // namespace ssmc

@@ -2,15 +2,13 @@
 
 #include "lib/Loops/LoopConverter.h"
 
+#include "dialects/onnx/OnnxElementType.h"
 #include "lib/Operators/ShapeArithmetic.h"
 #include "mlir/IR/IRMapping.h"
 
 using namespace mlir;
 
 namespace ssmc {
-
-/// The number of the element type in ONNX.
-static constexpr int64_t kInt32 = 6;
 
 /// The number of iterations as a scalar; null where nothing has it.
 Value LoopConverter::countOfTrips() {
@@ -78,11 +76,9 @@ void LoopConverter::fillBody(onnx::NodeOp scan, bool counts) {
         value = writer.node("Add", {value, writer.scalar(*base)});
       else
         value = writer.node("Add", {value, loop.getInputs()[i + 2]});
-      assert((type.getElementType().isInteger(32) ||
-              type.getElementType().isInteger(64)) &&
-             "no other types are read as counters");
-      if (type.getElementType().isInteger(32))
-        value = writer.node("Cast", value, writer.attr("to", kInt32));
+      if (Type element = type.getElementType(); !element.isInteger(64))
+        value = writer.node("Cast", value,
+                            writer.attr("to", elementTypeToOnnx(element)));
       if (int64_t ones = type.getRank())
         value = writer.node(
             "Reshape", {value, writer.ints(SmallVector<int64_t>(ones, 1))});

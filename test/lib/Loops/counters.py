@@ -65,6 +65,13 @@ def interleaved():
                 size=np.array([4]), weights=np.arange(4, dtype=np.float32).reshape(4, 1), axis=np.array([0]))
 
 
+def far():
+    """A position at the end of a chain that no recursion reaches."""
+    nodes = [node("Add", [f"a{k}" if k else "i", "zero" if k else "eight"], [f"a{k + 1}"]) for k in range(20000)]
+    return loop(4, 12, [*nodes, node("Gather", ["x", "a20000"], ["token"], axis=0)], "token", zero=np.int64(0),
+                eight=np.int64(8))
+
+
 def bounds():
     body = helper.make_graph([node("Clip", ["x_t", "low"], ["token"]), *recurrence("token")], "body",
                              [info("h", FLOAT, [3]), info("x_t", FLOAT, [3]), info("low", FLOAT, [])],
@@ -77,7 +84,7 @@ def main(folder):
     random = np.random.default_rng(0)
     for name, built in (("int8", narrow(TensorProto.INT8)), ("uint8", narrow(TensorProto.UINT8)),
                         ("int16", narrow(TensorProto.INT16)), ("spread", spread()), ("interleaved", interleaved()),
-                        ("bounds", bounds())):
+                        ("far", far()), ("bounds", bounds())):
         path, feed = folder / f"{name}.onnx", folder / f"{name}.npz"
         onnx.save(built, path)
         session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
