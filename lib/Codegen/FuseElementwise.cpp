@@ -18,6 +18,15 @@ using namespace mlir;
 /// Operands of a fused op at most: beyond, addresses do not fit registers.
 static constexpr unsigned kMaxOperands = 12;
 
+/// Operations of a fused op at most: beyond, one more pass over memory costs
+/// next to nothing, and a loop body the compiler time that grows with its
+/// square.
+static constexpr size_t kMaxOperations = 128;
+
+static size_t countOperations(linalg::GenericOp op) {
+  return op.getBody()->getOperations().size();
+}
+
 /// True if computing an element costs no more than reading it back.
 static bool isFree(linalg::GenericOp op) {
   unsigned operations = 0;
@@ -38,6 +47,9 @@ static bool shouldFuse(OpOperand *operand) {
   if (!producer || !consumer)
     return false;
   if (consumer->getNumOperands() + producer->getNumOperands() > kMaxOperands)
+    return false;
+  if (!isFree(producer) &&
+      countOperations(consumer) + countOperations(producer) > kMaxOperations)
     return false;
   // Each element of the operand is read as often as loops miss from its map.
   AffineMap map = consumer.getMatchingIndexingMap(operand);
