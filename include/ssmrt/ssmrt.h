@@ -244,8 +244,9 @@ ssmrt_status ssmrt_synchronize(const ssmrt_model *model);
 /*===- States
  * ---------------------------------------------------------------===*/
 
-/* The states of so many sequences, the rows. It holds the model's states twice:
- * a call that fails leaves them as they were. A state is used by one thread at
+/* The states of so many sequences, the rows. It holds the model's states twice,
+ * and three times in a model that checks drafts: a call that fails leaves them
+ * as they were. A state is used by one thread at
  * a time; any number of states may be in use. It must not outlive the model.
  * That of a model for a GPU stays on the device between calls of ssmrt_advance,
  * and is on the host for the other functions. */
@@ -275,13 +276,16 @@ ssmrt_status ssmrt_infer_advance(const ssmrt_entry_desc *entry,
                                  ssmrt_tensor *outputs);
 
 /* The states are as before the last ssmrt_advance again, which must have been
- * the last change of them, or before ssmrt_accept. */
+ * the last change of them, or before ssmrt_accept. Calls that were refused
+ * (SSMRT_INVALID_ARGUMENT, SSMRT_SHAPE_MISMATCH) are no changes; one that failed
+ * in its midst is, unless the one before it was a draft. */
 ssmrt_status ssmrt_undo_advance(ssmrt_state *state);
 
 /* After ssmrt_advance of the entry `verify` on drafted tokens, as the next
  * change of the states: they are as if row r had had counts[r] of the tokens
  * only, from 0 to all of them. Costs little, as no weight is read. Where it
- * fails the states are as before the draft. */
+ * fails, as for counts beyond the draft, nothing has changed: it may be called
+ * again. A call that fails behind the draft does not end it either. */
 ssmrt_status ssmrt_accept(const ssmrt_model *model, ssmrt_state *state,
                           const int64_t *counts,
                           const ssmrt_run_options *options);

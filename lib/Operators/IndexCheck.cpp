@@ -19,8 +19,11 @@
 using namespace mlir;
 using namespace ssmc;
 
+// "node 'x' (Gather): ", nothing for what belongs to no node of the model.
 static std::string describeNode(Location loc) {
   onnx::NodeLocation where = onnx::describeLocation(loc);
+  if (where.node.empty() && where.op.empty())
+    return "";
   return ("node '" + where.node + "' (" + where.op.split(',').first + "): ")
       .str();
 }

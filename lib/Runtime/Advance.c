@@ -1,10 +1,11 @@
 /*===- Advance.c - running entries on states -------------------------------===*
  *
- * A call reads one block of the states and writes the other; to states in place
+ * A call reads one block of the states and writes another; to states in place
  * it adds what is not seen unless the call succeeds. One that checks a
  * draft also leaves what its tokens brought to the states, in memory of the
  * state; accepting some of the tokens starts from the states before it once
- * more, and writes over those after all of them.
+ * more. A call that fails leaves the states as they are; if it is refused, or
+ * the one before it was a draft, that one may still be taken back or accepted.
  *===----------------------------------------------------------------------===*/
 
 #include "lib/Runtime/State.h"
@@ -62,10 +63,11 @@ static int32_t num_own(const ssmrt_entry_desc *entry,
          (entry == state->draft.verify ? state->draft.count : 0);
 }
 
-/* The entry's tensors: the caller's, and the states among them. */
+/* The entry's tensors: the caller's, and the states among them, which are
+ * written to the block `into`. */
 static ssmrt_tensor *join(const ssmrt_entry_desc *entry,
                           const ssmrt_state *state, const ssmrt_tensor *inputs,
-                          const ssmrt_tensor *outputs) {
+                          const ssmrt_tensor *outputs, char *into) {
   int32_t values = entry->num_inputs + entry->num_outputs;
   ssmrt_tensor *all = calloc((size_t)values + 1, sizeof(*all));
   if (!all)
@@ -79,7 +81,7 @@ static ssmrt_tensor *join(const ssmrt_entry_desc *entry,
       results[i] = *outputs++;
   for (int32_t i = 0; i < entry->num_states; ++i) {
     all[entry->state_inputs[i]] = ssmrt_tensor_in(state, i, state->now);
-    results[entry->state_outputs[i]] = ssmrt_tensor_in(state, i, state->next);
+    results[entry->state_outputs[i]] = ssmrt_tensor_in(state, i, into);
   }
   return all;
 }
@@ -112,7 +114,7 @@ ssmrt_status ssmrt_infer_advance(const ssmrt_entry_desc *entry,
   ssmrt_status status = check_advance(entry, state, inputs, outputs);
   if (status.code != SSMRT_OK)
     return status;
-  ssmrt_tensor *all = join(entry, state, inputs, outputs);
+  ssmrt_tensor *all = join(entry, state, inputs, outputs, state->next);
   if (!all)
     return ssmrt_fail(SSMRT_OUT_OF_MEMORY, "out of memory");
   ssmrt_tensor *results = all + entry->num_inputs;
@@ -126,49 +128,62 @@ ssmrt_status ssmrt_infer_advance(const ssmrt_entry_desc *entry,
 }
 
 /* Memory for what `verify` gives beside logits and states. */
-static ssmrt_status place_draft(ssmrt_draft *draft, const ssmrt_tensor *inputs,
-                                ssmrt_tensor *outputs) {
+static ssmrt_status place_brought(const ssmrt_draft *draft,
+                                  ssmrt_brought *brought,
+                                  const ssmrt_tensor *inputs,
+                                  ssmrt_tensor *outputs) {
   const ssmrt_entry_desc *entry = draft->verify;
   int32_t own = entry->num_outputs - draft->count;
   ssmrt_tensor *sizes = calloc((size_t)entry->num_outputs + 1, sizeof(*sizes));
-  if (!draft->values)
-    draft->values = calloc((size_t)draft->count + 1, sizeof(*draft->values));
-  if (!sizes || !draft->values) {
-    free(sizes);
-    return ssmrt_fail(SSMRT_OUT_OF_MEMORY, "out of memory");
-  }
-  ssmrt_status status = ssmrt_infer_outputs(entry, inputs, sizes);
+  if (!brought->values)
+    brought->values =
+        calloc((size_t)draft->count + 1, sizeof(*brought->values));
+  ssmrt_status status = sizes && brought->values
+                            ? ssmrt_infer_outputs(entry, inputs, sizes)
+                            : ssmrt_fail(SSMRT_OUT_OF_MEMORY, "out of memory");
+  /* What infer_outputs lets pass can be counted. */
   size_t total = 0;
-  for (int pass = 0; status.code == SSMRT_OK && pass < 2; ++pass) {
-    if (pass == 1 && total > draft->bytes) {
-      void *memory = NULL;
-      if (posix_memalign(&memory, 64, total) != 0) {
-        status = ssmrt_fail(SSMRT_OUT_OF_MEMORY,
-                            "out of memory: the draft takes %zu bytes", total);
-        break;
-      }
-      free(draft->memory);
-      draft->memory = memory;
-      draft->bytes = total;
-    }
-    /* What infer_outputs lets pass can be counted. */
-    total = 0;
-    for (int32_t i = 0; i < draft->count; ++i) {
-      ssmrt_tensor *value = &sizes[own + i];
-      value->data = (char *)draft->memory + total;
-      size_t bytes = ssmrt_dtype_bytes(value->dtype);
-      for (int32_t d = 0; d < value->rank; ++d)
-        bytes *= (size_t)value->shape[d];
-      total += (bytes + 63) / 64 * 64;
-    }
+  for (int32_t i = 0; status.code == SSMRT_OK && i < draft->count; ++i)
+    total += (ssmrt_tensor_bytes(&sizes[own + i]) + 63) / 64 * 64;
+  if (status.code == SSMRT_OK && total > brought->bytes) {
+    free(brought->memory);
+    brought->memory = NULL;
+    brought->bytes = 0;
+    if (posix_memalign(&brought->memory, 64, total) == 0)
+      brought->bytes = total;
+    else
+      status = ssmrt_fail(SSMRT_OUT_OF_MEMORY,
+                          "out of memory: the draft takes %zu bytes", total);
   }
-  if (status.code == SSMRT_OK) {
-    size_t bytes = (size_t)draft->count * sizeof(*sizes);
-    memcpy(outputs + own, sizes + own, bytes);
-    memcpy(draft->values, sizes + own, bytes);
+  char *at = brought->memory;
+  for (int32_t i = 0; status.code == SSMRT_OK && i < draft->count; ++i) {
+    sizes[own + i].data = at;
+    at += (ssmrt_tensor_bytes(&sizes[own + i]) + 63) / 64 * 64;
+    brought->values[i] = outputs[own + i] = sizes[own + i];
   }
   free(sizes);
   return status;
+}
+
+/* Such a call has computed nothing. */
+static int was_refused(const ssmrt_status *status) {
+  return status->code == SSMRT_INVALID_ARGUMENT ||
+         status->code == SSMRT_SHAPE_MISMATCH;
+}
+
+/* The states that a call has written to `into` are those from now on. */
+static void take_result(ssmrt_state *state, char **into, int drafts) {
+  ssmrt_draft *draft = &state->draft;
+  if (draft->open && drafts) {
+    ssmrt_brought before = draft->now;
+    draft->now = draft->next;
+    draft->next = before;
+  }
+  if (into != &state->next)
+    ssmrt_swap_blocks(into, &state->next);
+  ssmrt_swap_blocks(&state->now, &state->next);
+  draft->open = drafts;
+  state->undoable = 1;
 }
 
 ssmrt_status ssmrt_advance(const ssmrt_model *model,
@@ -178,23 +193,25 @@ ssmrt_status ssmrt_advance(const ssmrt_model *model,
   ssmrt_status status = check_advance(entry, state, inputs, outputs);
   if (status.code != SSMRT_OK)
     return status;
-  ssmrt_tensor *all = join(entry, state, inputs, outputs);
+  /* Until a call has succeeded the draft before it may be accepted. */
+  ssmrt_draft *draft = &state->draft;
+  char **into = draft->open ? &state->spare : &state->next;
+  int drafts = entry == draft->verify;
+  ssmrt_tensor *all = join(entry, state, inputs, outputs, *into);
   if (!all)
     return ssmrt_fail(SSMRT_OUT_OF_MEMORY, "out of memory");
-  int drafts = entry == state->draft.verify;
-  state->draft.open = 0;
   if (drafts)
-    status = place_draft(&state->draft, all, all + entry->num_inputs);
+    status = place_brought(draft, draft->open ? &draft->next : &draft->now, all,
+                           all + entry->num_inputs);
   if (status.code == SSMRT_OK)
     status = ssmrt_state_to_device(model, state);
   if (status.code == SSMRT_OK)
     status = ssmrt_run(model, entry, all, all + entry->num_inputs, options);
   free(all);
-  /* A call that fails has written over what was before the one before it. */
-  state->undoable = status.code == SSMRT_OK;
-  state->draft.open = drafts && status.code == SSMRT_OK;
   if (status.code == SSMRT_OK)
-    ssmrt_swap_blocks(state);
+    take_result(state, into, drafts);
+  else if (into == &state->next && !was_refused(&status))
+    state->undoable = 0; /* what was before the last call is written over */
   return status;
 }
 
@@ -204,7 +221,7 @@ ssmrt_status ssmrt_undo_advance(ssmrt_state *state) {
                       state ? "the last change of the state was no call that "
                               "succeeded, or it was taken back"
                             : "the state is null");
-  ssmrt_swap_blocks(state);
+  ssmrt_swap_blocks(&state->now, &state->next);
   ssmrt_close_calls(state);
   return ssmrt_ok();
 }
@@ -229,21 +246,21 @@ ssmrt_status ssmrt_accept(const ssmrt_model *model, ssmrt_state *state,
   ssmrt_tensor *all = calloc((size_t)values + 1, sizeof(*all));
   if (!all)
     return ssmrt_fail(SSMRT_OUT_OF_MEMORY, "out of memory");
-  memcpy(all, draft->values, (size_t)draft->count * sizeof(*all));
+  memcpy(all, draft->now.values, (size_t)draft->count * sizeof(*all));
   all[draft->count] =
       (ssmrt_tensor){(void *)counts, SSMRT_I64, 1, {state->rows}};
   for (int32_t i = 0; i < entry->num_states; ++i) {
     all[entry->state_inputs[i]] = ssmrt_tensor_in(state, i, state->next);
     all[entry->num_inputs + entry->state_outputs[i]] =
-        ssmrt_tensor_in(state, i, state->now);
+        ssmrt_tensor_in(state, i, state->spare);
   }
   ssmrt_status status = ssmrt_state_to_device(model, state);
   if (status.code == SSMRT_OK)
     status = ssmrt_run(model, entry, all, all + entry->num_inputs, options);
   free(all);
-  draft->open = 0;
-  /* What all tokens left is written over. */
-  if (status.code != SSMRT_OK)
-    ssmrt_undo_advance(state);
+  if (status.code == SSMRT_OK) {
+    ssmrt_swap_blocks(&state->now, &state->spare);
+    draft->open = 0;
+  }
   return status;
 }

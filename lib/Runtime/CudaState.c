@@ -11,13 +11,13 @@
 
 #include <stdlib.h>
 
-enum { kBlocks = 3 };
+enum { kChanging = 3, kBlocks };
 
 struct ssmrt_device_state {
   ssmrt_state *state;
   ssmrt_model *model;
   struct ssmrt_device_state *next; /* of the model */
-  char *first, *second;            /* the blocks that change places */
+  char *changing[kChanging];       /* the blocks that change places */
   CUdeviceptr twins[kBlocks];      /* of those and of the one in place */
   int on_host, on_device;          /* the states are there as they are now */
 };
@@ -29,8 +29,9 @@ typedef struct block {
 
 static block block_of(const struct ssmrt_device_state *device, int i) {
   const ssmrt_state *state = device->state;
-  return i < 2 ? (block){i == 0 ? device->first : device->second, state->bytes}
-               : (block){state->kept, state->kept_bytes};
+  if (i == kChanging)
+    return (block){state->kept, state->kept_bytes};
+  return (block){device->changing[i], device->changing[i] ? state->bytes : 0};
 }
 
 void *ssmrt_find_state(const struct ssmrt_cuda *cuda, const void *data) {
@@ -80,8 +81,9 @@ static ssmrt_status make_twins(ssmrt_model *model, ssmrt_state *state) {
     return ssmrt_fail(SSMRT_OUT_OF_MEMORY, "out of memory");
   device->state = state;
   device->model = model;
-  device->first = state->now;
-  device->second = state->next;
+  device->changing[0] = state->now;
+  device->changing[1] = state->next;
+  device->changing[2] = state->spare;
   device->on_host = 1;
   CUresult result = 0;
   for (int i = 0; i < kBlocks && result == 0; ++i)

@@ -79,10 +79,10 @@ void ssmrt_close_calls(ssmrt_state *state) {
   state->draft.open = 0;
 }
 
-void ssmrt_swap_blocks(ssmrt_state *state) {
-  char *before = state->now;
-  state->now = state->next;
-  state->next = before;
+void ssmrt_swap_blocks(char **one, char **other) {
+  char *before = *one;
+  *one = *other;
+  *other = before;
 }
 
 static void reset_row(ssmrt_state *state, int64_t row) {
@@ -103,70 +103,86 @@ static char *allocate_block(size_t bytes) {
              : memory;
 }
 
-ssmrt_status ssmrt_allocate_state(const ssmrt_model *model, int64_t rows,
-                                  ssmrt_state **result) {
-  const ssmrt_model_desc *desc = model->desc;
+/* Where every state begins in its block, and how large the two blocks are. */
+static ssmrt_status place_states(ssmrt_state *state) {
+  size_t *place = (size_t *)state->place;
+  for (int32_t i = 0; i < state->desc->num_states; ++i) {
+    const ssmrt_state_desc *one = &state->desc->states[i];
+    size_t *block = one->in_place ? &state->kept_bytes : &state->bytes;
+    int64_t bytes;
+    place[i] = *block;
+    if (!ssmrt_row_bytes(one, &bytes) ||
+        __builtin_mul_overflow(bytes, state->rows, &bytes) ||
+        bytes > kMaxStateBytes - (int64_t)*block)
+      return ssmrt_fail(SSMRT_OUT_OF_MEMORY,
+                        "the states of %" PRId64 " rows are too large",
+                        state->rows);
+    *block += ((size_t)bytes + kStateAlignment - 1) / kStateAlignment *
+              kStateAlignment;
+  }
+  return ssmrt_ok();
+}
+
+static ssmrt_status allocate_blocks(ssmrt_state *state) {
+  int changing = state->draft.verify ? 3 : 2;
+  state->now = allocate_block(state->bytes);
+  state->next = allocate_block(state->bytes);
+  state->spare = changing == 3 ? allocate_block(state->bytes) : NULL;
+  state->kept = allocate_block(state->kept_bytes);
+  if (state->now && state->next && state->kept &&
+      (state->spare || changing == 2))
+    return ssmrt_ok();
+  return ssmrt_fail(
+      SSMRT_OUT_OF_MEMORY,
+      "out of memory: the states of %" PRId64 " rows take %zu bytes",
+      state->rows, (size_t)changing * state->bytes + state->kept_bytes);
+}
+
+static ssmrt_status check_rows(const ssmrt_model_desc *desc, int64_t rows) {
   if (desc->num_states == 0)
     return ssmrt_fail(SSMRT_UNSUPPORTED,
                       "the model has no states: compile it with "
                       "--entry=prefill,step");
-  int64_t total = 0, kept = 0;
-  size_t *place = calloc((size_t)desc->num_states, sizeof(*place));
-  if (!place)
-    return ssmrt_fail(SSMRT_OUT_OF_MEMORY, "out of memory");
-  for (int32_t i = 0; i < desc->num_states; ++i) {
-    const ssmrt_state_desc *state = &desc->states[i];
-    int64_t bytes;
-    if (rows < 0 || rows > INT32_MAX) {
-      free(place);
-      return ssmrt_fail(SSMRT_SHAPE_MISMATCH,
-                        "%" PRId64 " rows are asked for, expected 0 to "
-                        "2^31 - 1",
-                        rows);
-    }
-    if (state->shape[0] >= 0 && state->shape[0] != rows) {
-      free(place);
+  if (rows < 0 || rows > INT32_MAX)
+    return ssmrt_fail(SSMRT_SHAPE_MISMATCH,
+                      "%" PRId64 " rows are asked for, expected 0 to "
+                      "2^31 - 1",
+                      rows);
+  for (int32_t i = 0; i < desc->num_states; ++i)
+    if (desc->states[i].shape[0] >= 0 && desc->states[i].shape[0] != rows)
       return ssmrt_fail(SSMRT_SHAPE_MISMATCH,
                         "%" PRId64 " rows are asked for, expected %" PRId64
                         ", the batch of the model",
-                        rows, state->shape[0]);
-    }
-    int64_t *block = state->in_place ? &kept : &total;
-    place[i] = (size_t)*block;
-    if (!ssmrt_row_bytes(state, &bytes) ||
-        __builtin_mul_overflow(bytes, rows, &bytes) ||
-        (*block += (bytes + kStateAlignment - 1) / kStateAlignment *
-                   kStateAlignment) > kMaxStateBytes) {
-      free(place);
-      return ssmrt_fail(SSMRT_OUT_OF_MEMORY,
-                        "the states of %" PRId64 " rows are too large", rows);
-    }
-  }
+                        rows, desc->states[i].shape[0]);
+  return ssmrt_ok();
+}
+
+ssmrt_status ssmrt_allocate_state(const ssmrt_model *model, int64_t rows,
+                                  ssmrt_state **result) {
+  const ssmrt_model_desc *desc = model->desc;
+  *result = NULL;
+  ssmrt_status status = check_rows(desc, rows);
+  if (status.code != SSMRT_OK)
+    return status;
   ssmrt_state *state = calloc(1, sizeof(*state));
-  char *now = allocate_block((size_t)total);
-  char *next = allocate_block((size_t)total);
-  char *once = allocate_block((size_t)kept);
-  if (!state || !now || !next || !once) {
-    free(once);
-    free(next);
-    free(now);
-    free(state);
+  size_t *place = calloc((size_t)desc->num_states, sizeof(*place));
+  if (!state || !place) {
     free(place);
-    return ssmrt_fail(SSMRT_OUT_OF_MEMORY,
-                      "out of memory: the states take %" PRId64 " bytes",
-                      2 * total + kept);
+    free(state);
+    return ssmrt_fail(SSMRT_OUT_OF_MEMORY, "out of memory");
   }
   *state = (ssmrt_state){.desc = desc,
                          .rows = rows,
-                         .bytes = (size_t)total,
-                         .now = now,
-                         .next = next,
-                         .kept_bytes = (size_t)kept,
-                         .kept = once,
                          .place = place,
                          .draft = ssmrt_find_draft(desc)};
-  *result = state;
-  return ssmrt_ok();
+  status = place_states(state);
+  if (status.code == SSMRT_OK)
+    status = allocate_blocks(state);
+  if (status.code == SSMRT_OK)
+    *result = state;
+  else
+    ssmrt_free_state(state);
+  return status;
 }
 
 ssmrt_status ssmrt_new_state(const ssmrt_model *model, int64_t rows,
@@ -174,7 +190,6 @@ ssmrt_status ssmrt_new_state(const ssmrt_model *model, int64_t rows,
   if (!model || !state)
     return ssmrt_fail(SSMRT_INVALID_ARGUMENT, "the %s is null",
                       model ? "place for the state" : "model");
-  *state = NULL;
   ssmrt_status status = ssmrt_allocate_state(model, rows, state);
   for (int64_t row = 0; *state && row < rows; ++row)
     reset_row(*state, row);
@@ -187,10 +202,14 @@ void ssmrt_free_state(ssmrt_state *state) {
   ssmrt_free_device_state(state);
   free(state->now);
   free(state->next);
+  free(state->spare);
   free(state->kept);
   free((void *)state->place);
-  free(state->draft.values);
-  free(state->draft.memory);
+  for (int i = 0; i < 2; ++i) {
+    ssmrt_brought *brought = i ? &state->draft.next : &state->draft.now;
+    free(brought->values);
+    free(brought->memory);
+  }
   free(state);
 }
 
@@ -273,7 +292,7 @@ ssmrt_status ssmrt_copy_rows(ssmrt_state *to, const ssmrt_state *from,
   }
   free(to->kept);
   to->kept = kept;
-  ssmrt_swap_blocks(to);
+  ssmrt_swap_blocks(&to->now, &to->next);
   ssmrt_close_calls(to);
   return ssmrt_ok();
 }

@@ -2,8 +2,10 @@
  *
  * The states of all rows are one block of memory, in which each begins at a
  * multiple of 64 bytes, and a second block of the same form that the next call
- * writes: when it has succeeded, the two change places. States in place, of
- * which a call leaves alone what there was, lie in a block of their own, once.
+ * writes: when it has succeeded, the two change places. While a draft may still
+ * be accepted, calls write a third one, so that one that fails leaves both the
+ * states before the draft and those after it. States in place, of which a call
+ * leaves alone what there was, lie in a block of their own, once.
  * Rows come first in every state, so a row is a piece of each, and is copied as
  * bytes.
  *===----------------------------------------------------------------------===*/
@@ -13,25 +15,30 @@
 
 #include "lib/Runtime/Host.h"
 
-/* What the last tokens brought to the states: the last outputs of the entry
- * `verify`, which are the first inputs of `accept`. */
-typedef struct ssmrt_draft {
-  const ssmrt_entry_desc *verify, *accept; /* null in a model without them */
-  int32_t count;
+/* What tokens brought to the states: the last outputs of the entry `verify`,
+ * which are the first inputs of `accept`. */
+typedef struct ssmrt_brought {
   ssmrt_tensor *values;
   void *memory;
   size_t bytes; /* of the memory */
-  int open;     /* they are those of the last change of the state */
+} ssmrt_brought;
+
+typedef struct ssmrt_draft {
+  const ssmrt_entry_desc *verify, *accept; /* null in a model without them */
+  int32_t count;                           /* of values that are brought */
+  ssmrt_brought now, next; /* by the last draft, and room for one behind it */
+  int open;                /* the last change of the state was that draft */
 } ssmrt_draft;
 
 struct ssmrt_state {
   const ssmrt_model_desc *desc;
   int64_t rows;
-  size_t bytes;        /* of one of the two blocks */
+  size_t bytes;        /* of one of the blocks that change places */
   char *now, *next;    /* the blocks */
+  char *spare;         /* a third one, in models that check drafts */
   size_t kept_bytes;   /* of the block of states in place */
   char *kept;          /* that block */
-  int undoable;        /* `next` are the states before the last call */
+  int undoable;        /* `next` are the states before the last one */
   const size_t *place; /* of each state in its block */
   ssmrt_draft draft;
   struct ssmrt_device_state *device; /* null: all is on the host */
@@ -47,7 +54,7 @@ size_t ssmrt_row_size(const ssmrt_state *state, int32_t i);
 char *ssmrt_state_in(const ssmrt_state *state, int32_t i, char *block);
 /* The same as a tensor. */
 ssmrt_tensor ssmrt_tensor_in(const ssmrt_state *state, int32_t i, char *block);
-void ssmrt_swap_blocks(ssmrt_state *state);
+void ssmrt_swap_blocks(char **one, char **other);
 /* The states are no longer those that a call left. */
 void ssmrt_close_calls(ssmrt_state *state);
 

@@ -89,20 +89,19 @@ LogicalResult StepEntry::addWindow(const Attention &attention) {
   return success();
 }
 
-// Ends the run where a row has more tokens than there are places.
+// Ends the run where a row has more tokens than there are places. A sum that
+// wraps is less than the position.
 void StepEntry::checkCapacity() {
   b.setInsertionPointAfterValue(allPositions);
   Location loc = entry.getLoc();
   StepWriter write(b, loc, entry);
-  Value most = write.largest("Max", write.node("Add", {position, tokens}));
-  Value found = tensor::ExtractOp::create(b, loc, most, ValueRange());
-  Value capacity = arith::ConstantIntOp::create(b, loc, options.maxLength, 64);
-  Value fits =
-      arith::CmpIOp::create(b, loc, arith::CmpIPredicate::sle, found, capacity);
-  checkHolds(b, loc, fits,
-             "the sequence is longer than the cache of attention: the model "
-             "was compiled with --max-length=" +
-                 std::to_string(options.maxLength));
+  Value ends = write.node("Add", {position, tokens});
+  write.checkAtMost(
+      write.node("Max", {position, ends}), write.integers(options.maxLength),
+      "a sequence is longer than the caches of attention, which have "
+      "places for --max-length=" +
+          std::to_string(options.maxLength) +
+          " tokens: compile the model with more");
 }
 
 LogicalResult StepEntry::addCache(const Attention &attention) {
@@ -126,10 +125,10 @@ LogicalResult StepEntry::addCache(const Attention &attention) {
                           shape.elementType, dims, 0, op.getLoc());
     if (failed(added))
       return failure();
-    Value all = write.node("TensorScatter",
-                           {states[*added].before,
-                            newKeys(write, operand->get(), from), position},
-                           "axis", 1);
+    Value all = write.node(
+        "TensorScatter",
+        {states[*added].before, newKeys(write, operand->get(), from), position},
+        "axis", 1);
     // What the row's tokens need fits, as is checked.
     all.getDefiningOp()->setAttr(kClipsAttr, b.getUnitAttr());
     states[*added].after = all;

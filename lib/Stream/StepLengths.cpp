@@ -36,22 +36,12 @@ LogicalResult StepEntry::addLengths() {
     return failure();
   // What follows it is computed behind this.
   tokens = write.node("Add", {entry.getArgument(place), write.integers(0)});
-  auto extreme = [&](StringRef which) -> Value {
-    return tensor::ExtractOp::create(
-        b, loc, write.largest(which, entry.getArgument(place)), ValueRange());
-  };
-  Value least = arith::ConstantIntOp::create(b, loc, 0, 64);
-  Value most = tensor::ExtractOp::create(
-      b, loc, write.largest("Max", write.shape(length)), ValueRange());
-  using arith::CmpIPredicate;
-  // No row: the smallest of nothing is as large as there is.
-  Value right = arith::AndIOp::create(
-      b, loc,
-      arith::CmpIOp::create(b, loc, CmpIPredicate::sge, extreme("Min"), least),
-      arith::CmpIOp::create(b, loc, CmpIPredicate::sle, extreme("Max"), most));
-  checkHolds(b, loc, right,
-             "a number of 'lengths' is negative, or larger than the number of "
-             "tokens that are given");
+  write.checkNoneNegative(entry.getArgument(place),
+                          "a number of 'lengths' is negative");
+  write.checkAtMost(
+      entry.getArgument(place), write.shape(length),
+      "a number of 'lengths' is larger than the number of tokens that "
+      "are given");
   if (!options.fromBrought)
     clearPadding();
   holdStill();

@@ -22,6 +22,9 @@ LogicalResult StepEntry::addPositions() {
   position = states[*added].before;
   b.setInsertionPointAfterValue(tokens);
   StepWriter write(b, entry.getLoc(), entry);
+  // A state may come from anywhere.
+  write.checkNoneNegative(position,
+                          "the position of a row in its states is negative");
   allPositions = write.unsqueeze(position, 1);
   if (!options.one)
     allPositions = write.node(

@@ -4,6 +4,7 @@
 
 #include "lib/Eval/Tensor.h"
 #include "lib/Operators/Extents.h"
+#include "lib/Operators/IndexLowering.h"
 
 using namespace mlir;
 using namespace ssmc;
@@ -48,6 +49,32 @@ Value StepWriter::largest(StringRef which, Value values) {
                               b.getStringAttr(""), b.getI64IntegerAttr(kOpset),
                               b.getDictionaryAttr(keep), 0)
       ->getResult(0);
+}
+
+Value StepWriter::extreme(StringRef which, Value values) {
+  return tensor::ExtractOp::create(b, loc, largest(which, values),
+                                   ValueRange());
+}
+
+// Of no values the largest is the least number there is, and the other way
+// round.
+void StepWriter::checkNoneNegative(Value values, StringRef what) {
+  Value least = extreme("Min", values),
+        zero = arith::ConstantIntOp::create(b, loc, 0, 64);
+  checkHolds(
+      b, loc,
+      arith::CmpIOp::create(b, loc, arith::CmpIPredicate::sge, least, zero),
+      what);
+}
+
+// Compared for equality with the smaller one, so that both are told.
+void StepWriter::checkAtMost(Value values, Value limit, StringRef what) {
+  Value most = extreme("Max", values);
+  Value smaller = arith::MinSIOp::create(b, loc, most, extreme("Max", limit));
+  auto index = [&](Value number) -> Value {
+    return arith::IndexCastOp::create(b, loc, b.getIndexType(), number);
+  };
+  checkEqual(b, loc, index(most), index(smaller), what);
 }
 
 Value StepWriter::count(AffineExpr count) {

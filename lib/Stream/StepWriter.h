@@ -25,6 +25,10 @@ public:
   /// The largest ("Max") or smallest ("Min") of integers, as a tensor of rank
   /// 0.
   mlir::Value largest(llvm::StringRef which, mlir::Value values);
+  /// Ends the run with the message where one of `values` is negative.
+  void checkNoneNegative(mlir::Value values, llvm::StringRef what);
+  /// Or larger than `limit`, a tensor of one element: both are told.
+  void checkAtMost(mlir::Value values, mlir::Value limit, llvm::StringRef what);
   /// [0, 1, ..., count - 1]
   mlir::Value count(mlir::AffineExpr count);
   mlir::Value unsqueeze(mlir::Value value, llvm::ArrayRef<int64_t> axes);
@@ -35,6 +39,7 @@ public:
                       llvm::ArrayRef<mlir::AffineExpr> extents);
 
 private:
+  mlir::Value extreme(llvm::StringRef which, mlir::Value values);
   mlir::Value extent(mlir::AffineExpr expr);
 
   mlir::OpBuilder &b;

@@ -52,7 +52,7 @@ class State:
     @classmethod
     def _new(cls, module: "Module", rows: int) -> "State":
         if isinstance(rows, bool) or not isinstance(rows, (int, np.integer)) or not 0 <= rows < 2**31:
-            raise invalid(f"the number of rows is {rows!r}")
+            raise invalid(f"the number of rows is {rows!r}, expected 0 to 2^31 - 1")
         return cls._make(module, lambda model, state: _native.runtime().ssmrt_new_state(model, int(rows), state))
 
     @classmethod
@@ -149,7 +149,7 @@ class State:
     def accept(self, counts: Sequence[int], *, num_threads: int | None = None) -> None:
         """After `Module.verify`, as the next change: the state as if row r had
         had counts[r] of the drafted tokens only, from 0 to all of them. Where
-        counts are refused it is as before the draft."""
+        counts are refused nothing has changed: it may be called again."""
         array = np.asarray(counts)
         if array.shape != (self.rows,) or (array.size and array.dtype.kind not in "iu"):
             raise invalid(f"counts are {self.rows} numbers, one for each row")

@@ -1,6 +1,7 @@
 """Caches of attention to all tokens, which calls write in place, beside the
 whole sequence at once: caches.py TMP"""
 import pathlib
+import re
 import sys
 
 import numpy as np
@@ -94,3 +95,31 @@ except ssmc.RunError as error:
     assert "--max-length=32" in str(error), error
 assert list(state["position"]) == [CAPACITY] * 3
 print("ok")
+
+# States from anywhere: their positions are checked before anything is read or written there.
+state = module.new_state(2)
+for positions, message in (([0, -5], "the position of a row in its states is negative"),
+                           ([-2**63, 0], "the position of a row in its states is negative"),
+                           ([0, CAPACITY], f"--max-length={CAPACITY} tokens.*found {CAPACITY + 1}, expected {CAPACITY}"),
+                           ([2**63 - 1, 0], f"found {2**63 - 1}, expected {CAPACITY}")):
+    state["position"] = positions
+    try:
+        module.step(ids[:2, :1], state)
+    except ssmc.RunError as error:
+        assert re.search(message, str(error)), error
+    else:
+        raise AssertionError(positions)
+
+# A draft that a call which fails does not end.
+state = module.new_state(2)
+module.prefill(ids[:2, :4], state)
+module.verify(ids[:2, 4:8], state)
+for call in lambda: state.accept([5, 1]), lambda: module.step(np.full((2, 1), 99), state):
+    try:
+        call()
+    except ssmc.RunError:
+        continue
+    raise AssertionError("this cannot be")
+state.accept([1, 3])
+places = np.array([5, 7])
+close(module.step(np.take_along_axis(ids[:2], places[:, None], 1), state)[:, 0], whole[np.arange(2), places], "accepted late")

@@ -42,6 +42,14 @@ static void advance(const ssmrt_entry_desc *entry, ssmrt_state *state,
   free(all);
 }
 
+static void fails(const char *what, const ssmrt_entry_desc *entry,
+                  ssmrt_state *state, int64_t *ids, int64_t rows) {
+  static float logits[ROWS * WORDS];
+  ssmrt_tensor in = {ids, SSMRT_I64, 2, {rows, 1}},
+               out = {logits, SSMRT_F32, 3, {rows, 1, WORDS}};
+  refused(what, ssmrt_advance(model, entry, state, &in, &out, NULL));
+}
+
 static int same(const float *a, int row, const float *b, int other) {
   return memcmp(a + row * WORDS, b + other * WORDS, WORDS * 4) == 0;
 }
@@ -118,9 +126,32 @@ int main(int argc, char **argv) {
   must(ssmrt_load_state(model, saved, bytes, &other));
   advance(verify, other, draft, 3, again);
   counts[1] = 4;
+  /* Neither counts that are refused nor calls that fail end the draft, be they
+   * refused or fail in their midst. */
   refused("too many", ssmrt_accept(model, other, counts, NULL));
+  int64_t outside[ROWS] = {7, WORDS, 7};
+  fails("other rows", step, other, token, ROWS - 1);
+  fails("no word", step, other, outside, ROWS);
+  fails("no word drafted", verify, other, outside, ROWS);
+  counts[1] = 0;
+  must(ssmrt_accept(model, other, counts, NULL));
   advance(step, other, token, 1, again);
-  printf("as before the draft: %d\n", memcmp(next, again, sizeof(next)) == 0);
+  printf("none accepted: %d %d\n", near(again, next, 0), near(again, next, 1));
+  fails("other rows", step, other, token, ROWS - 1);
+  must(ssmrt_undo_advance(other));
+  ssmrt_free_state(other);
+
+  /* All tokens of a draft behind a draft; it alone is taken back. */
+  must(ssmrt_load_state(model, saved, bytes, &other));
+  advance(verify, other, draft, 3, again);
+  advance(verify, other, token, 1, again);
+  fails("no word", step, other, outside, ROWS);
+  must(ssmrt_undo_advance(other));
+  advance(verify, other, token, 1, first);
+  int64_t none[ROWS] = {0, 0, 0};
+  must(ssmrt_accept(model, other, none, NULL));
+  advance(verify, other, token, 1, first);
+  printf("drafts: %d\n", memcmp(first, again, sizeof(first)) == 0);
   ssmrt_free_state(other);
   must(ssmrt_new_state(model, ROWS, &other));
   advance(step, other, token, 1, first);

@@ -84,7 +84,8 @@ for _ in range(3):
     deviation = np.abs(found[:, 0] - logits[[0, 1], at + counts]).max()
     print(f"accepted {counts}: largest deviation {deviation:.2g}")
     assert deviation <= 1e-4 * max(1, np.abs(logits).max()), (counts, deviation)
-for wrong in ([5, 21], [-1, 5]):
+for wrong, message in (([5, 21], "larger than the number of tokens that are given: found 21, expected "),
+                       ([-1, 5], "a number of 'lengths' is negative")):
     np.savez(given, input_ids=prompts, lengths=np.array(wrong), **new_state(2))
     done = subprocess.run(["ssm-run", lib, "--entry=prefill_lengths", f"--input=@{given}"], capture_output=True, text=True)
-    assert done.returncode == 1 and "a number of 'lengths' is negative, or larger" in done.stderr, done
+    assert done.returncode == 1 and message in done.stderr, done

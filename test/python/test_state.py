@@ -154,7 +154,12 @@ def test_drafts(mamba, ids):
         one.accept([1])
     with pytest.raises(ssmc.RunError, match="larger than the number of tokens"):
         one.accept([5, 0])
-    assert one.save() == state.save()
+    with pytest.raises(ssmc.RunError, match="dimension"):
+        mamba.step(ids[:1, :1], one)
+    with pytest.raises(ssmc.RunError, match="index"):
+        mamba.step(np.full((2, 1), 10**6), one)
+    one.accept([0, 0])
+    close(mamba.step(ids[:, 8:9], one), mamba.step(ids[:, 8:9], state.copy()))
 
 
 def test_refused(mamba, ids):
@@ -172,7 +177,9 @@ def test_refused(mamba, ids):
         ("there is no row -1", lambda: state.reset(-1)),
         ("rows are a list of numbers", lambda: state.select([0.5])),
         ("1 rows were given for a state of 2", lambda: state.reorder([0])),
-        ("the number of rows is -1", lambda: mamba.new_state(-1)),
+        ("the number of rows is -1, expected 0 to 2", lambda: mamba.new_state(-1)),
+        ("the number of rows is 1000000000000, expected 0 to 2", lambda: mamba.new_state(10**12)),
+        ("states of 2147483647 rows are too large", lambda: mamba.new_state(2**31 - 1)),
     ]:
         with pytest.raises(ssmc.RunError, match=match):
             call()

@@ -5,7 +5,8 @@
 // CHECK: func.func @prefill_lengths(%[[X:[^:]*]]: tensor<?x?x8xf32, {{[^>]*>>}} {onnx.name = "x"}, %[[N:[^:]*]]: tensor<?xi64, {{[^>]*>>}} {onnx.name = "lengths"}, %[[S:[^:]*]]:
 // CHECK: %[[ZERO:.*]] = onnx.constant dense<0.000000e+00> : tensor<f32>
 // CHECK: %[[U:.*]] = onnx.node "Where"(%[[HAS:.*]], %[[X]], %[[ZERO]])
-// CHECK: cf.assert %{{.*}}, "{{.*}}'lengths' is negative, or larger
+// CHECK: cf.assert %{{.*}}, "a number of 'lengths' is negative"
+// CHECK: cf.assert %{{.*}}, "a number of 'lengths' is larger than the number of tokens that are given"
 // CHECK: %[[ONE:.*]] = onnx.constant dense<1.000000e+00> : tensor<f32>
 // CHECK: %[[A:.*]] = onnx.node "Where"(%[[HAS]], %[[U]], %[[ONE]])
 // CHECK: %[[B:.*]] = onnx.node "Where"(%[[HAS]], %[[U]], %[[ZERO]])
