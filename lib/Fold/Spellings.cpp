@@ -350,7 +350,7 @@ Value ssmc::respell(onnx::NodeOp node, OpBuilder &b) {
     return joined ? joined : paddedByZeros(node, b);
   }
   if (op == "Einsum")
-    return spellOuterProduct(node, b);
+    return respellEinsum(node, b);
   if (op == "ReverseSequence")
     return flippedSequence(node, b);
   return {};

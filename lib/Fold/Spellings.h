@@ -11,8 +11,8 @@ namespace ssmc {
 /// front of it; null where it is spelled so already.
 mlir::Value respell(mlir::onnx::NodeOp node, mlir::OpBuilder &b);
 
-/// The products that an Einsum is which sums nothing; null for another one.
-/// Their types are to be inferred.
-mlir::Value spellOuterProduct(mlir::onnx::NodeOp einsum, mlir::OpBuilder &b);
+/// An Einsum as products of two operands, of which those that sum nothing are
+/// no Einsum; null where it is that. Their types are to be inferred.
+mlir::Value respellEinsum(mlir::onnx::NodeOp einsum, mlir::OpBuilder &b);
 
 } // namespace ssmc

@@ -227,3 +227,18 @@ func.func @outer(%dt: tensor<2x5x3xf32>, %b: tensor<4x5x2xf32>, %x: tensor<2x5x3
   %1 = onnx.node "Einsum"(%dt, %x) version 20 attrs {equation = "bld,bld->bd"} : (tensor<2x5x3xf32>, tensor<2x5x3xf32>) -> tensor<2x3xf32>
   return %0, %1 : tensor<2x5x3x4xf32>, tensor<2x3xf32>
 }
+
+// -----
+
+// Of several operands those with the smallest product come first; an ellipsis
+// becomes letters.
+// CHECK-LABEL: func.func @several
+// CHECK-SAME: (%[[S:[^:]*]]: tensor<2x5x4x3xf32>, %[[Q:[^:]*]]: tensor<2x5x4xf32>, %[[N:[^:]*]]: tensor<2x5xf32>)
+// CHECK: %[[Y:.*]] = onnx.node "Einsum"(%[[S]], %[[Q]]) version 20 attrs {equation = "yznp,yzn->yzp"}
+// CHECK: %[[W:.*]] = onnx.node "Unsqueeze"(%[[N]], %{{.*}} -> tensor<2x5x1xf32>
+// CHECK: %[[P:.*]] = onnx.node "Mul"(%[[Y]], %[[W]])
+// CHECK: return %[[P]]
+func.func @several(%s: tensor<2x5x4x3xf32>, %q: tensor<2x5x4xf32>, %n: tensor<2x5xf32>) -> tensor<2x5x3xf32> {
+  %0 = onnx.node "Einsum"(%s, %q, %n) version 20 attrs {equation = "...np,...n,...->...p"} : (tensor<2x5x4x3xf32>, tensor<2x5x4xf32>, tensor<2x5xf32>) -> tensor<2x5x3xf32>
+  return %0 : tensor<2x5x3xf32>
+}

@@ -31,7 +31,7 @@ OPEN = ("blelloch", "hydra", "average_matrix", "prefix_mean_matrix",
 #: ... where their operands are inputs.
 OPEN_DIRECT = ("ssd_segment_sum", "attention_full")
 #: Forms whose nodes hold no number of the traced extents.
-FREE = ("two_cumsums", "quotient_cumsums", "cumulative_product", "linear_triangle", "linear_states", "linear_einsum", "normalised_states", "normalised_masked",
+FREE = ("two_cumsums", "quotient_cumsums", "cumulative_product", "linear_triangle", "linear_states", "linear_einsum", "normalised_states", "normalised_einsum", "normalised_masked",
         "ssd_two_cumsums", "gla_masked", "gla_states", "attention_full", "attention_computed_mask")
 SIZES = ((BATCH, TIME), (1, 7), (3, 40))
 PASSES = "onnx-infer-shapes,onnx-fold,onnx-simplify,ssm-raise"

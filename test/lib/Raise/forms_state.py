@@ -35,6 +35,13 @@ def normalised_states(w, q, k, v):
     return w("Div", y, norm)
 
 
+@form("normalised", ["ssm.semiseparable", "ssm.scan"], "pq pk v")
+def normalised_einsum(w, q, k, v):
+    states = w.cumsum(w("Einsum", k, v, equation="...n,...p->...np"), 2)
+    norm = w("Reciprocal", w("Einsum", q, w.cumsum(k, 2), equation="...n,...n->..."))
+    return w("Einsum", states, q, norm, equation="...np,...n,...->...p")
+
+
 @form("normalised", ["ssm.semiseparable"], "pq pk v")
 def normalised_masked(w, q, k, v):
     scores = w("Trilu", w("MatMul", q, w.swap(k)), upper=0)
