@@ -165,6 +165,25 @@ def SsmLaunchFewRows : LaunchPass<"ssm-launch-few-rows"> {
   }];
 }
 
+def SsmLaunchMma : LaunchPass<"ssm-launch-mma"> {
+  let summary = "Lower products of many rows in 16 bits to tensor cores";
+  let description = [{
+    A product on buffers of two operands of bf16 or of f16, whose pieces of 16
+    bytes are aligned, becomes a launch of warps that multiply by `mma.sync`,
+    with tiles of 128 x 128, or 64 x 64 where those are few, and sums of f32.
+    Where only a run knows whether memory is aligned, that is a branch.
+  }];
+}
+
+def SsmLaunchTiles : LaunchPass<"ssm-launch-tiles"> {
+  let summary = "Lower products of many rows to tiles in shared memory";
+  let description = [{
+    A product of floats on buffers, with one loop to sum over, becomes a launch
+    whose blocks compute tiles of 128 x 128, or 64 x 64 where those are few, in
+    f32, 64 elements to a thread.
+  }];
+}
+
 def SsmLaunchReductions : LaunchPass<"ssm-launch-reductions"> {
   let summary = "Lower reductions along rows to kernels of a warp or block to a row";
   let description = [{

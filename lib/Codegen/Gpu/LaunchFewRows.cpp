@@ -269,10 +269,10 @@ public:
   void emit(Value start);
 
 private:
-  bool isDivisible(std::optional<int64_t> number, int64_t by) const {
-    return !number || *number % by == 0;
+  /// The loop that vectors lie along.
+  unsigned along() const {
+    return sideBySide ? product.n.front() : product.k.front();
   }
-  bool canLoad(int64_t width) const;
   int64_t lanesFor(int64_t width) const;
   int64_t unrolledFor(const Shape &shape, int64_t most) const;
 
@@ -300,39 +300,13 @@ bool Planner::plan() {
   if (!sideBySide && !product.right.isContiguous(k))
     return false;
   width = vectorBytes / product.right.elementBytes();
-  while (!canLoad(width))
+  while (!product.canLoad(product.right, along(), width))
     width /= 2;
   return true;
 }
 
-/// Whether vectors of so many elements are aligned, as far as is known.
-bool Planner::canLoad(int64_t width) const {
-  unsigned along = sideBySide ? product.n.front() : product.k.front();
-  if (!isDivisible(product.count(along), width))
-    return false;
-  for (ArrayRef<unsigned> loops :
-       {ArrayRef(product.batch), ArrayRef(product.n), ArrayRef(product.k)})
-    for (unsigned loop : loops)
-      if (loop != along && !isDivisible(product.right.stride(loop), width))
-        return false;
-  return true;
-}
-
 Value Planner::fits() {
-  int64_t bytes = width * product.right.elementBytes();
-  unsigned along = sideBySide ? product.n.front() : product.k.front();
-  Value bits = product.right.base(b);
-  auto join = [&](Value value) {
-    bits = b.createOrFold<arith::OrIOp>(bits, value);
-  };
-  if (!product.count(along))
-    join(b.mul(product.count(b, along), product.right.elementBytes()));
-  for (ArrayRef<unsigned> loops :
-       {ArrayRef(product.batch), ArrayRef(product.n), ArrayRef(product.k)})
-    for (unsigned loop : loops)
-      if (!product.right.stride(loop))
-        join(product.right.byteStride(b, loop));
-  Value aligned = b.equal(b.rem(bits, bytes), b.idx(0));
+  Value aligned = product.isAligned(b, product.right, along(), width);
   Value rows = product.count(b, product.m);
   Value few = b.both(b.less(b.idx(0), rows), b.less(rows, b.idx(mostRows + 1)));
   return b.both(aligned, few);

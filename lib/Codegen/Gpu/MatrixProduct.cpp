@@ -84,6 +84,36 @@ Value LoopNest::offset(LaunchBuilder &b, const BufferOperand &operand,
   return bytes;
 }
 
+bool LoopNest::canLoad(const BufferOperand &operand, unsigned loop,
+                       int64_t width) const {
+  if (!operand.isContiguous(loop))
+    return false;
+  for (unsigned other = 0; other < extents.size(); ++other) {
+    // What is not known is a multiple of everything.
+    std::optional<int64_t> number =
+        other == loop ? count(loop) : operand.stride(other);
+    if (number.value_or(0) % width != 0 && count(other) != 1)
+      return false;
+  }
+  return true;
+}
+
+Value LoopNest::isAligned(LaunchBuilder &b, const BufferOperand &operand,
+                          unsigned loop, int64_t width) const {
+  int64_t bytes = operand.elementBytes();
+  Value bits = operand.base(b);
+  for (unsigned other = 0; other < extents.size(); ++other) {
+    Value number;
+    if (other == loop && !count(loop))
+      number = b.mul(count(b, loop), bytes);
+    else if (other != loop && !operand.stride(other))
+      number = operand.byteStride(b, other);
+    if (number)
+      bits = b.createOrFold<arith::OrIOp>(bits, number);
+  }
+  return b.equal(b.rem(bits, width * bytes), b.idx(0));
+}
+
 /// An argument of the body, perhaps extended to f32.
 static BlockArgument findArgument(Value value) {
   if (auto extended = value.getDefiningOp<arith::ExtFOp>())

@@ -52,6 +52,13 @@ public:
   /// some loops, which are counted together, the last one fastest.
   mlir::Value offset(LaunchBuilder &b, const BufferOperand &operand,
                      llvm::ArrayRef<unsigned> loops, mlir::Value index) const;
+  /// Whether vectors of `width` elements that lie along a loop are multiples of
+  /// their size apart, as far as is known.
+  bool canLoad(const BufferOperand &operand, unsigned loop,
+               int64_t width) const;
+  /// Whether a run finds them where such vectors may be. On the host.
+  mlir::Value isAligned(LaunchBuilder &b, const BufferOperand &operand,
+                        unsigned loop, int64_t width) const;
   /// True where all operands are indexed by loops alone, or by zero.
   bool isProjected() const;
 

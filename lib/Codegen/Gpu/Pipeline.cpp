@@ -48,6 +48,8 @@ void ssmc::addGpuProducts(OpPassManager &pm) {
   // What ssm-join-fills has made regions of.
   pm.addPass(createCanonicalizerPass());
   pm.addNestedPass<func::FuncOp>(createSsmLaunchFewRows());
+  pm.addNestedPass<func::FuncOp>(createSsmLaunchMma());
+  pm.addNestedPass<func::FuncOp>(createSsmLaunchTiles());
   pm.addNestedPass<func::FuncOp>(createSsmLaunchReductions());
 }
 

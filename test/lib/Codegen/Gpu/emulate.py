@@ -45,6 +45,36 @@ def table(device, names):
     return "\n".join(lines)
 
 
+def through_memory(match):
+    """A call with results in a struct as one that stores them, and pairs of halves
+    as words: C and LLVM agree on no other way to pass them."""
+    space, result, struct, name, listed = match.groups()
+    lines, arguments = [], []
+    for i, argument in enumerate(re.split(r",\s*(?![^<]*>)", listed)):
+        kind, value = argument.rsplit(" ", 1)
+        if kind == "<2 x half>":
+            word = f"%word_{result[1:]}_{i}"
+            lines.append(f"{space}{word} = bitcast {argument} to i32")
+            kind, value = "i32", word
+        arguments.append(f"{kind} {value}")
+    lines.append(f"{space}call void @{name}({', '.join(arguments)})")
+    lines.append(f"{space}{result} = load {struct}, ptr @emu_results")
+    return "\n".join(lines)
+
+
+def emulated(ir):
+    """Device code as the processor runs it with Inputs/emulator.c."""
+    ir = ir.replace("@llvm.nvvm.", "@emu.").replace("ptx_kernel ", "").replace(" immarg", "")
+    ir = re.sub(r"addrspace\(\d\)", "", ir)  # one memory; casts between spaces go
+    ir = re.sub(r"addrspacecast \((ptr .*?) to ptr\)", r"getelementptr (i8, \1, i64 0)", ir)
+    ir = re.sub(r"addrspacecast (ptr \S+) to ptr", r"getelementptr i8, \1, i64 0", ir)
+    matrices = r"emu\.(?:mma|ldmatrix)[\w.]*"
+    ir = re.sub(rf"( +)(%\S+) = (?:tail )?call (\{{.*?\}}) @({matrices})\((.*)\)(?: #\d+)?", through_memory, ir)
+    ir = re.sub(rf"declare \{{.*?\}} @({matrices}\(.*\)).*",
+                lambda match: "declare void @" + match[1].replace("<2 x half>", "i32"), ir)
+    return ir + "@emu_results = external global [4 x i32]\n"
+
+
 def build(path, level, folder, chip="sm_90a"):
     base = os.path.join(folder, f"gpu{level}")
     text = execute.run("ssm-opt", f"--ssm-codegen=opt-level={level} target=cuda:{chip}", path)
@@ -55,11 +85,7 @@ def build(path, level, folder, chip="sm_90a"):
         execute.run("mlir-translate", "--mlir-to-llvmir", f"{base}.{part}.mlir", "-o", f"{base}.{part}.ll")
     with open(f"{base}.device.ll") as file:
         ir = file.read()
-    ir = ir.replace("@llvm.nvvm.", "@emu.").replace("ptx_kernel ", "")
-    ir = ir.replace(" immarg", "")
-    ir = re.sub(r"addrspace\(\d\)", "", ir)  # one memory; casts between spaces go
-    ir = re.sub(r"addrspacecast \((ptr .*?) to ptr\)", r"getelementptr (i8, \1, i64 0)", ir)
-    ir = re.sub(r"addrspacecast (ptr \S+) to ptr", r"getelementptr i8, \1, i64 0", ir)
+    ir = emulated(ir)
     with open(f"{base}.device.ll", "w") as file:
         file.write(ir)
     with open(f"{base}.table.c", "w") as file:

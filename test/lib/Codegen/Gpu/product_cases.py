@@ -74,6 +74,28 @@ def few_rows():
     product("mk,nk->mn", dict(m=4, k=102, n=9), "f32", right_kind="f16")
 
 
+def tiles():
+    product("mk,kn->mn", dict(m=150, k=40, n=132))
+    product("mk,kn->mn", dict(m=65, k=17, n=63), start=None)  # no vector
+    product("mk,nk->mn", dict(m=40, k=36, n=68), start=1.5)
+    product("km,nk->nm", dict(m=40, k=36, n=70))
+    product("km,kn->mn", dict(m=72, k=33, n=80))
+    product("bmhk,bhnk->bhmn", dict(b=2, m=20, k=20, n=37, h=2))
+    product("bck,kdn->bdcn", dict(b=2, c=19, k=20, d=2, n=30))
+    product("mk,kn->mn", dict(m=30, k=21, n=28), "f16", right_kind="f32")
+    product("mk,kn->mn", dict(m=2049, k=20, n=2100))  # large tiles
+
+
+def mma():
+    product("mk,kn->mn", dict(m=80, k=72, n=136), "bf16")
+    product("mk,nk->mn", dict(m=33, k=40, n=41), "f16", start=None)
+    product("km,kn->mn", dict(m=72, k=35, n=64), "f16", start=1.5)
+    product("km,nk->nm", dict(m=40, k=104, n=70), "bf16")
+    product("bmhk,bhnk->bhmn", dict(b=2, m=20, k=48, n=37, h=2), "bf16")
+    product("mk,kn->mn", dict(m=40, k=30, n=44), "bf16")  # not aligned: tiles of f32
+    product("mk,kn->mn", dict(m=1450, k=40, n=1544), "bf16")  # large tiles
+
+
 if __name__ == "__main__":
-    {"few_rows": few_rows}[sys.argv[1]]()
+    {"few_rows": few_rows, "tiles": tiles, "mma": mma}[sys.argv[1]]()
     print("ok")

@@ -1,4 +1,4 @@
-"""What ptxas gives the streaming kernels, beside resources.txt: registers, shared memory, and no spills.
+"""What ptxas gives the streaming kernels and those of products, beside resources.txt: registers, shared memory, and no spills.
 
     resources.py SOURCE_DIR [--update]
 """
@@ -10,13 +10,17 @@ import tempfile
 
 root = sys.argv[1]
 sys.path.insert(0, os.path.join(root, "benchmarks", "gpu"))
+import products  # noqa: E402
 from mixers import MIXERS  # noqa: E402
+
+MODULES = {**MIXERS, **{name: lambda name=name: products.text(*products.CASES[name])
+                        for name in ("in_proj_f32", "x_proj_bf16", "head_transposed_f32", "head_bf16")}}
 
 TABLE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "resources.txt")
 lines = []
 with tempfile.TemporaryDirectory() as folder:
     for chip in ("sm_80", "sm_90a"):
-        for name, text in MIXERS.items():
+        for name, text in MODULES.items():
             source, ptx = (os.path.join(folder, f"{name}.{kind}") for kind in ("mlir", "ptx"))
             with open(source, "w") as file:
                 file.write(text())

@@ -86,10 +86,90 @@ float emu_bflyf(int32_t mask, float value, int32_t distance, int32_t clamp) {
 COPY(16, "cg")
 COPY(8, "ca")
 COPY(4, "ca")
+/* The same of so many bytes; behind them zeros. */
+void copy16_some(char *, const void *, int32_t)
+    __asm__("emu.cp.async.cg.shared.global.16.s");
+void copy16_some(char *to, const void *from, int32_t count) {
+  memset(to, 0, 16);
+  memcpy(to, from, count);
+}
 void emu_commit(void) __asm__("emu.cp.async.commit.group");
 void emu_commit(void) {}
 void emu_wait(int32_t) __asm__("emu.cp.async.wait.group");
 void emu_wait(int32_t n) { (void)n; }
+
+/* What ldmatrix and mma.sync give back: emulate.py loads it from here at once.
+ * Lanes see what the others passed, behind a wait; fragments lie as PTX says. */
+uint32_t emu_results[4];
+static const uint16_t *matrix_rows[kMostThreads];
+static uint32_t fragments[kMostThreads][6]; /* four of the left, two of the right */
+
+static void load_matrices(const uint16_t *row, int transposed) {
+  int32_t lane = current % kWarp, warp = current - lane;
+  uint32_t found[4];
+  matrix_rows[current] = row;
+  wait(kWarp);
+  for (int i = 0; i < 4; ++i) {
+    const uint16_t **rows = matrix_rows + warp + 8 * i;
+    int32_t g = lane / 4, t = lane % 4 * 2;
+    found[i] = transposed ? rows[t][g] | (uint32_t)rows[t + 1][g] << 16
+                          : rows[g][t] | (uint32_t)rows[g][t + 1] << 16;
+  }
+  wait(kWarp);
+  memcpy(emu_results, found, sizeof(found));
+}
+void emu_rows(const uint16_t *)
+    __asm__("emu.ldmatrix.sync.aligned.m8n8.x4.b16.p3");
+void emu_rows(const uint16_t *row) { load_matrices(row, 0); }
+void emu_columns(const uint16_t *)
+    __asm__("emu.ldmatrix.sync.aligned.m8n8.x4.trans.b16.p3");
+void emu_columns(const uint16_t *row) { load_matrices(row, 1); }
+
+static float half_of(uint32_t word, int high, int is_bf16) {
+  uint16_t bits = high ? word >> 16 : word;
+  if (is_bf16) {
+    uint32_t wide = (uint32_t)bits << 16;
+    float value;
+    memcpy(&value, &wide, 4);
+    return value;
+  }
+  _Float16 value;
+  memcpy(&value, &bits, 2);
+  return value;
+}
+
+/* Row g = lane / 4 of the left operand lies in lanes 4 g + k / 2 % 4, word
+ * (row >= 8) + 2 (k >= 8); column g of the right one in word k >= 8. */
+static void multiply(const uint32_t *words, const float *sums, int is_bf16) {
+  int32_t lane = current % kWarp, warp = current - lane;
+  float found[4];
+  memcpy(fragments[current], words, sizeof(fragments[current]));
+  wait(kWarp);
+  for (int i = 0; i < 4; ++i) {
+    int32_t row = lane / 4 + i / 2 * 8, column = lane % 4 * 2 + i % 2;
+    found[i] = sums[i];
+    for (int k = 0; k < 16; ++k) {
+      int32_t a = warp + row % 8 * 4 + k % 8 / 2, b = warp + column * 4 + k % 8 / 2;
+      found[i] += half_of(fragments[a][row / 8 + k / 8 * 2], k % 2, is_bf16) *
+                  half_of(fragments[b][4 + k / 8], k % 2, is_bf16);
+    }
+  }
+  wait(kWarp);
+  memcpy(emu_results, found, sizeof(found));
+}
+#define MULTIPLY(kind, is_bf16)                                                \
+  void multiply_##is_bf16(uint32_t, uint32_t, uint32_t, uint32_t, uint32_t,    \
+                          uint32_t, float, float, float, float)                \
+      __asm__("emu.mma.m16n8k16.row.col." kind);                               \
+  void multiply_##is_bf16(uint32_t a0, uint32_t a1, uint32_t a2, uint32_t a3,  \
+                          uint32_t b0, uint32_t b1, float c0, float c1,        \
+                          float c2, float c3) {                                \
+    uint32_t words[6] = {a0, a1, a2, a3, b0, b1};                              \
+    float sums[4] = {c0, c1, c2, c3};                                          \
+    multiply(words, sums, is_bf16);                                            \
+  }
+MULTIPLY("bf16", 1)
+MULTIPLY("f32.f32", 0)
 
 float exp2f(float), log2f(float);
 float emu_ex2(float) __asm__("emu.ex2.approx.ftz.f32");
