@@ -11,11 +11,14 @@ namespace ssmc {
 
 namespace {
 /// More tokens than the first length has: of the long one that is compared, and
-/// as far as what positions give is looked at. Lengths that differ by multiples
-/// of the first are of equal rest where they are cut into chunks.
-constexpr int64_t kNear = 256, kFar = 1024;
+/// as far as what positions give is looked at, if it is not too large. Lengths
+/// that differ by a round number are of equal rest where they are cut into
+/// chunks.
+constexpr int64_t kNear = 256, kFar[] = {1024, 768, 512, 384}, kRound = 128;
 /// Elements of a value of positions, and of a region that is compared.
 constexpr int64_t kMostPositions = 1 << 23, kMostElements = 1 << 23;
+/// No longer graphs are made.
+constexpr int64_t kMostLength = 1 << 15;
 } // namespace
 
 void LengthPlan::add(const LengthPlan &other) {
@@ -35,8 +38,8 @@ void LengthPlan::refuseEndingTables(const Graph &graph, const Region &region,
               " positions does not go on as they do";
 }
 
-/// The elements of the largest value of the region; with `positions`, of those
-/// that follow from no data.
+/// The elements of the largest value of the region whose extents are free; with
+/// `positions`, of those that follow from no data.
 static int64_t findLargest(const Graph &graph, const Region &region,
                            bool positions) {
   llvm::DenseSet<Value> stop(region.frontier.begin(), region.frontier.end());
@@ -50,8 +53,9 @@ static int64_t findLargest(const Graph &graph, const Region &region,
     if (stop.contains(value) || !op || !seen.insert(op).second)
       continue;
     bool isConstant = !graph.dependsOnInput(value);
+    auto type = dyn_cast<RankedTensorType>(value.getType());
     auto shape = graph.getShape(value);
-    if (shape && (!positions || isConstant))
+    if (shape && type && !type.hasStaticShape() && (!positions || isConstant))
       largest = std::max(largest, llvm::product_of(*shape));
     // The data of which extents are asked is not computed for them.
     for (Value operand : op->getOperands())
@@ -83,7 +87,7 @@ bool LengthPlanner::isDefined(const Region &region, int64_t stretch) const {
 /// permit one of as many neighbours as the first length has tokens.
 std::optional<int64_t> LengthPlanner::findFrom(const Region &region,
                                                int64_t least) const {
-  int64_t round = llvm::divideCeil(least, kNear) * kNear;
+  int64_t round = llvm::divideCeil(least, kRound) * kRound;
   int64_t multiple = llvm::divideCeil(least, first) * first;
   for (int64_t stretch : {round, multiple})
     if (isDefined(region, stretch))
@@ -110,19 +114,25 @@ int64_t LengthPlanner::findLast(const Region &region, int64_t below) const {
 void LengthPlanner::planFar(const Region &region, const LengthLimit &limit,
                             int64_t near, LengthPlan &plan) const {
   int64_t number = std::max(limit.number, limit.shift);
-  std::optional<int64_t> far = findFrom(region, kFar);
-  if (far && number + 2 > first + *far)
-    far = findFrom(region, number + 2 - first);
+  auto holds = [&](int64_t stretch) {
+    return findLargest(at(stretch), region, /*positions=*/true) <=
+           kMostPositions;
+  };
+  // Beyond all numbers; where there are none, as far as memory reaches.
+  const int64_t *least = llvm::find_if(kFar, holds);
+  if (least == std::end(kFar))
+    --least;
+  int64_t reach = std::max(*least, std::min(number, kMostLength) + 2 - first);
+  std::optional<int64_t> far = findFrom(region, reach);
   if (!far) {
-    far = findLast(region, std::max(kFar, number + 2 - first));
+    far = findLast(region, reach);
     plan.ends = first + *far;
   }
   if (*far <= near)
     return;
   const Graph &graph = at(*far);
   bool isShifted = std::min(limit.shift, first + *far) > first + near;
-  bool isReached =
-      findLargest(graph, region, /*positions=*/true) <= kMostPositions;
+  bool isReached = holds(*far) && (plan.ends || number < first + *far);
   if (isReached) {
     plan.identity =
         llvm::hash_combine(plan.identity, hashRegion(graph, region, true));

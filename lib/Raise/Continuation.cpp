@@ -58,6 +58,22 @@ static bool goesOnFrom(int64_t begin, const Line &near, const Line &far) {
   return isStraight(near, last) && isStraight(far, last + longer);
 }
 
+/// Whether both rise or fall by one factor from `begin` on, as decays do.
+static bool goesOnByFactor(int64_t begin, const Line &near, const Line &far) {
+  double factor = std::pow(near.at(near.count - 1) / near.at(begin),
+                           1.0 / (near.count - 1 - begin));
+  for (int64_t i = 0; i < begin; ++i)
+    if (!areEqual(near.at(i), far.at(i)))
+      return false;
+  auto falls = [&](const Line &line) {
+    for (int64_t i = begin; i < line.count; ++i)
+      if (!areEqual(line.at(i), near.at(begin) * std::pow(factor, i - begin)))
+        return false;
+    return true;
+  };
+  return falls(near) && falls(far);
+}
+
 static bool goesOn(const Line &near, const Line &far) {
   constexpr int64_t kFewest = 4;
   if (near.count < kFewest || far.count < near.count)
@@ -66,7 +82,7 @@ static bool goesOn(const Line &near, const Line &far) {
   return llvm::any_of(ArrayRef<int64_t>{1, 2, 3}, [&](int64_t quarters) {
     int64_t begin = near.count * quarters / 4;
     return begin < near.count - 1 - near.count / 8 &&
-           goesOnFrom(begin, near, far);
+           (goesOnFrom(begin, near, far) || goesOnByFactor(begin, near, far));
   });
 }
 
@@ -88,16 +104,21 @@ static bool forEachOther(const Tensor &near, const Tensor &far,
   return all;
 }
 
-/// Equal along diagonals, where `rows` and `columns` are lines of one element.
-static bool isDiagonal(const Line &rows, const Line &columns) {
+/// By how much numbers rise along all diagonals, where `rows` and `columns` are
+/// lines of one element; nothing where that differs.
+static std::optional<double> riseOfDiagonals(const Line &rows,
+                                             const Line &columns) {
+  int64_t stride = rows.stride + columns.stride;
+  int64_t last = std::min(rows.count, columns.count) - 1;
+  double step = rise(rows.at(0), rows.table.at(rows.begin + last * stride));
+  step = std::isfinite(step) ? step / last : 0;
   for (int64_t i = 1; i < rows.count; ++i)
     for (int64_t j = 1; j < columns.count; ++j) {
       int64_t at = rows.begin + i * rows.stride + j * columns.stride;
-      if (!areEqual(rows.table.at(at),
-                    rows.table.at(at - rows.stride - columns.stride)))
-        return false;
+      if (!areEqual(rows.table.at(at), rows.table.at(at - stride) + step))
+        return std::nullopt;
     }
-  return true;
+  return step;
 }
 
 static bool goesOn(const Tensor &near, const Tensor &far,
@@ -112,8 +133,10 @@ static bool goesOn(const Tensor &near, const Tensor &far,
       if (!goesOn(a.back(), b.back()))
         return false;
     }
-    return free.size() == 1 ||
-           (isDiagonal(a[0], a[1]) && isDiagonal(b[0], b[1]));
+    if (free.size() == 1)
+      return true;
+    auto own = riseOfDiagonals(a[0], a[1]), other = riseOfDiagonals(b[0], b[1]);
+    return own && other && areEqual(*own, *other);
   });
 }
 

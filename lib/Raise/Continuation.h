@@ -8,9 +8,10 @@
 //
 // A line of numbers goes on where its first and last ones are those of the
 // shorter line, as far as they are equal or rise by the same, and those between
-// lie on one straight line, on which the middle of the shorter one lies too. A
-// table of two positions goes on where it is the same along its diagonals, and
-// its first row and column go on. Anything else - waves, powers - does not.
+// lie on one straight line, on which the middle of the shorter one lies too; so
+// does one whose numbers are each the last one times a factor. A table of two
+// positions goes on where it is the same along its diagonals, or rises evenly, and
+// its first row and column go on. Anything else - waves, logarithms - does not.
 //
 //===----------------------------------------------------------------------===//
 

@@ -125,7 +125,9 @@ def slope(g, distance):
     return g("Mul", distance, np.float32(0.05))
 
 
-ATTENTION = ["ssm.attention"]
+ATTENTION, LINEAR = ["ssm.attention"], ["ssm.semiseparable"]
+# Where what positions give goes on, nothing longer is compared.
+GOES_ON, ENDS = "32, 272]", "does not go on"
 BEYOND = [30, 90, 300]
 MASKS = {
     "causal": (attention(), ATTENTION, "", [30, 90]),
@@ -148,7 +150,7 @@ MASKS = {
     "positions of 16 bits": (attention(wrapped(TensorProto.INT16)), [], "it compares positions with 32768", [30]),
     "blocks of 64 by bits": (attention(equal(lambda g, p: g("BitwiseAnd", p, ~63))), [], "deviates", BEYOND),
     "blocks of 512 by bits": (attention(equal(lambda g, p: g("BitwiseAnd", p, ~511))), [], "deviates", [300, 600]),
-    "a slope": (attention(bias=slope), ATTENTION, "", BEYOND),
+    "a slope": (attention(bias=slope), ATTENTION, GOES_ON, BEYOND),
     "a slope beyond 40": (attention(bias=lambda g, d: g("Relu", g("Sub", d, np.float32(40)))), [], "deviates", BEYOND),
     "a slope beyond 60, in an attribute":
         (attention(bias=lambda g, d: g("Shrink", slope(g, d), lambd=3.0, bias=0.0)), [], "deviates", BEYOND),
@@ -157,6 +159,32 @@ MASKS = {
     "a slope that ends at 500":
         (attention(bias=lambda g, d: g("HardSigmoid", slope(g, d), alpha=-0.1, beta=2.5)), [], "deviates", [300, 560]),
 }
+
+
+def sloped():
+    """A slope for each head that falls with the key's position, in one table with the mask."""
+    g = Graph()
+
+    def weigh(scores):
+        row, column = g.positions()
+        slopes = g("Mul", g("Cast", column, to=TensorProto.FLOAT), np.array([0.1, 0.02])[:, None, None])
+        table = g("Where", g("GreaterOrEqual", row, column), slopes, HIDDEN)
+        return g("Softmax", g("Add", scores, table), axis=-1)
+
+    return g.mix(weigh)
+
+
+def decaying():
+    """Linear attention with a decay for each head, in a table of its powers."""
+    g = Graph()
+
+    def weigh(scores):
+        row, column = g.positions()
+        distance = g("Cast", g("Max", g("Sub", row, column), 0), to=TensorProto.FLOAT)
+        powers = g("Pow", np.array([0.97, 0.9])[:, None, None], distance)
+        return g("Mul", scores, g("Where", g("GreaterOrEqual", row, column), powers, np.float32(0)))
+
+    return g.mix(weigh)
 
 
 def band(size, width, **shape):
@@ -213,9 +241,9 @@ def in_chunks(chunk, more, width):
     return g.mix(weigh, x)
 
 
-LINEAR = ["ssm.semiseparable"]
-GOES_ON = "does not go on"
 TABLES = {
+    "slopes of keys": (sloped(), ATTENTION, GOES_ON, BEYOND),
+    "powers of decays": (decaying(), LINEAR, GOES_ON, BEYOND),
     "all of 40": (band(40, 40), ATTENTION, "at most 40 tokens", [30, 40]),
     "32 of 40": (band(40, 32), [], "deviates", [30, 40]),
     "all of 1024": (band(1024, 1024), ATTENTION, "at most 1024 tokens", [30, 700]),
@@ -225,7 +253,7 @@ TABLES = {
     "3000 of 4096": (band(4096, 3000), [], "it compares positions with 4096", [30]),
     "all of 1024, traced": (band(1024, 1024, length=24), ATTENTION, "", []),
     "8 of 1024, traced": (band(1024, 8, length=24), ATTENTION, "", []),
-    "40 of 1024, traced": (band(1024, 40, length=24), [], GOES_ON, []),
+    "40 of 1024, traced": (band(1024, 40, length=24), [], ENDS, []),
     "equal weights": (weighted(1024, 1024, False), LINEAR, "at most 1024 tokens", [30, 700]),
     "other weights from 36 on": (weighted(40, 36, False), [], "deviates", [30, 40]),
     "other weights from 400 on": (weighted(1024, 400, False), [], "deviates", [30, 700]),
