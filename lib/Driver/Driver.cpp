@@ -124,6 +124,14 @@ StringRef Compiler::Impl::suggest(Diagnostic &diagnostic) const {
   if (!phases || diagnostic.getSeverity() != DiagnosticSeverity::Error)
     return "";
   StringRef phase = phases->getPhase();
+  // A command line that names no model, or does not fit the one it names.
+  if (phase == "import" && !options.model &&
+      !llvm::sys::fs::is_regular_file(options.input))
+    return "give the path of an ONNX model, or of a .mlir file";
+  if (phase == "import" && module)
+    return isGraph ? "write --dim=INPUT:AXIS=NAME with an input of the model "
+                     "and one of its axes, counted from 0"
+                   : "";
   if (phase == "import")
     return "onnx.checker.check_model tells whether the file is at fault: then "
            "export the model again";
@@ -401,7 +409,13 @@ LogicalResult Compiler::Impl::writeReport() {
     printReport(report, log);
     printLengths((*module)->getAttrOfType<ArrayAttr>("ssmc.lengths"), log);
     printPlan((*module)->getAttrOfType<ArrayAttr>("ssmc.plan"), log);
-    return success();
+    if (&log != &llvm::errs())
+      return success();
+    std::error_code error = llvm::errs().error();
+    if (!error)
+      return success();
+    return emitError(UnknownLoc::get(&context))
+           << "the report cannot be written: " << error.message();
   }
   llvm::json::Value json = llvm::json::Object{
       {"model", llvm::json::fixUTF8(options.input)},

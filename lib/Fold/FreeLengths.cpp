@@ -261,6 +261,21 @@ static Operation *findOrigin(Operation *op, const ShapeInference &shapes,
   return others ? origin : nullptr;
 }
 
+// The constant operand that has an extent: "dimension 1 of input 5".
+static std::string describeFixed(onnx::NodeOp node,
+                                 const ShapeInference &shapes, int64_t extent) {
+  for (auto [i, operand] : llvm::enumerate(node.getInputs())) {
+    const ValueShape *shape = shapes.shapeOf(operand);
+    if (!shape || !operand.getDefiningOp<onnx::ConstantOp>())
+      continue;
+    for (auto [d, dim] : llvm::enumerate(shape->dims))
+      if (constantExtent(dim) == extent)
+        return "dimension " + std::to_string(d) + " of input " +
+               std::to_string(i);
+  }
+  return "one";
+}
+
 LogicalResult LengthFreeing::compare(ShapeInference &after) {
   for (Operation &op : graph.getBody().front())
     for (Value result : op.getResults()) {
@@ -286,9 +301,9 @@ LogicalResult LengthFreeing::compare(ShapeInference &after) {
   // Merged axes have no label, but as many elements as before.
   for (const auto &[a, b, node] : after.getEqualities())
     if (auto fixed = constantExtent(a) ? constantExtent(a) : constantExtent(b))
-      return forbid(node, "of the extents that must be equal for it, one is "
-                          "fixed to " +
-                              Twine(*fixed));
+      return forbid(node, "of the extents that must be equal for it, " +
+                              describeFixed(node, after, *fixed) +
+                              " is fixed to " + Twine(*fixed));
   return success();
 }
 

@@ -2,6 +2,8 @@
 that is found through `step`."""
 from __future__ import annotations
 
+import contextlib
+import inspect
 from typing import TYPE_CHECKING, Any, Callable, Iterator
 
 import numpy as np
@@ -28,6 +30,34 @@ def _last(result: Any, lengths: np.ndarray | None = None) -> np.ndarray:
     return logits[:, -1] if lengths is None else logits[np.arange(len(lengths)), lengths - 1]
 
 
+def _sampler(sample: Callable[[np.ndarray], Any] | None, rows: int) -> Callable[[np.ndarray], np.ndarray]:
+    """What gives the token of each row, with its result checked."""
+    if sample is None:
+        return lambda logits: np.argmax(logits, axis=-1)
+    takes_logits = callable(sample)
+    with contextlib.suppress(ValueError):  # of a function in C, nothing is known
+        try:
+            takes_logits and inspect.signature(sample).bind(None)
+        except TypeError:
+            takes_logits = False
+    if not takes_logits:
+        raise invalid(f"sample is a function of the logits [rows, vocabulary], not {sample!r}")
+
+    def pick(logits: np.ndarray) -> np.ndarray:
+        given = sample(logits)
+        try:
+            found = np.asarray(given)
+        except ValueError:
+            found = np.asarray(None)
+        if found.dtype.kind not in "iu":
+            raise invalid(f"sample gave {given!r}: a token is an integer")
+        if found.shape != (rows,):
+            raise invalid(f"sample gave tokens of shape {found.shape} for {rows} rows")
+        return found
+
+    return pick
+
+
 def generate(module: "Module", prompt: Any, tokens: int, lengths: Any, state: "State | None",
              sample: Callable[[np.ndarray], Any] | None, num_threads: int | None) -> Iterator[np.ndarray]:
     prefill, step = module._entry("prefill"), module._entry("step")
@@ -45,7 +75,7 @@ def generate(module: "Module", prompt: Any, tokens: int, lengths: Any, state: "S
         raise invalid(f"tokens to generate: {tokens!r}")
     if state is None:
         state = module.new_state(ids.shape[0])
-    pick = sample or (lambda logits: np.argmax(logits, axis=-1))
+    pick = _sampler(sample, ids.shape[0])
 
     def produce() -> Iterator[np.ndarray]:
         if tokens == 0:
@@ -56,9 +86,7 @@ def generate(module: "Module", prompt: Any, tokens: int, lengths: Any, state: "S
         for i in range(tokens):
             if i:
                 last = _last(step(found[:, None], state=state, num_threads=num_threads))
-            found = np.asarray(pick(last)).astype(step.inputs[0].dtype)
-            if found.shape != (ids.shape[0],):
-                raise invalid(f"sample gave tokens of shape {found.shape} for {ids.shape[0]} rows")
+            found = pick(last).astype(step.inputs[0].dtype)
             yield found
 
     return produce()

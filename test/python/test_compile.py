@@ -60,7 +60,9 @@ def test_options():
     assert "is no value of an option" in error("usage", parse(NEGATE), cpu=object()).message
     assert "zero byte" in error("usage", parse(NEGATE), cpu="a\0b").message
     assert "what is compiled here is a library" in error("usage", parse(NEGATE), emit="asm").message
-    assert "the model has no input 'ids': it has x" in error("usage", parse(NEGATE), dim=["ids:0=B"]).message
+    for dim, message in ("ids:0=B", "the model has no input 'ids': it has x"), ("x:2=B", "the input has rank 2"):
+        said = error("usage", parse(NEGATE), dim=[dim])
+        assert message in said.message and "--dim=INPUT:AXIS=NAME with an input of the model" in said.remedy
     assert "there is no folder" in error("usage", parse(NEGATE), "/nonexistent/m.so").message
 
 
@@ -71,6 +73,7 @@ def test_broken_models(tmp_path):
         assert said.file == "model.onnx" and said.message and "check_model" in said.remedy
     absent = error("input", tmp_path / "absent.onnx")
     assert "No such file" in absent.message and absent.file.endswith("absent.onnx")
+    assert "give the path of an ONNX model" in absent.remedy
     junk = np.random.default_rng(0)
     for _ in range(20):
         damaged = bytearray(data)

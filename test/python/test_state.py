@@ -86,6 +86,12 @@ def test_generate(mamba, ids):
         mamba.generate(ids[:, :0], 1)
     with pytest.raises(ssmc.RunError, match="sample gave tokens"):
         list(mamba.generate(ids[:, :5], 1, sample=lambda logits: [1]))
+    for sample in (3, lambda: None, lambda logits, temperature: None):
+        with pytest.raises(ssmc.RunError, match="sample is a function of the logits"):
+            mamba.generate(ids[:, :5], 1, sample=sample)
+    for given in (None, [0.5, 1.0], "ab", [[1, 2], [3]]):
+        with pytest.raises(ssmc.RunError, match="a token is an integer"):
+            list(mamba.generate(ids[:, :5], 1, sample=lambda logits, given=given: given))
 
 
 def test_prompts_of_different_lengths(mamba, ids):

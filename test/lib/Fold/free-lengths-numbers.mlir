@@ -213,7 +213,7 @@ func.func @short(%x: tensor<2x24x6xf32> {onnx.name = "x"}) -> tensor<2x1x24x4xf3
 // Masks and positions of the traced length.
 func.func @mask(%x: tensor<2x24x6xf32> {onnx.name = "x"}) -> tensor<2x24x6xf32> {
   %mask = onnx.constant dense<0.0> : tensor<24x24xf32>
-  // expected-error @below {{of the extents that must be equal for it, one is fixed to 24}}
+  // expected-error @below {{of the extents that must be equal for it, dimension 0 of input 3 is fixed to 24}}
   %0 = onnx.node "Attention"(%x, %x, %x, %mask) version 24 attrs {q_num_heads = 2 : i64, kv_num_heads = 2 : i64} : (tensor<2x24x6xf32>, tensor<2x24x6xf32>, tensor<2x24x6xf32>, tensor<24x24xf32>) -> tensor<2x24x6xf32>
   return %0 : tensor<2x24x6xf32>
 }
@@ -222,7 +222,7 @@ func.func @mask(%x: tensor<2x24x6xf32> {onnx.name = "x"}) -> tensor<2x24x6xf32> 
 
 func.func @ids(%x: tensor<2x24x6xf32> {onnx.name = "x"}, %c: tensor<99x1xf32>) -> tensor<2x24x6xf32> {
   %ids = onnx.constant dense<1> : tensor<2x24xi64>
-  // expected-error @below {{of the extents that must be equal for it, one is fixed to 24}}
+  // expected-error @below {{of the extents that must be equal for it, dimension 1 of input 3 is fixed to 24}}
   %0 = onnx.node "RotaryEmbedding"(%x, %c, %c, %ids) version 23 attrs {num_heads = 3 : i64} : (tensor<2x24x6xf32>, tensor<99x1xf32>, tensor<99x1xf32>, tensor<2x24xi64>) -> tensor<2x24x6xf32>
   return %0 : tensor<2x24x6xf32>
 }

@@ -92,6 +92,9 @@ expect(1, "02-codegen.mlir: Is a directory", scale, "-o", out, f"--dump-ir={fold
 with open("/dev/full", "w") as full:
     r = subprocess.run(["ssmc", scale, "--emit=linalg"], stdout=full, stderr=subprocess.PIPE, text=True)
     assert r.returncode == 1 and "standard output: No space left on device" in r.stderr, r
+    # Nothing can be said of a report that cannot be said.
+    r = subprocess.run(["ssmc", graph, "-o", out, "--report"], stderr=full)
+    assert r.returncode == 1 and not os.path.exists(out), r
 broken = os.path.join(tmp, "broken.mlir")
 open(broken, "w").write("module {")
 expect(1, "broken.mlir:1:", broken, "-o", out)
