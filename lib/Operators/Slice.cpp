@@ -21,6 +21,16 @@ struct Taken {
 };
 } // namespace
 
+/// No extent is larger; sums with bounds and steps of it stay within 64 bits.
+static constexpr int64_t kFarthest = int64_t(1) << 48;
+
+/// Steps that take one element alone, however long they are.
+static SmallVector<int64_t> boundSteps(ArrayRef<int64_t> steps) {
+  return llvm::map_to_vector(steps, [](int64_t step) {
+    return std::clamp(step, -kFarthest, kFarthest);
+  });
+}
+
 static Taken take(int64_t start, int64_t end, int64_t step, int64_t extent) {
   auto fromFront = [&](int64_t at) { return at < 0 ? at + extent : at; };
   start = fromFront(start), end = fromFront(end);
@@ -31,15 +41,7 @@ static Taken take(int64_t start, int64_t end, int64_t step, int64_t extent) {
   }
   start = std::clamp<int64_t>(start, 0, std::max<int64_t>(extent - 1, 0));
   end = std::clamp<int64_t>(end, -1, extent - 1);
-  // -(step) does not exist for the least integer.
-  uint64_t stride = -static_cast<uint64_t>(step);
-  return {start, extent > 0 && end < start
-                     ? static_cast<int64_t>((start - end - 1) / stride + 1)
-                     : 0};
-}
-
-static bool validStep(int64_t step) {
-  return step != 0 && step > std::numeric_limits<int64_t>::min();
+  return {start, extent > 0 && end < start ? (start - end - 1) / -step + 1 : 0};
 }
 
 //===----------------------------------------------------------------------===//
@@ -126,12 +128,13 @@ static FailureOr<SliceSpec> readSpec(InferContext &ctx) {
   for (size_t i = 0; i < std::min<size_t>(*count, 64); ++i)
     all.push_back(i);
   auto normal = normalizeAxes(*axes ? **axes : all, rank);
-  spec.steps = *steps ? **steps : SmallVector<int64_t>(all.size(), 1);
+  spec.steps =
+      *steps ? boundSteps(**steps) : SmallVector<int64_t>(all.size(), 1);
   if (failed(normal) || normal->size() != *count ||
       spec.steps.size() != *count || (spec.ends && spec.ends->size() != *count))
     return ctx.error("has axes, bounds or steps that do not fit each other or "
                      "the rank of its input");
-  if (!llvm::all_of(spec.steps, validStep))
+  if (llvm::is_contained(spec.steps, 0))
     return ctx.error("has a step of zero");
   spec.axes = *normal;
   return spec;
@@ -220,9 +223,10 @@ static LogicalResult evaluateSlice(EvalContext &ctx) {
   for (size_t i = 0; i < count; ++i)
     all.push_back(i);
   auto normal = normalizeAxes(*axes ? **axes : all, in.getRank());
-  SmallVector<int64_t> step = *steps ? **steps : SmallVector<int64_t>(count, 1);
+  SmallVector<int64_t> step =
+      *steps ? boundSteps(**steps) : SmallVector<int64_t>(count, 1);
   if (failed(normal) || normal->size() != count || step.size() != count ||
-      (*ends)->size() != count || !llvm::all_of(step, validStep))
+      (*ends)->size() != count || llvm::is_contained(step, 0))
     return ctx.error("has axes, bounds or steps that do not fit its input");
   SmallVector<int64_t> shape(in.getShape());
   SmallVector<int64_t> strides = rowMajorStrides(in.getShape());
@@ -322,10 +326,8 @@ static LogicalResult lowerByData(LowerContext &ctx) {
       axes.push_back(indexConstant(b, loc, d));
   auto read = [&](unsigned input, int64_t i) {
     Value value = toIndex(b, loc, extractScalar(b, loc, ctx.input(input), i));
-    // Sums with it stay within 64 bits; no extent is larger.
-    int64_t limit = int64_t(1) << 48;
-    return clampValue(b, loc, value, indexConstant(b, loc, -limit),
-                      indexConstant(b, loc, limit));
+    return clampValue(b, loc, value, indexConstant(b, loc, -kFarthest),
+                      indexConstant(b, loc, kFarthest));
   };
   Value zero = indexConstant(b, loc, 0), one = indexConstant(b, loc, 1);
   SmallVector<OpFoldResult> extents = tensor::getMixedSizes(b, loc, in);
@@ -413,7 +415,7 @@ static LogicalResult lowerSlice(LowerContext &ctx) {
   SmallVector<OpFoldResult> strides(rank, b.getIndexAttr(1));
   bool backwards = false;
   for (size_t i = 0; i < normal->size(); ++i) {
-    int64_t axis = (*normal)[i], step = (*steps)[i];
+    int64_t axis = (*normal)[i], step = boundSteps(*steps)[i];
     AffineExpr extent = (*extents)[axis];
     strides[axis] = b.getIndexAttr(step);
     backwards |= step < 0;

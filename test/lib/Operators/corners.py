@@ -45,6 +45,11 @@ CASES = [
         <int64[1] one = {1}, int64[1] three = {3}> {
         y = Slice (x, one, three, one) }""",
      {"x": np.zeros((0, 3), np.float32)}, np.zeros((0, 2))),
+    ("steps beyond all numbers", """(float[2, 3] x) => (float[1, 1] y)
+        <int64[2] axes = {0, 1}, int64[2] far = {9223372036854775807, -1}, int64[2] none = {-9223372036854775808, -9223372036854775808},
+         int64[2] step = {-9223372036854775808, -9223372036854775807}> {
+        y = Slice (x, far, none, axes, step) }""",
+     {"x": np.arange(6, dtype=np.float32).reshape(2, 3)}, [[5]]),
     ("nothing joined", """(float[2] x, float[0] n) => (float[2] y) {
         y = Concat <axis = 0> (n, x, n) }""",
      {"x": np.ones(2, np.float32), "n": np.zeros(0, np.float32)}, [1, 1]),
