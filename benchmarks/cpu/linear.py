@@ -14,16 +14,13 @@ import ctypes
 import os
 import platform
 import statistics
-import sys
 import tempfile
 import time
 
 import numpy as np
 
-ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
-sys.path.insert(0, os.path.join(ROOT, "test"))
-from kernel_harness import build, descriptor, run  # noqa: E402
-from paired import aligned, cpu_name  # noqa: E402
+from paired import aligned, cpu_name  # sets paths
+from kernel_harness import build, descriptor, run
 
 PEAK = """
 typedef float V __attribute__((vector_size(%d)));
@@ -134,9 +131,6 @@ def main():
     args = parser.parse_args()
     if args.products == "bf16":
         args.weights = "bf16"
-    os.environ["PATH"] = os.pathsep.join(
-        [os.environ.get("SSMC_BIN", os.path.join(ROOT, "build", "bin")), "/usr/lib/llvm-22/bin",
-         os.environ["PATH"]])
     cpu = "host" if args.cpu == "native" else args.cpu
     lanes = args.lanes or (16 if "avx512dq" in open("/proc/cpuinfo").read() else 8)
     width = 2 * lanes

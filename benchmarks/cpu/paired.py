@@ -16,9 +16,8 @@ import numpy as np
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 sys.path.insert(0, os.path.join(ROOT, "test"))
-os.environ["PATH"] = os.pathsep.join(
-    [os.environ.get("SSMC_BIN", os.path.join(ROOT, "build", "bin")), "/usr/lib/llvm-22/bin",
-     os.environ["PATH"]])
+BIN = os.environ.get("SSMC_BIN", os.path.join(ROOT, "build", "bin"))
+os.environ["PATH"] = os.pathsep.join([BIN, os.path.join(BIN, os.pardir, "llvm-bin"), os.environ["PATH"]])
 from kernel_harness import build, descriptor  # noqa: E402
 
 

@@ -38,26 +38,22 @@ public:
   Value build();
 
 private:
-  Chunk forward(const Piece &piece, Value state) {
+  Chunk chunk(const Piece &piece, Value state, bool reverse) {
     return {b,
             loc,
             piece,
-            op.getGf(),
+            reverse ? op.getGb() : op.getGf(),
             op.getResets(),
             op.getV(),
             state,
-            /*reverse=*/false};
+            reverse,
+            reverse ? Chunk::Drop::Behind : Chunk::Drop::Before};
+  }
+  Chunk forward(const Piece &piece, Value state) {
+    return chunk(piece, state, /*reverse=*/false);
   }
   Chunk backward(const Piece &piece, Value state) {
-    return {b,
-            loc,
-            piece,
-            op.getGb(),
-            op.getResets(),
-            op.getV(),
-            state,
-            /*reverse=*/true,
-            Chunk::Drop::Behind};
+    return chunk(piece, state, /*reverse=*/true);
   }
   /// The matrix of both directions.
   Value weigh(Chunk &before, Chunk &behind);

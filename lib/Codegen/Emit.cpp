@@ -1,6 +1,7 @@
 //===- Emit.cpp - LLVM dialect to machine code ----------------------------===//
 
 #include "lib/Codegen/Codegen.h"
+#include "lib/Codegen/OptimizeModule.h"
 
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/Diagnostics.h"
@@ -11,7 +12,6 @@
 #include "llvm/IR/Module.h"
 #include "llvm/MC/MCSubtargetInfo.h"
 #include "llvm/MC/TargetRegistry.h"
-#include "llvm/Passes/PassBuilder.h"
 #include "llvm/Support/TargetSelect.h"
 #include "llvm/Target/TargetMachine.h"
 #include "llvm/Target/TargetOptions.h"
@@ -63,27 +63,6 @@ FailureOr<CpuTarget> ssmc::resolveCpu(StringRef cpu, Location loc) {
   return target;
 }
 
-/// The optimiser's part. The reference level keeps it short: its code is to be
-/// right, and graphs that were not raised are large.
-static void optimize(llvm::Module &module, llvm::TargetMachine &machine,
-                     unsigned optLevel) {
-  llvm::LoopAnalysisManager loops;
-  llvm::FunctionAnalysisManager functions;
-  llvm::CGSCCAnalysisManager sccs;
-  llvm::ModuleAnalysisManager modules;
-  llvm::PassBuilder builder(&machine);
-  builder.registerModuleAnalyses(modules);
-  builder.registerCGSCCAnalyses(sccs);
-  builder.registerFunctionAnalyses(functions);
-  builder.registerLoopAnalyses(loops);
-  builder.crossRegisterProxies(loops, functions, sccs, modules);
-  builder
-      .buildPerModuleDefaultPipeline(optLevel == 0
-                                         ? llvm::OptimizationLevel::O1
-                                         : llvm::OptimizationLevel::O3)
-      .run(module, modules);
-}
-
 LogicalResult ssmc::emitCode(ModuleOp module, const CodegenOptions &options,
                              CodeKind kind, llvm::raw_pwrite_stream &os) {
   Location loc = module.getLoc();
@@ -114,7 +93,7 @@ LogicalResult ssmc::emitCode(ModuleOp module, const CodegenOptions &options,
       function.addFnAttr("target-features", target->features);
     function.addFnAttr(llvm::Attribute::NoUnwind);
   }
-  optimize(*code, *machine, options.optLevel);
+  optimizeModule(*code, *machine, options.optLevel);
 
   if (kind == CodeKind::LLVM) {
     code->print(os, nullptr);

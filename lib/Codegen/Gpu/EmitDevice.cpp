@@ -1,6 +1,7 @@
 //===- EmitDevice.cpp - device code to PTX --------------------------------===//
 
 #include "lib/Codegen/Gpu/Device.h"
+#include "lib/Codegen/OptimizeModule.h"
 
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
@@ -13,7 +14,6 @@
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Module.h"
 #include "llvm/MC/TargetRegistry.h"
-#include "llvm/Passes/PassBuilder.h"
 #include "llvm/Target/TargetMachine.h"
 #include "llvm/Target/TargetOptions.h"
 
@@ -70,25 +70,6 @@ static LogicalResult checkCalls(gpu::GPUModuleOp code) {
   return success();
 }
 
-static void optimize(llvm::Module &module, llvm::TargetMachine &machine,
-                     unsigned optLevel) {
-  llvm::LoopAnalysisManager loops;
-  llvm::FunctionAnalysisManager functions;
-  llvm::CGSCCAnalysisManager sccs;
-  llvm::ModuleAnalysisManager modules;
-  llvm::PassBuilder builder(&machine);
-  builder.registerModuleAnalyses(modules);
-  builder.registerCGSCCAnalyses(sccs);
-  builder.registerFunctionAnalyses(functions);
-  builder.registerLoopAnalyses(loops);
-  builder.crossRegisterProxies(loops, functions, sccs, modules);
-  builder
-      .buildPerModuleDefaultPipeline(optLevel == 0
-                                         ? llvm::OptimizationLevel::O1
-                                         : llvm::OptimizationLevel::O3)
-      .run(module, modules);
-}
-
 FailureOr<DeviceCode> ssmc::emitDevice(ModuleOp module, const GpuTarget &target,
                                        unsigned optLevel) {
   DeviceCode result;
@@ -119,7 +100,7 @@ FailureOr<DeviceCode> ssmc::emitDevice(ModuleOp module, const GpuTarget &target,
                      "could not translate device code to LLVM IR");
   translated->setTargetTriple(machine->getTargetTriple());
   translated->setDataLayout(machine->createDataLayout());
-  optimize(*translated, *machine, optLevel);
+  optimizeModule(*translated, *machine, optLevel);
   SmallString<0> text;
   llvm::raw_svector_ostream os(text);
   llvm::legacy::PassManager passes;
