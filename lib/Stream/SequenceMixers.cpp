@@ -40,6 +40,11 @@ std::optional<double> ssmc::filledWith(Value value) {
     auto dense = dyn_cast<DenseElementsAttr>(constant.getValue());
     if (dense && dense.isSplat())
       element = dense.getSplatValue<Attribute>();
+    // Zeros of both signs are what a product with zero leaves.
+    else if (dense && isa<FloatType>(dense.getElementType()) &&
+             llvm::all_of(dense.getValues<APFloat>(),
+                          [](const APFloat &x) { return x.isZero(); }))
+      return 0;
   } else if (auto fill = value.getDefiningOp<linalg::FillOp>()) {
     matchPattern(fill.getInputs()[0], m_Constant(&element));
   }

@@ -50,7 +50,7 @@ module attributes {onnx.symbols = ["L"]} {
     %u = onnx.node "Add"(%x, %sin) version 20 : (!x, !a) -> !x
     %l = onnx.symbol "L"
     %h0 = tensor.empty(%l) : !x
-    %s0 = onnx.constant dense<0.0> : tensor<2x2xf32>
+    %s0 = onnx.constant dense<[[0.0, -0.0], [-0.0, -0.0]]> : tensor<2x2xf32>
     %h, %last = ssm.scan dimension(1) ins(%u, %u : !x, !x) outs(%h0, %s0 : !x, tensor<2x2xf32>) -> !x, tensor<2x2xf32>
     return %h : !x
   }
