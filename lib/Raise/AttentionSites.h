@@ -64,6 +64,7 @@ public:
 
 private:
   const Graph &bound(const llvm::StringMap<int64_t> &symbols);
+  const Graph &findReadable(const AttentionSite &site);
   std::optional<AttentionSite> identify(mlir::onnx::NodeOp node,
                                         double &deviation);
   Problem problemAt(const AttentionSite &site, const Graph &there) const;

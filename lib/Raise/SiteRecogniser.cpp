@@ -102,15 +102,25 @@ static bool agree(const Problem &problem, const AttentionMixer &mixer,
   return deviation <= mixer.tolerance;
 }
 
+/// With keys beyond what positions are compared with, or as many as a table
+/// has.
+const Graph &SiteRecogniser::findReadable(const AttentionSite &site) {
+  auto [queries, past] = kLengths[0];
+  int64_t number =
+      std::min(findLengthLimit(graph, site.region, 0).number, kMostRead);
+  for (int64_t keys : {number + 3, number - queries})
+    if (keys > past)
+      if (const Graph &there = bound(bindLengths(graph, site, queries, keys));
+          there.isValid())
+        return there;
+  return bound(bindLengths(graph, site, queries, past));
+}
+
 std::optional<AttentionSite> SiteRecogniser::identify(onnx::NodeOp node,
                                                       double &deviation) {
   llvm::SmallPtrSet<const Graph *, 4> tried;
   for (const AttentionSite &way : readAttentionSite(graph, node)) {
-    auto [queries, past] = kLengths[0];
-    // Beyond what positions are compared with.
-    int64_t number = findLengthLimit(graph, way.region, 0).number;
-    past = std::max(past, std::min(number, kMostRead) + 3);
-    const Graph &there = bound(bindLengths(graph, way, queries, past));
+    const Graph &there = findReadable(way);
     if (!tried.insert(&there).second)
       continue;
     for (AttentionSite &site : readAttentionSite(there, node))
@@ -210,8 +220,11 @@ std::vector<Problem> SiteRecogniser::problemsOf(size_t number,
       (more ? queries : past) += stretch;
       return bound(bindLengths(graph, site, queries, past));
     };
-    int64_t first = kLengths[0].first + kLengths[0].second;
-    plan.add(LengthPlanner(first, at).plan(site.region, limit));
+    // Keys, or where these stay, queries.
+    int64_t keys = *problems.front().length;
+    bool grows = *problemAt(site, at(1)).length > keys;
+    plan.add(LengthPlanner(grows ? keys : kLengths[0].first, at)
+                 .plan(site.region, limit));
   }
   plan.refuseEndingTables(graph, site.region, *problems.front().length);
   for (const Graph *needed : plan.needed) {

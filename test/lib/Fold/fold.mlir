@@ -13,6 +13,24 @@ func.func @values() -> tensor<2xf32> {
 
 // -----
 
+// A table of two positions is not cut: how it goes on may be asked. One of
+// which one row is read is no such table.
+// CHECK-LABEL: func.func @cut
+// CHECK: %[[CUT:.*]] = onnx.node "Slice"
+// CHECK-NOT: onnx.node
+// CHECK: return %[[CUT]]
+func.func @cut() -> (tensor<2x3xf32>, tensor<1x3xf32>) {
+  %a = onnx.constant dense<[[1.0, 0.0, 0.0], [1.0, 1.0, 0.0], [1.0, 1.0, 1.0]]> : tensor<3x3xf32>
+  %zero = onnx.constant dense<0> : tensor<1xi64>
+  %one = onnx.constant dense<1> : tensor<1xi64>
+  %two = onnx.constant dense<2> : tensor<1xi64>
+  %b = onnx.node "Slice"(%a, %zero, %two, %zero) version 20 : (tensor<3x3xf32>, tensor<1xi64>, tensor<1xi64>, tensor<1xi64>) -> tensor<2x3xf32>
+  %c = onnx.node "Slice"(%a, %zero, %one, %zero) version 20 : (tensor<3x3xf32>, tensor<1xi64>, tensor<1xi64>, tensor<1xi64>) -> tensor<1x3xf32>
+  return %b, %c : tensor<2x3xf32>, tensor<1x3xf32>
+}
+
+// -----
+
 // Nodes that hand on their input disappear; a reversed Slice is none of them.
 // CHECK-LABEL: func.func @hand_on
 // CHECK-SAME: (%[[X:.*]]: tensor<2x3xf32>)

@@ -4,6 +4,8 @@ that is shifted far. What the check's first lengths do not reach is not believed
 
     limits.py masks TMP    bounds by operators
     limits.py tables TMP   tables of positions, and shifts of data
+    limits.py caches TMP   attention behind a cache of `past` tokens
+    limits.py traced TMP   tables in graphs of 24 tokens, whose length is freed
 
 Each is compared with ONNX Runtime at lengths on both sides of its bound.
 """
@@ -25,6 +27,7 @@ class Graph:
 
     def __init__(self, batch=2, length="L"):
         self.nodes, self.constants, self.shape = [], {}, [batch, length, H * D]
+        self.inputs, self.outputs = {"x": self.shape}, {}
         self.random = np.random.default_rng(1)
 
     def constant(self, value, dtype=None):
@@ -62,9 +65,12 @@ class Graph:
         return self.model(self("Reshape", self("Transpose", y, perm=[0, 2, 1, 3]), [0, 0, H * D]))
 
     def model(self, y):
+        self.nodes.append(helper.make_node("Identity", [y], ["y"]))
+        inputs, outputs = (
+            [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in values.items()]
+            for values in (self.inputs, {"y": self.shape, **self.outputs}))
         graph = helper.make_graph(
-            self.nodes, "g", [helper.make_tensor_value_info("x", TensorProto.FLOAT, self.shape)],
-            [helper.make_tensor_value_info(y, TensorProto.FLOAT, self.shape)],
+            self.nodes, "g", inputs, outputs,
             [numpy_helper.from_array(value, name) for name, value in self.constants.items()])
         return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
 
@@ -102,7 +108,8 @@ def equal(of):
 
 
 def scaled(g, position, size):
-    return g("Mul", g("Cast", position, to=TensorProto.FLOAT), np.float32(1 / size))
+    """No distance is so near to the bound that rounding decides."""
+    return g("Mul", g("Cast", position, to=TensorProto.FLOAT), np.float32(1 / (size - 0.5)))
 
 
 def scaled_window(size):
@@ -202,6 +209,29 @@ def band(size, width, **shape):
     return g.mix(weigh)
 
 
+def cached(width, size=None, length=1):
+    """Attention behind a cache, to `width` keys: by a table of `size` positions, or by numbers alone."""
+    g = Graph(length=length)
+    q, k, v = (g.project() for _ in range(3))
+    for name in "kv":
+        g.inputs["past_" + name] = [2, H, "past", D]
+    k, v = g("Concat", "past_k", k, axis=2), g("Concat", "past_v", v, axis=2)
+    g.outputs = {name: [2, H, "all", D] for name in (k, v)}
+    keys, queries = (g("Slice", g("Shape", value), [2], [3]) for value in (k, q))
+    first = g("Sub", keys, queries)
+    if size:
+        distance = np.arange(size)[:, None] - np.arange(size)
+        rows = g("Slice", ((distance >= 0) & (distance < width))[None, None], first, keys, [2])
+        seen = g("Slice", rows, [0], keys, [3])
+    else:
+        column = g("Range", 0, g("Squeeze", keys), 1)
+        row = g("Unsqueeze", g("Slice", column, first, keys), [1])
+        seen = g("And", g("GreaterOrEqual", row, column), scaled_window(width)(g, row, column))
+    scores = g("Mul", g("MatMul", q, g("Transpose", k, perm=[0, 1, 3, 2])), np.float32(D ** -0.5))
+    y = g("MatMul", g("Softmax", g("Where", seen, scores, HIDDEN), axis=-1), v)
+    return g.model(g("Reshape", g("Transpose", y, perm=[0, 2, 1, 3]), [0, 0, H * D]))
+
+
 def weighted(size, start, gathers):
     """Linear attention with a table of the weight of each token, which is another from `start` on."""
     g = Graph()
@@ -245,15 +275,12 @@ TABLES = {
     "slopes of keys": (sloped(), ATTENTION, GOES_ON, BEYOND),
     "powers of decays": (decaying(), LINEAR, GOES_ON, BEYOND),
     "all of 40": (band(40, 40), ATTENTION, "at most 40 tokens", [30, 40]),
-    "32 of 40": (band(40, 32), [], "deviates", [30, 40]),
+    "32 of 40": (band(40, 32), ATTENTION, "at most 40 tokens", [30, 40]),
     "all of 1024": (band(1024, 1024), ATTENTION, "at most 1024 tokens", [30, 700]),
     "40 of 1024": (band(1024, 40), ATTENTION, "at most 1024 tokens", [30, 700]),
     "256 of 1024": (band(1024, 256), ATTENTION, "at most 1024 tokens", [30, 700]),
     "300 of 1024": (band(1024, 300), [], "deviates", [30, 700]),
     "3000 of 4096": (band(4096, 3000), [], "it compares positions with 4096", [30]),
-    "all of 1024, traced": (band(1024, 1024, length=24), ATTENTION, "", []),
-    "8 of 1024, traced": (band(1024, 8, length=24), ATTENTION, "", []),
-    "40 of 1024, traced": (band(1024, 40, length=24), [], ENDS, []),
     "equal weights": (weighted(1024, 1024, False), LINEAR, "at most 1024 tokens", [30, 700]),
     "other weights from 36 on": (weighted(40, 36, False), [], "deviates", [30, 40]),
     "other weights from 400 on": (weighted(1024, 400, False), [], "deviates", [30, 700]),
@@ -265,20 +292,59 @@ TABLES = {
 }
 
 
+LAST = [{"past": 20}, {"past": 60}, {"past": 300}]
+SOME = [{"past": past, "L": length} for past, length in ((20, 3), (300, 8), (20, 300))]
+CACHES = {
+    "all of 1024": (cached(1024, 1024), ATTENTION, "at most 1024 tokens", LAST),
+    "40 of 1024": (cached(40, 1024), ATTENTION, "at most 1024 tokens", LAST),
+    "300 of 1024": (cached(300, 1024), [], "deviates", LAST + [{"past": 500}]),
+    "all of 64": (cached(64, 64), ATTENTION, "at most 64 tokens", LAST[:2]),
+    "50 of 64": (cached(50, 64), ATTENTION, "at most 64 tokens", LAST[:2]),
+    "a window of 200": (cached(200), [], "deviates", LAST),
+    "40 of 1024, some queries": (cached(40, 1024, "L"), ATTENTION, "at most 1024 tokens", SOME),
+    "a window of 200, some queries": (cached(200, None, "L"), [], "deviates", SOME),
+}
+
+# Size and width of a table. What is freed is compared with the same graph of a free length; what is kept
+# cannot be freed.
+TRACED = {(1024, 1024): True, (1024, 8): True, (1024, 40): False, (60, 60): True, (60, 8): True, (60, 40): False}
+
+
+def check(name, path, work, expected, said, lengths, peer, *options):
+    library, report = compile_model(path, work, "-O0", *options)
+    found = [site["op"] for site in report if site["op"]]
+    assert found == expected, f"{name}: is raised to {found}: {report}"
+    assert said in str(report), f"{name}: does not say '{said}': {report}"
+    for extents in lengths:
+        extents = extents if isinstance(extents, dict) else {"L": extents}
+        differs = run_model(library, peer_outputs(peer, **extents), work, "--rtol=1e-3")
+        assert not differs, f"{name}: at {extents}: {differs}"
+
+
+def check_freed(name, path, work, peer, raised):
+    try:
+        check(name, path, work, ATTENTION, "", [24, 60], peer, "--dim", "x:1=L")
+        assert raised, f"{name}: is freed"
+    except RuntimeError as error:
+        assert not raised and "--dim x:1=L cannot be met" in str(error), f"{name}: {error}"
+
+
 def main():
-    cases = {"masks": MASKS, "tables": TABLES}[sys.argv[1]]
     work = pathlib.Path(sys.argv[2])
     work.mkdir(parents=True, exist_ok=True)
-    for name, (model, expected, said, lengths) in cases.items():
-        path = work / "model.onnx"
-        onnx.save(model, path)
-        library, report = compile_model(path, work, "-O0")
-        found = [site["op"] for site in report if site["op"]]
-        assert found == expected, f"{name}: is raised to {found}: {report}"
-        assert said in str(report), f"{name}: does not say '{said}': {report}"
-        for length in lengths:
-            differs = run_model(library, peer_outputs(path, L=length), work, "--rtol=1e-3")
-            assert not differs, f"{name}: at {length} tokens: {differs}"
+    path, peer = work / "model.onnx", work / "peer.onnx"
+    if sys.argv[1] == "traced":
+        for (size, width), raised in TRACED.items():
+            onnx.save(band(size, width, length=24), path)
+            onnx.save(band(size, width), peer)
+            name = f"{width} of {size}"
+            if not raised:
+                check(name, path, work, [], ENDS, [], path)
+            check_freed(name, path, work, peer, raised)
+        return
+    for name, case in {"masks": MASKS, "tables": TABLES, "caches": CACHES}[sys.argv[1]].items():
+        onnx.save(case[0], path)
+        check(name, path, work, *case[1:], path)
 
 
 main()
