@@ -76,6 +76,8 @@ LogicalResult LengthFreeing::rewritePad(onnx::NodeOp node) {
                                 ", which may be its traced length");
     if (!changes(in, d) || ((!front || *front >= 0) && (!back || *back >= 0)))
       continue;
+    if (front && back && *front + *back == 0)
+      continue; // a shift
     auto kept = constantExtent(out->dims[d]);
     if (!front || !back || (*front < 0 && *back < 0) || !kept ||
         changes(node->getResult(0), d) || !node.hasInput(1))

@@ -88,9 +88,35 @@ Value MatrixStateMixer::divided(GraphWriter &writer, Value y) const {
   return writer.node("Div", {sum, norm}, sum.getType());
 }
 
+std::pair<Value, Value>
+MatrixStateMixer::emitOp(GraphWriter &writer, const Operands &operands) const {
+  OpBuilder &builder = writer.builder;
+  auto type = cast<RankedTensorType>(operands.values.getType());
+  Value destination = writer.empty(type), none;
+  if (!destination)
+    return {};
+  SmallVector<Type> types{type, operands.start.getType()};
+  UnitAttr backwards = reverse ? builder.getUnitAttr() : UnitAttr();
+  Operation *op;
+  if (beta || erase)
+    op = ssm::DeltaRuleOp::create(builder, writer.loc, types, operands.queries,
+                                  operands.keys, operands.values,
+                                  operands.rates, operands.erased,
+                                  along             ? operands.directions
+                                  : operands.erased ? operands.keys
+                                                    : none,
+                                  operands.decays, /*resets=*/none, destination,
+                                  operands.start, backwards);
+  else
+    op = ssm::SemiseparableOp::create(
+        builder, writer.loc, types, operands.queries, operands.keys,
+        operands.values, operands.decays, /*resets=*/none, destination,
+        operands.start, backwards);
+  return {op->getResult(0), op->getResult(1)};
+}
+
 FailureOr<SmallVector<Value>>
 MatrixStateMixer::emit(GraphWriter &writer) const {
-  OpBuilder &builder = writer.builder;
   auto write = [&](const std::optional<Role> &role) -> FailureOr<Value> {
     return role ? writer.apply(role->view, role->value) : Value();
   };
@@ -135,34 +161,21 @@ MatrixStateMixer::emit(GraphWriter &writer) const {
                           writer.constant(one, element)},
                          writer.type(extents, element));
   }
-  RankedTensorType type = writer.type(extents, element);
   RankedTensorType stateType = writer.type(
       {extents[0], extents[2], writer.fixed(shapeOf(*k)[3]), extents[3]},
       element);
   FailureOr<Value> start = initial ? writer.apply(initial->view, initial->value)
                                    : FailureOr<Value>(writer.zeros(stateType));
-  Value destination = writer.empty(type);
-  if (failed(start) || !*start || !destination)
+  if (failed(start) || !*start)
     return failure();
-  UnitAttr backwards = reverse ? builder.getUnitAttr() : UnitAttr();
-  Operation *op;
-  if (beta || erase)
-    op = ssm::DeltaRuleOp::create(
-        builder, writer.loc, TypeRange{type, stateType}, *queries, *keys,
-        *values, *rates, erased,
-        along    ? *directions
-        : erased ? *keys
-                 : Value(),
-        *decays,
-        /*resets=*/Value(), destination, *start, backwards);
-  else
-    op = ssm::SemiseparableOp::create(
-        builder, writer.loc, TypeRange{type, stateType}, *queries, *keys,
-        *values, *decays, /*resets=*/Value(), destination, *start, backwards);
-  Value y = op->getResult(0);
+  Operands operands{*queries, *keys,  *values,     *decays,
+                    *rates,   erased, *directions, *start};
+  auto [y, last] = late ? emitLate(writer, operands) : emitOp(writer, operands);
+  if (!y)
+    return failure();
   if (normalised)
     y = divided(writer, y);
-  return writer.leave(layout.exit, y, states, op->getResult(1));
+  return writer.leave(layout.exit, y, states, last);
 }
 
 /// Queries and keys each from where they have fewest heads.
@@ -170,7 +183,7 @@ std::unique_ptr<Mixer> MatrixStateMixer::combine(const Problem &problem,
                                                  Region &region) {
   auto mixer = std::make_unique<MatrixStateMixer>(*this);
   auto roles = HeadRoles::read(problem);
-  if (!roles || erase || scaledValues)
+  if (!roles || erase || scaledValues || !bonus.isNull())
     return nullptr;
   for (auto operand : {&MatrixStateMixer::q, &MatrixStateMixer::k})
     if (auto sources = roles->sharedHeads(*(this->*operand)); !sources.empty())

@@ -4,6 +4,10 @@
 // state before: ssm.delta_rule. A region gives the correction either as beta,
 // or as the vectors that erase, which have beta in them already.
 //
+// RWKV reads the state before the token is added to it, and the token itself
+// with a bonus: y[t] = S[t-1]^T q[t] + (q[t] . (u * k[t])) v[t]. That is the
+// first one of keys, values and decays a token late, beside a product.
+//
 //===----------------------------------------------------------------------===//
 
 #pragma once
@@ -37,8 +41,13 @@ public:
   /// decay itself, which is known to have no sign.
   enum class DecayForm { Log, Logit, Factor };
   DecayForm decayForm = DecayForm::Log;
-  /// ... where no token decides it: [head]. Null: nothing decays.
+  /// ... where no token decides it: [head] or [head, key]. Null: nothing
+  /// decays.
   Tensor constantDecay;
+  /// The state before the token is read.
+  bool late = false;
+  /// u of such a read-out: [head, key]. Null: nothing of the token is read.
+  Tensor bonus;
   std::optional<Role> beta; // [batch, time, head]
   /// The values have beta in them already.
   bool scaledValues = false;
@@ -57,6 +66,18 @@ public:
   bool reverse = false;
 
 private:
+  /// The operands of the op, written.
+  struct Operands {
+    mlir::Value queries, keys, values, decays, rates, erased, directions, start;
+  };
+  /// The op; its read-out and its state.
+  std::pair<mlir::Value, mlir::Value> emitOp(GraphWriter &writer,
+                                             const Operands &operands) const;
+  /// ... where the state before the token is read.
+  std::pair<mlir::Value, mlir::Value> emitLate(GraphWriter &writer,
+                                               Operands operands) const;
+  mlir::Value decayOfTokens(GraphWriter &writer, mlir::Value values) const;
+  mlir::Value emitBonus(GraphWriter &writer, const Operands &operands) const;
   /// The read-out of `op`, whose values have ones in a last column, divided by
   /// that of the ones.
   mlir::Value divided(GraphWriter &writer, mlir::Value y) const;

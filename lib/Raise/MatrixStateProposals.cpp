@@ -1,137 +1,12 @@
 //===- MatrixStateProposals.cpp - roles of linear attention ---------------===//
-//
-// What a region computes at rest but for one token gives its constants: with
-// keys and values of one at the first token, queries of one and no log decay,
-// the read-out is the number of keys times the scale, and what is left of it a
-// token later is the decay.
-//
-//===----------------------------------------------------------------------===//
 
 #include "lib/Raise/Direction.h"
-#include "lib/Raise/MatrixStateMixer.h"
-#include "lib/Raise/Probe.h"
+#include "lib/Raise/MatrixStateConstants.h"
 #include "lib/Raise/ValueRange.h"
-
-#include <map>
 
 using namespace mlir;
 
 namespace ssmc {
-
-namespace {
-/// What a region does with a single key and value. The roles' layouts do not
-/// matter to it: it is evaluated once for each assignment of values to roles.
-class ConstantReader {
-public:
-  ConstantReader(const Problem &problem, bool reverse)
-      : problem(problem), reverse(reverse) {}
-  /// Sets scale and constant decay; false where the region is no such mixer.
-  bool read(MatrixStateMixer &mixer);
-
-private:
-  /// The exit for a first key of `key`.
-  const Tensor &respond(MatrixStateMixer &mixer, double key = 1);
-  bool readNorm(MatrixStateMixer &mixer, const Tensor &once);
-
-  const Problem &problem;
-  bool reverse;
-  /// By the key and the decay that leaves everything, and the roles' values.
-  using Question = std::tuple<double, double, std::vector<const void *>>;
-  std::map<Question, Tensor> responses;
-};
-} // namespace
-
-/// The exit; null where it cannot be computed.
-const Tensor &ConstantReader::respond(MatrixStateMixer &mixer, double number) {
-  std::vector<const void *> key;
-  // Which of two vectors at rest is which does not matter.
-  std::optional<Role> none;
-  for (auto *role : {&mixer.q, &mixer.k, &mixer.v, &mixer.decay, &mixer.beta,
-                     mixer.along ? &none : &mixer.erase, &mixer.initial})
-    key.push_back(*role ? (*role)->value.getAsOpaquePointer() : nullptr);
-  double keeps = mixer.decayForm == MatrixStateMixer::DecayForm::Factor;
-  auto [it, isNew] = responses.try_emplace({number, keeps, key});
-  if (!isNew)
-    return it->second;
-  int64_t first = reverse ? problem.analysis.getLength() - 1 : 0;
-  Probe probe(problem);
-  probe.set(*mixer.q, 1)
-      .setAt(*mixer.k, first, number)
-      .setAt(*mixer.v, first, 1);
-  for (auto *role : {&mixer.erase, &mixer.along, &mixer.initial})
-    if (*role)
-      probe.set(**role, 0);
-  if (mixer.decay)
-    probe.set(*mixer.decay, keeps);
-  if (mixer.beta)
-    probe.set(*mixer.beta, 1);
-  return it->second = probe.read();
-}
-
-/// Twice the key is read out as the same, but for epsilon: y = x / (x + e).
-bool ConstantReader::readNorm(MatrixStateMixer &mixer, const Tensor &once) {
-  if (mixer.beta || mixer.erase || mixer.initial || !mixer.states.empty())
-    return false;
-  int64_t at = reverse ? (problem.analysis.getLength() - 1) *
-                             mixer.layout.heads * mixer.layout.features
-                       : 0;
-  double y = once.floats()[at];
-  if (!(y > 0 && y <= 1))
-    return false;
-  std::optional<Tensor> twice = mixer.layout.exit.tryApply(respond(mixer, 2));
-  if (!twice)
-    return false;
-  double linear = twice->floats()[at] / y;
-  if (!(linear >= 1 && linear < 1.99))
-    return false;
-  double epsilon = 1 / y - 1;
-  mixer.scale = 1;
-  mixer.normalised = epsilon < 1e-12 ? 0 : epsilon * shapeOf(*mixer.k)[3];
-  return true;
-}
-
-bool ConstantReader::read(MatrixStateMixer &mixer) {
-  std::optional<Tensor> y = mixer.layout.exit.tryApply(respond(mixer));
-  if (!y)
-    return false;
-  if (readNorm(mixer, *y))
-    return true;
-  int64_t length = problem.analysis.getLength(), heads = mixer.layout.heads;
-  int64_t first = reverse ? length - 1 : 0, second = reverse ? first - 1 : 1;
-  auto at = [&](int64_t token, int64_t head) {
-    return y->floats()[(token * heads + head) * mixer.layout.features];
-  };
-  mixer.scale = at(first, 0) / shapeOf(*mixer.k)[3];
-  if (std::abs(mixer.scale - 1) < 1e-12)
-    mixer.scale = 1;
-  if (!std::isfinite(mixer.scale) || mixer.scale == 0)
-    return false;
-  if (mixer.decay)
-    return true;
-  Tensor decay(y->getElementType(), {heads});
-  bool any = false;
-  for (int64_t h = 0; h < heads; ++h) {
-    // As many tokens later as something is left: a table is rounded.
-    double left = 0;
-    for (int64_t lag = 1; lag < length; ++lag) {
-      double ratio = at(reverse ? first - lag : lag, h) / at(first, h);
-      if (!(ratio > 0) || !std::isfinite(ratio) || (lag > 1 && ratio < 1e-2))
-        break;
-      left = std::log(ratio) / lag;
-      if (lag == 1 && ratio < 1e-2)
-        break;
-    }
-    if (!(at(second, h) / at(first, h) > 0) || !std::isfinite(left))
-      return false;
-    decay.mutableFloats()[h] = left;
-    any |= std::abs(left) > 1e-12;
-  }
-  if (any) {
-    mixer.constantDecay = decay;
-    mixer.tolerance = problem.toleranceOfTables();
-  }
-  return true;
-}
 
 namespace {
 /// What a region gives where one of its values is twice as large, roughly: what
@@ -333,7 +208,7 @@ void proposeMatrixStates(const Problem &problem, MixerList &mixers) {
   if (!direction || *direction == Direction::Both)
     return;
   bool reverse = *direction == Direction::Reverse;
-  ConstantReader reader(problem, reverse);
+  MatrixStateConstants constants(problem, reverse);
   Linearity linearity(problem);
   using Answer = Linearity::Answer;
   // Every mixer with a matrix state is linear in its values and, where it does
@@ -345,7 +220,7 @@ void proposeMatrixStates(const Problem &problem, MixerList &mixers) {
     if (asks && !mixer.initial &&
         linearity.ask(mixer.v->value) != Answer::Twice)
       continue;
-    if (!reader.read(mixer))
+    if (!constants.read(mixer))
       continue;
     if (asks && mixer.normalised.value_or(0) == 0 &&
         linearity.ask(mixer.q->value) !=

@@ -305,6 +305,7 @@ Region RegionFinder::deepen(const Region &region) const {
     return isExponential(op);
   };
   Region result = region;
+  // Vectors may have more elements than the exit, too.
   int64_t most = sizeOf(region.exit);
   llvm::SmallDenseSet<Value> bottom;
   auto shallow = [&](Value value) {
@@ -316,8 +317,14 @@ Region RegionFinder::deepen(const Region &region) const {
     auto *it = llvm::find_if(result.frontier, shallow);
     if (it == result.frontier.end())
       break;
-    if (Value value = *it; !expand(result.frontier, value))
-      bottom.insert(value);
+    Value value = *it;
+    if (expand(result.frontier, value))
+      continue;
+    bottom.insert(value);
+    if (sizeOf(value) > most) {
+      most = sizeOf(value);
+      result.frontier = region.frontier;
+    }
   }
   mergeViews(result.frontier);
   return result;

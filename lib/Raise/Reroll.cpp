@@ -39,6 +39,8 @@ private:
 
   bool collectBody(int64_t step);
   bool addState(Value before, int64_t step);
+  Value lastOf(Value state, int64_t step);
+  bool walkToLast(Value state, Value last);
   void addCut(Value value, const Cut &cut);
 
   struct Pair {
@@ -268,6 +270,38 @@ bool Reroller::walk(int64_t first) {
 // The body
 //===----------------------------------------------------------------------===//
 
+/// Walks from the state that the last step but one leaves to what leaves the
+/// region: no result reads that where each step reads the state before it.
+bool Reroller::walkToLast(Value state, Value last) {
+  auto backup = std::make_tuple(next, previous, rolled.alike);
+  worklist.assign(1, {state, last, length - 2});
+  while (!worklist.empty()) {
+    Pair pair = worklist.pop_back_val();
+    if (walkPair(pair.a, pair.b, pair.step))
+      continue;
+    std::tie(next, previous, rolled.alike) = std::move(backup);
+    return false;
+  }
+  return true;
+}
+
+/// What the last step leaves of the state that is `state` after `step`; null
+/// where it leaves nothing that is known.
+Value Reroller::lastOf(Value state, int64_t step) {
+  for (; step + 2 < length && state; ++step)
+    state = next.lookup(state);
+  if (Value last = state ? next.lookup(state) : Value())
+    return last;
+  for (Value last : problem.region.states)
+    for (; state && last; last = isView(last.getDefiningOp())
+                                     ? last.getDefiningOp()->getOperand(0)
+                                     : Value())
+      if (last.getType() == state.getType() && stepOf(last) == length - 1 &&
+          walkToLast(state, last))
+        return last;
+  return {};
+}
+
 bool Reroller::addState(Value before, int64_t step) {
   if (llvm::any_of(rolled.states, [&](const Rolled::State &state) {
         return state.before == before;
@@ -286,9 +320,7 @@ bool Reroller::addState(Value before, int64_t step) {
     firstStep.states.push_back({first, state.initial});
   if (state.initial && state.initial.getType() != before.getType())
     return false;
-  state.last = state.after;
-  for (int64_t k = step; k + 1 < length && state.last; ++k)
-    state.last = next.lookup(state.last);
+  state.last = lastOf(state.after, step);
   rolled.states.push_back(state);
   roots.push_back(state.after);
   return true;

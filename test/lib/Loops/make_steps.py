@@ -318,6 +318,50 @@ def rwkv7(g, m):
     return ["x"], [(heads, n, n)], step
 
 
+def rwkv6(g, m, fixed=False, bonus="state"):
+    """A matrix that is read before the token is added to it, with a bonus for the token: in the matrix that is read,
+    or beside what is read of it."""
+    heads, n, p = 2, 5, m.width // 2
+    wr, wk, wd = (m.weight(m.width, heads * n) for _ in range(3))
+    own = m.weight(heads, n, 1)
+    always = np.exp(-np.exp(m.random.normal(-0.5, 0.5, (heads, n, 1)))).astype(np.float32)
+
+    def step(b, tokens, states):
+        x, s = tokens[0], states[0]
+        r, k, w = (b("Reshape", b("MatMul", x, b.constant(weight)), b.ints(0, heads, n, 1)) for weight in (wr, wk, wd))
+        r, v = b("Transpose", r, perm=[0, 1, 3, 2]), b("Reshape", x, b.ints(0, heads, 1, p))
+        w = b.constant(always) if fixed else b("Exp", b("Neg", b("Exp", w)))
+        outer = b("MatMul", k, v)
+        seen = b("Add", b("Mul", b.constant(own), outer), s) if bonus == "state" else s
+        y = b("MatMul", r, seen)
+        if bonus == "beside":
+            y = b("Add", y, b("Mul", b("MatMul", r, b("Mul", b.constant(own), k)), v))
+        return [b("Add", outer, b("Mul", w, s))], b("Reshape", y, b.ints(0, m.width))
+
+    return ["x"], [(heads, n, p)], step
+
+
+def rwkv6_beside(g, m):
+    return rwkv6(g, m, bonus="beside")
+
+
+def rwkv5(g, m):
+    """A decay for each key that no token decides."""
+    return rwkv6(g, m, fixed=True)
+
+
+def late(g, m):
+    """No bonus: a token is seen from the next one on."""
+    return rwkv6(g, m, bonus=None)
+
+
+def early(g, m):
+    """A near miss: what is read has decayed, and has not got the token."""
+    sequences, states, step = rwkv6(g, m, fixed=True, bonus=None)
+    decay = m.random.uniform(0.5, 0.9, (2, 5, 1)).astype(np.float32)
+    return sequences, states, lambda b, tokens, states: step(b, tokens, [b("Mul", states[0], b.constant(decay))])
+
+
 def mlstm(g, m):
     """A matrix and a normaliser, not stabilised."""
     heads, n, p = 2, 3, m.width // 2
@@ -376,7 +420,7 @@ def slstm(g, m):
     return ["x"], [(m.width,)] * 4, step
 
 
-STEPS = {f.__name__: f for f in (mamba, prepared, mamba2, ssm2, ssm3, gla, rwkv7, delta, mlstm, gated, lerp, hgrn, conditional, lstm, gru,
+STEPS = {f.__name__: f for f in (mamba, prepared, mamba2, ssm2, ssm3, gla, rwkv7, rwkv6, rwkv6_beside, rwkv5, late, early, delta, mlstm, gated, lerp, hgrn, conditional, lstm, gru,
                                 slstm, rotation, rotation_pairs)}
 
 
@@ -392,7 +436,8 @@ class Model:
 
     def build(self):
         g = self.graph
-        initial = [g.constant(np.zeros((self.batch, *state), np.float32)) for state in self.states]
+        given = [f"start{i}" for i in range(len(self.states))] if self.options.pop("given", False) else []
+        initial = given or [g.constant(np.zeros((self.batch, *state), np.float32)) for state in self.states]
         y, last = LOOPS[self.loop](g, self, initial, **self.options)
         g.nodes.append(helper.make_node("Identity", [y], ["y"]))
         outputs = [helper.make_tensor_value_info("y", FLOAT, None)]
@@ -402,7 +447,8 @@ class Model:
         free = self.options.get("free")
         shape = ["B" if self.options.get("any_batch") else self.batch, "L" if free else self.time, self.width]
         x = helper.make_tensor_value_info("x", FLOAT, shape)
-        graph = helper.make_graph(g.nodes, "model", [x], outputs)
+        starts = [helper.make_tensor_value_info(n, FLOAT, [shape[0], *state]) for n, state in zip(given, self.states)]
+        graph = helper.make_graph(g.nodes, "model", [x, *starts], outputs)
         return helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=10)
 
 

@@ -34,6 +34,10 @@ CASES = [
     ("mamba2", "rows", {}, SSD), ("ssm2", "unrolled", {}, SSD), ("ssm2", "counted", {"free": True}, SSD),
     ("ssm3", "unrolled", {}, SSD), ("ssm3", "scan", {}, SSD), ("gla", "unrolled", {}, SSD), ("gla", "grown", {}, SSD),
     ("rwkv7", "unrolled", {}, DELTA), ("rwkv7", "counted", {}, DELTA),
+    ("rwkv6", "unrolled", {}, SSD), ("rwkv6", "scan", {"given": True}, SSD), ("rwkv6", "rows", {"free": True}, SSD),
+    ("rwkv6", "scan", {"reverse": True}, SSD), ("rwkv6_beside", "unrolled", {"given": True}, SSD),
+    ("rwkv5", "unrolled", {}, SSD), ("rwkv5", "scan", {"given": True}, SSD), ("late", "unrolled", {"last": True}, SSD),
+    ("rwkv6", "unrolled", {"last": True, "reverse": True}, SSD), ("late", "counted", {}, SSD),
     ("delta", "grown", {}, DELTA), ("delta", "unrolled", {}, DELTA), ("delta", "scan", {"reverse": True}, DELTA),
     ("mlstm", "scan", {}, [SSD, SCAN]), ("mlstm", "unrolled", {}, [SSD, SCAN]),
     ("lstm", "unrolled", {}, STEP), ("gru", "unrolled", {}, STEP), ("slstm", "unrolled", {}, STEP),
@@ -43,22 +47,28 @@ CASES = [
     ("conditional", "unrolled", {}, STEP), ("conditional", "counted", {}, KEPT),
     ("mamba", "unrolled", {"different": 5}, None), ("gated", "unrolled", {"different": 0}, None),
     ("delta", "unrolled", {"different": 3}, None), ("gla", "unrolled", {"different": 7}, None),
-    ("rwkv7", "unrolled", {"different": 4}, None),
+    ("rwkv7", "unrolled", {"different": 4}, None), ("rwkv6", "unrolled", {"different": 11}, None),
+    ("early", "unrolled", {}, STEP), ("early", "scan", {}, KEPT),
     ("gated", "counted", {"until": 0.3}, LOOP),
     ("gated", "rows", {"short": 3}, None),
 ]
 COMPILED = [("mamba", "grown", {"free": True}), ("gated", "counted", {"free": True, "last": False}),
             ("lstm", "rows", {"free": True}), ("mamba", "unrolled", {}), ("conditional", "rows", {"free": True}),
-            ("delta", "unrolled", {}), ("ssm2", "rows", {"free": True, "reverse": True}), ("slstm", "unrolled", {})]
+            ("delta", "unrolled", {}), ("ssm2", "rows", {"free": True, "reverse": True}), ("slstm", "unrolled", {}),
+            ("rwkv6", "unrolled", {}), ("rwkv5", "rows", {"free": True, "given": True})]
 
 
 def feed(model, folder, batch, time, width):
     session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
-    x = np.random.default_rng(1).uniform(-1, 1, (batch, time, width)).astype(np.float32)
+    random = np.random.default_rng(1)
+    inputs = {"x": random.uniform(-1, 1, (batch, time, width)).astype(np.float32)}
+    for info in session.get_inputs()[1:]:
+        inputs[info.name] = random.uniform(-1, 1, (batch, *info.shape[1:])).astype(np.float32)
     names = [info.name for info in session.get_outputs()]
     out = folder / "feed.npz"
-    np.savez(out, x=x, **dict(zip(names, session.run(None, {"x": x}))))
-    return ["--input", f"x=@{out}:x"] + [a for name in names for a in ("--expect", f"{name}=@{out}:{name}")]
+    np.savez(out, **inputs, **dict(zip(names, session.run(None, inputs))))
+    return [a for name in inputs for a in ("--input", f"{name}=@{out}:{name}")] + [
+        a for name in names for a in ("--expect", f"{name}=@{out}:{name}")]
 
 
 def run(what, *command):
@@ -81,6 +91,7 @@ def main(folder):
         onnx.save(make_steps.build(step, loop, **options), path)
         library = folder / "model.so"
         run((step, loop), "ssmc", path, "-o", library, "--dim=x:0=B",
+            *(["--dim=start0:0=B"] if options.get("given") else []),
             *([] if options.get("free") else ["--dim=x:1=L"]))
         for batch, time in ((2, 12), (3, 5), (1, 33)):
             model = make_steps.build(step, loop, batch=batch, time=time, **options)
