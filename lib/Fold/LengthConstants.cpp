@@ -250,7 +250,8 @@ LogicalResult LengthFreeing::adaptConstant(onnx::NodeOp node,
         llvm::map_range(type.getShape(),
                         [](int64_t extent) { return std::to_string(extent); }),
         "x");
-    return forbid(node, "reads a constant of the traced size (" + shape +
+    return forbid(node, "its input " + Twine(operand.getOperandNumber()) +
+                            " is a constant of the traced size (" + shape +
                             "), such as a mask, that follows no rule by which "
                             "another size of it can be computed");
   };

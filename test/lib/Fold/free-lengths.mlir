@@ -29,7 +29,7 @@ func.func @forward(%x: tensor<2x24x6xf32> {onnx.name = "x"}) -> (tensor<2x24x6xf
 // length, and the node that reads it is named.
 func.func @mask(%x: tensor<1x4x4xf32> {onnx.name = "x"}) -> tensor<1x4x4xf32> {
   %causal = onnx.constant dense<[[0.0, -1.0, -1.0, -1.0], [0.0, 0.0, -1.0, -1.0], [0.0, 0.0, 0.0, -1.0], [0.0, 0.0, 0.0, 0.0]]> : tensor<4x4xf32>
-  // expected-error @below {{reads a constant of the traced size (4x4), such as a mask, that follows no rule by which another size of it can be computed, so --dim x:0=B, --dim x:1=L cannot be met}}
+  // expected-error @below {{its input 1 is a constant of the traced size (4x4), such as a mask, that follows no rule by which another size of it can be computed, so --dim x:0=B, --dim x:1=L cannot be met}}
   %0 = onnx.node "Add"(%x, %causal) version 20 : (tensor<1x4x4xf32>, tensor<4x4xf32>) -> tensor<1x4x4xf32>
   return %0 : tensor<1x4x4xf32>
 }
@@ -41,7 +41,7 @@ func.func @hole(%x: tensor<1x8x8xf32> {onnx.name = "x"}) -> tensor<1x8x8xf32> {
   %causal = onnx.constant dense<[[0.0, -1.0, -1.0, -1.0, -1.0, -1.0, -1.0, -1.0], [0.0, 0.0, -1.0, -1.0, -1.0, -1.0, -1.0, -1.0], [0.0, 0.0, 0.0, -1.0, -1.0, -1.0, -1.0, -1.0], [0.0, 0.0, 0.0, 0.0, -1.0, -1.0, -1.0, -1.0], [0.0, 0.0, 0.0, 0.0, 0.0, -1.0, -1.0, -1.0], [0.0, 0.0, -1.0, 0.0, 0.0, 0.0, -1.0, -1.0], [0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, -1.0], [0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]]> : tensor<8x8xf32>
   %other = onnx.node "Transpose"(%x) version 20 attrs {perm = array<i64: 0, 2, 1>} : (tensor<1x8x8xf32>) -> tensor<1x8x8xf32>
   %scores = onnx.node "MatMul"(%x, %other) version 20 : (tensor<1x8x8xf32>, tensor<1x8x8xf32>) -> tensor<1x8x8xf32>
-  // expected-error @below {{reads a constant of the traced size (8x8), such as a mask, that follows no rule}}
+  // expected-error @below {{its input 1 is a constant of the traced size (8x8), such as a mask, that follows no rule}}
   %0 = onnx.node "Add"(%scores, %causal) version 20 : (tensor<1x8x8xf32>, tensor<8x8xf32>) -> tensor<1x8x8xf32>
   return %0 : tensor<1x8x8xf32>
 }
@@ -65,7 +65,7 @@ func.func @initial(%x: tensor<7x2x4xf32> {onnx.name = "x"}, %w: tensor<2x9x4xf32
 // A batch that differs is no table of positions.
 func.func @batch(%x: tensor<4x5x2xf32> {onnx.name = "x"}) -> tensor<4x5x2xf32> {
   %rows = onnx.constant dense<[[[0.0]], [[1.0]], [[2.0]], [[3.0]]]> : tensor<4x1x1xf32>
-  // expected-error @below {{reads a constant of the traced size (4x1x1)}}
+  // expected-error @below {{its input 1 is a constant of the traced size (4x1x1)}}
   %0 = onnx.node "Add"(%x, %rows) version 20 : (tensor<4x5x2xf32>, tensor<4x1x1xf32>) -> tensor<4x5x2xf32>
   return %0 : tensor<4x5x2xf32>
 }
@@ -162,4 +162,17 @@ func.func @partial(%x: tensor<2x24x6xf32> {onnx.name = "x"}) -> tensor<2x23x6xf3
   // expected-error @below {{takes tokens with a step}}
   %0 = onnx.node "Slice"(%x, %from, %to, %axis, %from) version 20 : (tensor<2x24x6xf32>, tensor<1xi64>, tensor<1xi64>, tensor<1xi64>, tensor<1xi64>) -> tensor<2x23x6xf32>
   return %0 : tensor<2x23x6xf32>
+}
+
+// -----
+
+// A state of the traced batch, as which input it is one.
+func.func @state(%x: tensor<2x24x6xf32> {onnx.name = "x"}) -> tensor<2x24x1x4xf32> {
+  %w = onnx.constant dense<0.1> : tensor<1x4x6xf32>
+  %r = onnx.constant dense<0.1> : tensor<1x4x4xf32>
+  %h = onnx.constant dense<[[[0.1, 0.2, 0.3, 0.4]], [[0.5, 0.6, 0.7, 0.8]]]> : tensor<2x1x4xf32>
+  %none = onnx.none
+  // expected-error @below {{of the extents that must be equal for it, dimension 0 of input 5 is fixed to 2}}
+  %0 = onnx.node "RNN"(%x, %w, %r, %none, %none, %h) version 20 attrs {hidden_size = 4 : i64, layout = 1 : i64} : (tensor<2x24x6xf32>, tensor<1x4x6xf32>, tensor<1x4x4xf32>, none, none, tensor<2x1x4xf32>) -> tensor<2x24x1x4xf32>
+  return %0 : tensor<2x24x1x4xf32>
 }
