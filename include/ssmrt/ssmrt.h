@@ -21,7 +21,7 @@
 extern "C" {
 #endif
 
-#define SSMRT_ABI_VERSION 6
+#define SSMRT_ABI_VERSION 7
 #define SSMRT_MAX_RANK 8
 
 typedef enum ssmrt_code {
@@ -123,6 +123,9 @@ typedef struct ssmrt_state_desc {
    * where its input is another memory than its output, it is copied there. */
   int32_t in_place;
   int32_t reserved;
+  /* A row before the first token, where its elements are not all `initial`;
+   * else null. */
+  const void *initial_row;
 } ssmrt_state_desc;
 
 /* Code for a GPU. Kernels are known by their numbers. */
@@ -277,8 +280,8 @@ ssmrt_status ssmrt_infer_advance(const ssmrt_entry_desc *entry,
 
 /* The states are as before the last ssmrt_advance again, which must have been
  * the last change of them, or before ssmrt_accept. Calls that were refused
- * (SSMRT_INVALID_ARGUMENT, SSMRT_SHAPE_MISMATCH) are no changes; one that failed
- * in its midst is, unless the one before it was a draft. */
+ * (SSMRT_INVALID_ARGUMENT, SSMRT_SHAPE_MISMATCH) are no changes; one that
+ * failed in its midst is, unless the one before it was a draft. */
 ssmrt_status ssmrt_undo_advance(ssmrt_state *state);
 
 /* After ssmrt_advance of the entry `verify` on drafted tokens, as the next

@@ -91,6 +91,10 @@ static void reset_row(ssmrt_state *state, int64_t row) {
     size_t size = initial_element(&state->desc->states[i], element);
     size_t bytes = ssmrt_row_size(state, i);
     char *at = ssmrt_state_in(state, i, state->now) + (size_t)row * bytes;
+    if (state->desc->states[i].initial_row) {
+      memcpy(at, state->desc->states[i].initial_row, bytes);
+      continue;
+    }
     for (size_t b = 0; b < bytes; b += size)
       memcpy(at + b, element, size);
   }

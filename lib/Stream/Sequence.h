@@ -42,6 +42,8 @@ struct StateValue {
   mlir::OpOperand *init; // the destination, or what a loop begins with
   unsigned batchAxis;    // of the operand; the first one of the state
   double initial;
+  /// A row before the first token, where its elements differ; else null.
+  mlir::DenseElementsAttr initialRow;
 };
 
 /// An operand which, where it is `neutral` at a token, together with the others

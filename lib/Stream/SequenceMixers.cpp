@@ -12,6 +12,8 @@
 #include "lib/Stream/Sequence.h"
 
 #include "dialects/ssm/SsmOps.h"
+#include "lib/Eval/Tensor.h"
+#include "lib/Operators/Indexing.h"
 #include "mlir/IR/Matchers.h"
 
 using namespace mlir;
@@ -40,11 +42,6 @@ std::optional<double> ssmc::filledWith(Value value) {
     auto dense = dyn_cast<DenseElementsAttr>(constant.getValue());
     if (dense && dense.isSplat())
       element = dense.getSplatValue<Attribute>();
-    // Zeros of both signs are what a product with zero leaves.
-    else if (dense && isa<FloatType>(dense.getElementType()) &&
-             llvm::all_of(dense.getValues<APFloat>(),
-                          [](const APFloat &x) { return x.isZero(); }))
-      return 0;
   } else if (auto fill = value.getDefiningOp<linalg::FillOp>()) {
     matchPattern(fill.getInputs()[0], m_Constant(&element));
   }
@@ -56,12 +53,51 @@ std::optional<double> ssmc::filledWith(Value value) {
   return std::nullopt;
 }
 
+// The constant that is repeated for the rows of `value`, which its axis `rows`
+// counts: without that axis, in the extents of the others.
+static DenseElementsAttr rowOf(Value value, unsigned rows,
+                               const ValueShape &shape) {
+  while (auto node = value.getDefiningOp<onnx::NodeOp>()) {
+    if (!node.getDomain().empty() ||
+        (node.getOpType() != "Expand" && node.getOpType() != "Identity"))
+      return {};
+    value = node->getOperand(0);
+  }
+  auto constant = value.getDefiningOp<onnx::ConstantOp>();
+  FailureOr<Tensor> tensor = failure();
+  if (constant && isa<FloatType>(shape.elementType))
+    tensor = Tensor::fromAttr(constant.getValue());
+  if (failed(tensor) || tensor->getRank() > int64_t(shape.dims.size()))
+    return {};
+  // Broadcast as Expand does; every row must be the first one.
+  SmallVector<int64_t> whole, own(tensor->getShape());
+  own.insert(own.begin(), shape.dims.size() - own.size(), 1);
+  for (auto [d, dim] : llvm::enumerate(shape.dims))
+    whole.push_back(d == rows ? own[d] : *constantExtent(dim));
+  SmallVector<int64_t> strides = rowMajorStrides(own), rowShape(whole);
+  rowShape.erase(rowShape.begin() + rows);
+  if (!Tensor::fits(whole))
+    return {};
+  Tensor row(shape.elementType, rowShape);
+  SmallVector<int64_t> rowStrides = rowMajorStrides(rowShape);
+  bool equal = true;
+  forEachIndex(whole, [&](ArrayRef<int64_t> index) {
+    int64_t from = 0;
+    SmallVector<int64_t> to;
+    for (size_t d = 0; d < index.size(); ++d) {
+      from += own[d] == 1 ? 0 : index[d] * strides[d];
+      if (d != rows)
+        to.push_back(index[d]);
+    }
+    double &element = row.mutableFloats()[linearize(to, rowStrides)];
+    equal &= index[rows] == 0 || element == tensor->floats()[from];
+    element = tensor->floats()[from];
+  });
+  return equal ? dyn_cast<DenseElementsAttr>(row.toAttr()) : nullptr;
+}
+
 bool Sequence::addState(OpOperand &init, const AxisAnalysis &analysis) {
   Operation *op = init.getOwner();
-  std::optional<double> initial = filledWith(init.get());
-  if (!initial)
-    return refuse(op, "has a state that is given or computed before the first "
-                      "token");
   Value last = finalState(init);
   if (!last.use_empty())
     return refuse(op, "has a final state that the graph reads");
@@ -72,7 +108,17 @@ bool Sequence::addState(OpOperand &init, const AxisAnalysis &analysis) {
   for (auto [d, dim] : llvm::enumerate(shape->dims))
     if (d != *rows && !constantExtent(dim))
       return refuse(op, "has a state whose size is not known");
-  states.push_back({&init, *rows, *initial});
+  StateValue state{&init, *rows, 0, {}};
+  if (std::optional<double> initial = filledWith(init.get()))
+    state.initial = *initial;
+  else if (!(state.initialRow = rowOf(init.get(), *rows, *shape)))
+    return refuse(op, "has a state that is given or computed before the first "
+                      "token");
+  // Zeros of both signs are what a product with zero leaves.
+  if (state.initialRow && llvm::all_of(state.initialRow.getValues<APFloat>(),
+                                       [](APFloat x) { return x.isZero(); }))
+    state.initialRow = nullptr;
+  states.push_back(state);
   return true;
 }
 

@@ -64,7 +64,7 @@ FailureOr<size_t> StepEntry::addState(const Twine &name, Type element,
   if (failed(entry.insertArgument(entry.getNumArguments(), type, attrs, loc)) ||
       failed(entry.insertResult(entry.getNumResults(), type, attrs)))
     return failure();
-  states.push_back({text, entry.getArguments().back(), Value(), initial});
+  states.push_back({text, entry.getArguments().back(), Value(), initial, {}});
   return states.size() - 1;
 }
 
@@ -85,6 +85,7 @@ LogicalResult StepEntry::addMixerState(const StateValue &state) {
       addState(nameState(state), shape.elementType, dims, state.initial, loc);
   if (failed(added))
     return failure();
+  states[*added].initialRow = state.initialRow;
   Value before = states[*added].before;
   OpOperand &init = op->getOpOperand(state.init->getOperandNumber());
   Value after = finalState(init);
@@ -130,6 +131,8 @@ LogicalResult StepEntry::finish() {
     attrs.append("input", b.getI64IntegerAttr(state.before.getArgNumber()));
     attrs.append("name", b.getStringAttr(state.name));
     attrs.append("output", b.getI64IntegerAttr(first + i));
+    if (state.initialRow)
+      attrs.append("initial_row", state.initialRow);
     if (state.inPlace)
       attrs.append("in_place", b.getUnitAttr());
     list.push_back(attrs.getDictionary(b.getContext()));

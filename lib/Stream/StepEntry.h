@@ -45,6 +45,7 @@ private:
     mlir::BlockArgument before;
     mlir::Value after;
     double initial;
+    mlir::DenseElementsAttr initialRow;
     bool inPlace = false; // what is behind the tokens is not seen
   };
 

@@ -92,11 +92,20 @@ static void writeEntry(DataWriter &out, size_t i, const EntrySignature &entry) {
     out.pointer(".L" + table + Twine(i));
 }
 
-/// ssmrt_state_desc[]
+/// ssmrt_state_desc[] and what it points to
 static void writeStates(DataWriter &out, const EntrySignature *entry) {
+  ArrayRef<StateSignature> states;
+  if (entry)
+    states = entry->states;
+  for (auto [i, state] : enumerate(states))
+    if (!state.initialRow.empty()) {
+      out.align();
+      out.label(".Lrow" + Twine(i));
+      out.bytes(state.initialRow);
+    }
+  out.align();
   out.label(".Lstates");
-  for (const StateSignature &state :
-       entry ? ArrayRef(entry->states) : ArrayRef<StateSignature>()) {
+  for (auto [i, state] : enumerate(states)) {
     const ValueSignature &value = entry->inputs[state.input];
     out.string(state.name);
     out.i32(value.dtype);
@@ -106,6 +115,7 @@ static void writeStates(DataWriter &out, const EntrySignature *entry) {
     out.i64(bit_cast<uint64_t>(state.initial));
     out.i32(state.inPlace);
     out.i32(0);
+    state.initialRow.empty() ? out.i64(0) : out.pointer(".Lrow" + Twine(i));
   }
 }
 

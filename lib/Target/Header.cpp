@@ -67,7 +67,9 @@ static void describeStates(raw_ostream &os, const EntrySignature &entry) {
        << getDtypeName(value.dtype) << "  [";
     interleaveComma(value.dims, os,
                     [&](const Dimension &dim) { os << commentText(dim.text); });
-    os << "], at first " << state.initial << "\n";
+    os << "], at first ";
+    state.initialRow.empty() ? os << state.initial : os << "numbers of its own";
+    os << "\n";
   }
 }
 

@@ -94,6 +94,22 @@ static FailureOr<ValueSignature> readValue(ModuleOp module, Attribute attr,
   return value;
 }
 
+/// The bytes of a row of a state, given as floats of its type.
+static FailureOr<std::string> readRow(DictionaryAttr state,
+                                      const ValueSignature &value) {
+  auto row = state.getAs<DenseElementsAttr>("initial_row");
+  if (!row)
+    return std::string();
+  ArrayRef<char> bytes = row.getRawData();
+  SmallVector<int64_t> shape;
+  for (const Dimension &dim : ArrayRef(value.dims).drop_front())
+    shape.push_back(dim.extent);
+  if (row.isSplat() || !isa<FloatType>(row.getElementType()) ||
+      row.getType().getShape() != ArrayRef(shape))
+    return failure();
+  return std::string(bytes.data(), bytes.size());
+}
+
 static FailureOr<StateSignature> readState(ModuleOp module, Attribute attr,
                                            const EntrySignature &entry) {
   auto dict = dyn_cast<DictionaryAttr>(attr);
@@ -118,9 +134,16 @@ static FailureOr<StateSignature> readState(ModuleOp module, Attribute attr,
   if (!fits)
     return module.emitError("state '")
            << name.getValue() << "' is not given as it is taken";
-  return StateSignature{name.str(), int32_t(input.getInt()),
-                        int32_t(output.getInt()), initial.getValueAsDouble(),
-                        dict.contains("in_place")};
+  FailureOr<std::string> row = readRow(dict, before);
+  if (failed(row))
+    return module.emitError("malformed first row of state '")
+           << name.getValue() << "'";
+  return StateSignature{name.str(),
+                        int32_t(input.getInt()),
+                        int32_t(output.getInt()),
+                        initial.getValueAsDouble(),
+                        dict.contains("in_place"),
+                        std::move(*row)};
 }
 
 /// Entries go on from each other's states, so all that have some have the same.
@@ -136,7 +159,8 @@ static LogicalResult compareStates(ModuleOp module, const EntrySignature &a,
     const ValueSignature &first = a.inputs[x.input],
                          &second = b.inputs[y.input];
     if (x.name != y.name || x.initial != y.initial || x.inPlace != y.inPlace ||
-        first.dtype != second.dtype || first.dims.size() != second.dims.size())
+        x.initialRow != y.initialRow || first.dtype != second.dtype ||
+        first.dims.size() != second.dims.size())
       return fail();
     for (auto [one, other] : llvm::zip_equal(first.dims, second.dims))
       if (one.extent != other.extent)

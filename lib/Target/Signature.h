@@ -35,6 +35,8 @@ struct StateSignature {
   int32_t input = 0, output = 0;
   double initial = 0;
   bool inPlace = false;
+  /// The bytes of a row before the first token; empty: `initial` everywhere.
+  std::string initialRow;
 };
 
 struct EntrySignature {

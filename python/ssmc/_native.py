@@ -13,7 +13,7 @@ import pathlib
 from ctypes import POINTER, Structure, c_char, c_char_p, c_double, c_int, c_int32, c_int64, c_size_t, c_uint64, c_void_p
 
 MAX_RANK = 8
-ABI_VERSION = 6
+ABI_VERSION = 7
 API_VERSION = 1
 
 
@@ -39,7 +39,8 @@ class EntryDesc(Structure):
 
 class StateDesc(Structure):
     _fields_ = [("name", c_char_p), ("dtype", c_int32), ("rank", c_int32), ("shape", c_int64 * MAX_RANK),
-                ("initial", c_double), ("in_place", c_int32), ("reserved", c_int32)]
+                ("initial", c_double), ("in_place", c_int32), ("reserved", c_int32),
+                ("initial_row", c_void_p)]
 
 
 class ModelDesc(Structure):

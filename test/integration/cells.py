@@ -31,6 +31,24 @@ def save(nodes, weights, dims):
     return model
 
 
+def begun():
+    """An LSTM whose states before the first token are learned, the same for every row."""
+    model = cell("LSTM", 4)
+    graph = model.graph
+    rows = {"h0": normal(1, 1, H), "c0": normal(1, 1, H)}
+    graph.initializer.extend(numpy_helper.from_array(array, name) for name, array in rows.items())
+    graph.initializer.append(numpy_helper.from_array(np.array([H]), "width"))
+    before = [helper.make_node("Shape", ["x"], ["batch"], start=0, end=1),
+              helper.make_node("Concat", ["one", "batch", "width"], ["extents"], axis=0),
+              *[helper.make_node("Expand", [name, "extents"], [name + "s"]) for name in rows]]
+    graph.node[1].input.extend(["", "h0s", "c0s"])
+    nodes = before + list(graph.node)
+    del graph.node[:]
+    graph.node.extend(nodes)
+    onnx.save(model, path)
+    return model
+
+
 def cell(op, gates, **attrs):
     nodes = [helper.make_node("Transpose", ["x"], ["xt"], perm=[1, 0, 2]),
              helper.make_node(op, ["xt", "W", "R", "B"], ["all"], hidden_size=H, **attrs),
@@ -81,14 +99,18 @@ def run(entry, **inputs):
 
 
 for what, make, options in (("lstm", lambda: cell("LSTM", 4), []), ("gru", lambda: cell("GRU", 3, linear_before_reset=1), []),
-                            ("rnn", lambda: cell("RNN", 1), []), ("scan", scan, []),
+                            ("rnn", lambda: cell("RNN", 1), []), ("begun", begun, []), ("scan", scan, []),
                             ("unrolled", unrolled, ["--dim=x:0=B", "--dim=x:1=L"])):
     model = make()
     x = normal(2, L, C)
     expected = ReferenceEvaluator(model).run(None, {"x": x})[0]
     subprocess.run(["ssmc", path, "-o", lib, "--entry=prefill_lengths,step,verify", *options], check=True)
     about = subprocess.run(["ssm-run", lib, "--info", "--json"], check=True, capture_output=True, text=True).stdout
-    state = {one["name"]: np.full([2, *one["dims"][1:]], one["initial"], np.float32) for one in json.loads(about)["states"]}
+    state = {}
+    for one in json.loads(about)["states"]:
+        shape = [2, *one["dims"][1:]]
+        row = one["initial"]
+        state[one["name"]] = np.broadcast_to(np.reshape(row, shape[1:]) if isinstance(row, list) else row, shape).astype(np.float32)
     names = list(state)
     deviation, lengths = 0.0, np.array([2, 5])
 

@@ -8,6 +8,7 @@
 
 #include "tools/ssm-run/Run.h"
 
+#include "llvm/ADT/APFloat.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/JSON.h"
@@ -166,6 +167,31 @@ static json::Array toJson(ArrayRef<ssmrt_value_desc> values) {
   return list;
 }
 
+/// The elements of a row before the first token, in order.
+static json::Array initialRow(const ssmrt_state_desc &state) {
+  size_t size = ssmrt_dtype_bytes(state.dtype), count = 1;
+  for (int64_t extent : ArrayRef(state.shape, state.rank).drop_front())
+    count *= extent;
+  const fltSemantics &semantics =
+      state.dtype == SSMRT_F64    ? APFloat::IEEEdouble()
+      : state.dtype == SSMRT_F32  ? APFloat::IEEEsingle()
+      : state.dtype == SSMRT_BF16 ? APFloat::BFloat()
+                                  : APFloat::IEEEhalf();
+  json::Array row;
+  for (size_t i = 0; i < count; ++i) {
+    uint64_t bits = 0; // little endian, as models are
+    memcpy(&bits, static_cast<const char *>(state.initial_row) + i * size,
+           size);
+    double element =
+        APFloat(semantics, APInt(8 * size, bits)).convertToDouble();
+    if (std::isfinite(element))
+      row.push_back(element);
+    else
+      row.push_back(element < 0 ? "-inf" : "inf");
+  }
+  return row;
+}
+
 static json::Array toJson(ArrayRef<ssmrt_state_desc> states) {
   json::Array list;
   for (const ssmrt_state_desc &state : states) {
@@ -176,6 +202,8 @@ static json::Array toJson(ArrayRef<ssmrt_state_desc> states) {
     json::Value initial = state.initial;
     if (!std::isfinite(state.initial))
       initial = state.initial < 0 ? "-inf" : "inf";
+    if (state.initial_row)
+      initial = initialRow(state);
     list.push_back(json::Object{{"name", json::fixUTF8(state.name)},
                                 {"type", getDtypeName(state.dtype)},
                                 {"dims", std::move(dims)},

@@ -55,3 +55,26 @@ module attributes {onnx.symbols = ["L"]} {
     return %h : !x
   }
 }
+
+// -----
+
+// Rows of a state may begin with numbers of their own, the same for all rows.
+// CHECK: func.func @prefill(%{{[^:]*}}: tensor<?x?x2xf32, {{[^>]*>>}} {onnx.name = "x"}, %{{[^:]*}}: tensor<?x2xf32, {{[^>]*>>}} {onnx.name = "scan_0"})
+// CHECK-SAME: ssm.states = [{initial = 0.000000e+00 : f64, initial_row = dense<[2.500000e-01, -1.000000e+00]> : tensor<2xf32>, input = 1 : i64, name = "scan_0", output = 1 : i64}]
+!y = tensor<?x?x2xf32, #onnx.dims<["B", "L"], affine_map<()[s0, s1] -> (s0, s1, 2)>>>
+!s = tensor<?x2xf32, #onnx.dims<["B"], affine_map<()[s0] -> (s0, 2)>>>
+module attributes {onnx.symbols = ["B", "L"]} {
+  func.func @forward(%x: !y {onnx.name = "x"}) -> (!y {onnx.name = "h"}) {
+    %b = onnx.symbol "B"
+    %l = onnx.symbol "L"
+    %h0 = tensor.empty(%b, %l) : !y
+    %row = onnx.constant dense<[[0.25, -1.0]]> : tensor<1x2xf32>
+    %rows = onnx.node "Shape"(%x) version 20 attrs {start = 0 : i64, end = 1 : i64} : (!y) -> tensor<1xi64>
+    %two = onnx.constant dense<2> : tensor<1xi64>
+    %extents = onnx.node "Concat"(%rows, %two) version 20 attrs {axis = 0 : i64} : (tensor<1xi64>, tensor<1xi64>) -> tensor<2xi64>
+    %s0 = onnx.node "Expand"(%row, %extents) version 20 : (tensor<1x2xf32>, tensor<2xi64>) -> !s
+    %h, %last = ssm.scan dimension(1) ins(%x, %x : !y, !y) outs(%h0, %s0 : !y, !s) -> !y, !s
+    return %h : !y
+  }
+}
+
