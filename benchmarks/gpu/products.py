@@ -8,8 +8,9 @@ no tile. Each is first compared with float64, on an output that is poisoned befo
 deviation is that of the largest difference from the largest number, and infinite
 where a second run has other bits. Times are medians of events around one run, the L2
 cache flushed before, beside torch.matmul in the same type (f32 without TF32), which
-rounds its sums to that type, as ours does not. The floor is what the bytes take at
-4.3 TB/s, or the products at 60 TFLOP/s in f32 and 790 in 16 bits.
+rounds its sums to that type, as ours does not; the tensor cores' sums are a little
+coarser than f32. The floor is what the bytes take at 4.3 TB/s, or the products at
+60 TFLOP/s in f32 and 790 in 16 bits.
 """
 import json
 import pathlib
@@ -26,7 +27,7 @@ SHAPES = {"in_proj": (3072, 768, False), "x_proj": (80, 1536, False), "dt_proj":
           "out_proj": (768, 1536, False), "head": (50280, 768, False), "head_transposed": (50280, 768, True)}
 KINDS = ("f32", "bf16")
 ROWS = (1, 16, 512, 300)
-TOLERANCE = 1e-5
+TOLERANCE = {"f32": 1e-5, "bf16": 5e-5}
 PEAK = {"f32": 60e12, "bf16": 790e12}
 BANDWIDTH = 4.3e12
 
@@ -102,7 +103,7 @@ def run(folder, names):
             for rows in ROWS:
                 found = measure(torch, folder, case, rows)
                 print(json.dumps(found), flush=True)
-                if not found["deviation"] <= TOLERANCE:
+                if not found["deviation"] <= TOLERANCE[CASES[case][1]]:
                     failed.append((case, rows))
     print("failed:", failed)
     return bool(failed)

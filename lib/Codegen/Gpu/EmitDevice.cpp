@@ -70,6 +70,16 @@ static LogicalResult checkCalls(gpu::GPUModuleOp code) {
   return success();
 }
 
+/// Conversions carry what is said of loops to their branches, under a name that
+/// the translation does not know.
+static void annotateLoops(gpu::GPUModuleOp code) {
+  code.walk([](LLVM::BrOp branch) {
+    if (auto annotation = branch->getAttrOfType<LLVM::LoopAnnotationAttr>(
+            kLoopAnnotationAttr))
+      branch.setLoopAnnotationAttr(annotation);
+  });
+}
+
 FailureOr<DeviceCode> ssmc::emitDevice(ModuleOp module, const GpuTarget &target,
                                        unsigned optLevel) {
   DeviceCode result;
@@ -82,6 +92,7 @@ FailureOr<DeviceCode> ssmc::emitDevice(ModuleOp module, const GpuTarget &target,
       result.kernels.push_back(name.str());
   if (failed(checkCalls(code)))
     return failure();
+  annotateLoops(code);
   std::unique_ptr<llvm::TargetMachine> machine = createMachine(target);
   if (!machine)
     return emitError(module.getLoc(), "this LLVM cannot write code for NVIDIA "

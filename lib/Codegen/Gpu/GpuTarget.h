@@ -34,4 +34,8 @@ inline constexpr llvm::StringLiteral kDeviceModule = "ssm_device";
 /// ["kernel of number 0", ...].
 inline constexpr llvm::StringLiteral kDeviceKernelsAttr = "ssm.device_kernels";
 
+/// On a loop, and on the branch back that becomes of it: what LLVM is to do.
+inline constexpr llvm::StringLiteral kLoopAnnotationAttr =
+    "llvm.loop_annotation";
+
 } // namespace ssmc

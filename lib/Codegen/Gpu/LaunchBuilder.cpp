@@ -3,6 +3,7 @@
 #include "lib/Codegen/Gpu/LaunchBuilder.h"
 
 #include "lib/Codegen/Entry.h"
+#include "lib/Codegen/Gpu/GpuTarget.h"
 
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/IR/Matchers.h"
@@ -17,6 +18,16 @@ Value LaunchBuilder::dim(Value memref, int64_t dim) {
   if (!type.isDynamicDim(dim))
     return idx(type.getDimSize(dim));
   return memref::DimOp::create(*this, memref, dim);
+}
+
+std::pair<Value, Value> LaunchBuilder::divideSmall(Value a, Value b) {
+  Value x = createOrFold<arith::IndexCastOp>(getI32Type(), a);
+  Value y = createOrFold<arith::IndexCastOp>(getI32Type(), b);
+  auto wide = [&](Value value) {
+    return createOrFold<arith::IndexCastUIOp>(getIndexType(), value);
+  };
+  return {wide(createOrFold<arith::DivUIOp>(x, y)),
+          wide(createOrFold<arith::RemUIOp>(x, y))};
 }
 
 Value LaunchBuilder::real(double value, Type type) {
@@ -90,6 +101,17 @@ ValueRange LaunchBuilder::loop(Value from, Value to, int64_t step,
         scf::YieldOp::create(*this, next);
       });
   return loop.getResults();
+}
+
+ValueRange LaunchBuilder::keepRolled(ValueRange results) {
+  auto never = LLVM::LoopUnrollAttr::get(getContext(), getBoolAttr(true), {},
+                                         {}, {}, {}, {}, {});
+  auto annotation =
+      LLVM::LoopAnnotationAttr::get(getContext(), {}, {}, {}, never, {}, {}, {},
+                                    {}, {}, {}, {}, {}, {}, {}, {});
+  results.front().getDefiningOp<scf::ForOp>()->setAttr(kLoopAnnotationAttr,
+                                                       annotation);
+  return results;
 }
 
 void LaunchBuilder::when(Value condition, function_ref<void()> body,

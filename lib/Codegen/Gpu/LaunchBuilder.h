@@ -49,6 +49,8 @@ public:
   Value rem(Value a, Value b) {
     return createOrFold<mlir::arith::RemUIOp>(a, b);
   }
+  /// a / b and a % b of numbers below 2^31, by instructions of 32 bits.
+  std::pair<Value, Value> divideSmall(Value a, Value b);
   Value ceilDiv(Value a, Value b) { return div(add(sub(a, idx(1)), b), b); }
   Value ceilDiv(Value a, int64_t b) { return div(add(a, b - 1), b); }
   Value min(Value a, Value b) {
@@ -99,6 +101,9 @@ public:
       Value index, mlir::ValueRange carried)>;
   mlir::ValueRange loop(Value from, Value to, int64_t step,
                         mlir::ValueRange carried, LoopBody body);
+  /// The results of a loop, which LLVM then leaves as it is written: unrolled
+  /// again, a long body takes registers and time to compile.
+  mlir::ValueRange keepRolled(mlir::ValueRange results);
   /// A branch, without a value; none where the condition is known.
   void when(Value condition, llvm::function_ref<void()> body,
             llvm::function_ref<void()> otherwise = {});

@@ -105,10 +105,11 @@ void Kernel::locate(gpu::LaunchOp launch) {
   lane = b.rem(thread, shape.lanes);
   position = b.div(thread, shape.lanes);
   Value block = launch.getBlockIds().x;
-  firstRow = b.mul(b.rem(block, rowBlocks), shape.rows);
-  Value rest = b.div(block, rowBlocks);
-  firstColumn = b.mul(b.rem(rest, columnBlocks), shape.columnsOfBlock());
-  batch = b.div(rest, columnBlocks);
+  auto [rest, rowBlock] = b.divideSmall(block, rowBlocks);
+  auto [batchOfBlock, columnBlock] = b.divideSmall(rest, columnBlocks);
+  firstRow = b.mul(rowBlock, shape.rows);
+  firstColumn = b.mul(columnBlock, shape.columnsOfBlock());
+  batch = batchOfBlock;
 
   unsigned k = product.k.front();
   leftStride = product.left.byteStride(b, k);
@@ -309,7 +310,7 @@ Value Planner::fits() {
   Value aligned = product.isAligned(b, product.right, along(), width);
   Value rows = product.count(b, product.m);
   Value few = b.both(b.less(b.idx(0), rows), b.less(rows, b.idx(mostRows + 1)));
-  return b.both(aligned, few);
+  return b.both(b.both(aligned, few), product.isCountable(b));
 }
 
 /// As many lanes side by side as leave a block to each multiprocessor.

@@ -183,10 +183,11 @@ void Kernel::emit() {
       b.mul(b.mul(rowBlocks, columnBlocks), product.count(b, product.batch));
   gpu::LaunchOp launch = b.launch(blocks, b.idx(1), b.idx(1), 2 * tile);
   Value block = launch.getBlockIds().x, thread = launch.getThreadIds().x;
-  firstRow = b.mul(b.rem(block, rowBlocks), tile);
-  Value rest = b.div(block, rowBlocks);
-  firstColumn = b.mul(b.rem(rest, columnBlocks), tile);
-  batch = b.div(rest, columnBlocks);
+  auto [rest, rowBlock] = b.divideSmall(block, rowBlocks);
+  auto [batchOfBlock, columnBlock] = b.divideSmall(rest, columnBlocks);
+  firstRow = b.mul(rowBlock, tile);
+  firstColumn = b.mul(columnBlock, tile);
+  batch = batchOfBlock;
   lane = b.rem(thread, warpLanes);
   Value warp = b.div(thread, warpLanes);
   warpRow = b.mul(b.rem(warp, 2), tile / 2);
@@ -221,7 +222,7 @@ Kernel::Values Kernel::sumUp() {
         return multiply(b.rem(number, stages), carried);
       });
   NVVM::CpAsyncWaitGroupOp::create(b, 0);
-  return Values(done);
+  return Values(b.keepRolled(done));
 }
 
 Kernel::Values Kernel::multiply(Value stage, ValueRange carried) {
@@ -346,6 +347,7 @@ bool launch(LaunchBuilder &b, linalg::GenericOp op, linalg::FillOp fill,
     return false;
   Value fits = b.both(product->isAligned(b, product->left, *left, piece),
                       product->isAligned(b, product->right, *right, piece));
+  fits = b.both(fits, product->isCountable(b));
   bool pairs = product->n.size() == 1 && product->count(product->n) &&
                product->canLoad(product->out, product->n.front(), 2);
   if (pairs)

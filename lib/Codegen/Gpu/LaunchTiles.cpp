@@ -30,7 +30,7 @@ using namespace ssmc;
 
 namespace {
 
-constexpr int64_t depth = 16;
+constexpr int64_t depth = 16, unrolled = 4; // of k
 constexpr int64_t perThread = 8, group = 4; // rows and columns of a thread
 constexpr int64_t padding = 4;              // floats behind a row of a tile
 constexpr int64_t largeTile = 128, smallTile = 64;
@@ -75,7 +75,7 @@ public:
   /// Stores them in a half of shared memory.
   void store(ArrayRef<Value> vectors, Value half);
   /// Four floats of a row of the tile in a half.
-  Value read(Value half, int64_t k, Value position);
+  Value read(Value half, Value k, Value position);
 
 private:
   int64_t count() const { return depth * tile / side.width / threads; }
@@ -162,9 +162,9 @@ void Copier::store(ArrayRef<Value> vectors, Value half) {
   }
 }
 
-Value Copier::read(Value half, int64_t k, Value position) {
+Value Copier::read(Value half, Value k, Value position) {
   Type type = VectorType::get({group}, b.getF32Type());
-  return b.loadAt(type, b.sharedAt(sharedAt(half, b.idx(k), position)),
+  return b.loadAt(type, b.sharedAt(sharedAt(half, k, position)),
                   group * floatBytes);
 }
 
@@ -183,6 +183,7 @@ private:
   void locate(gpu::LaunchOp launch);
   Sums sumUp();
   Sums multiply(Value half, ValueRange sums);
+  void multiplyOne(Value half, Value k, MutableArrayRef<Value> sums);
   void store(ValueRange sums);
   void storeRow(Value row, ArrayRef<Value> sums);
   /// Rows (or columns) of a group of the thread, in the tile.
@@ -210,10 +211,11 @@ void Kernel::emit() {
       b.mul(b.mul(rowBlocks, columnBlocks), product.count(b, product.batch));
   gpu::LaunchOp launch = b.launch(blocks, b.idx(1), b.idx(1), threads);
   Value block = launch.getBlockIds().x;
-  firstRow = b.mul(b.rem(block, rowBlocks), tile);
-  Value rest = b.div(block, rowBlocks);
-  firstColumn = b.mul(b.rem(rest, columnBlocks), tile);
-  batch = b.div(rest, columnBlocks);
+  auto [rest, rowBlock] = b.divideSmall(block, rowBlocks);
+  auto [batchOfBlock, columnBlock] = b.divideSmall(rest, columnBlocks);
+  firstRow = b.mul(rowBlock, tile);
+  firstColumn = b.mul(columnBlock, tile);
+  batch = batchOfBlock;
   locate(launch);
   store(sumUp());
 }
@@ -255,21 +257,28 @@ Kernel::Sums Kernel::sumUp() {
 }
 
 Kernel::Sums Kernel::multiply(Value half, ValueRange carried) {
-  Sums sums(carried);
-  for (int64_t k = 0; k < depth; ++k) {
-    Value rows[2], columns[2];
-    for (int64_t g = 0; g < 2; ++g) {
-      rows[g] = left.read(half, k, groupAt(threadRow, g));
-      columns[g] = right.read(half, k, groupAt(threadColumn, g));
-    }
-    for (int64_t r = 0; r < perThread; ++r) {
-      Value x = vector::ExtractOp::create(b, rows[r / group], r % group);
-      Value all = vector::BroadcastOp::create(b, columns[0].getType(), x);
-      for (int64_t g = 0; g < 2; ++g)
-        sums[2 * r + g] = b.fma(all, columns[g], sums[2 * r + g]);
-    }
+  ValueRange done = b.loop(b.idx(0), b.idx(depth), unrolled, carried,
+                           [&](Value k, ValueRange carried) {
+                             Sums sums(carried);
+                             for (int64_t i = 0; i < unrolled; ++i)
+                               multiplyOne(half, b.add(k, i), sums);
+                             return sums;
+                           });
+  return Sums(b.keepRolled(done));
+}
+
+void Kernel::multiplyOne(Value half, Value k, MutableArrayRef<Value> sums) {
+  Value rows[2], columns[2];
+  for (int64_t g = 0; g < 2; ++g) {
+    rows[g] = left.read(half, k, groupAt(threadRow, g));
+    columns[g] = right.read(half, k, groupAt(threadColumn, g));
   }
-  return sums;
+  for (int64_t r = 0; r < perThread; ++r) {
+    Value x = vector::ExtractOp::create(b, rows[r / group], r % group);
+    Value all = vector::BroadcastOp::create(b, columns[0].getType(), x);
+    for (int64_t g = 0; g < 2; ++g)
+      sums[2 * r + g] = b.fma(all, columns[g], sums[2 * r + g]);
+  }
 }
 
 void Kernel::store(ValueRange sums) {
@@ -339,7 +348,8 @@ struct LaunchTiles : ssmc::impl::SsmLaunchTilesBase<LaunchTiles> {
       Side right(*product, product->right, product->n);
       // What is stored lies like an operand.
       Side out(*product, product->out, product->n);
-      Value fits = b.less(b.idx(0), product->count(b, product->k));
+      Value fits = b.both(product->isCountable(b),
+                          b.less(b.idx(0), product->count(b, product->k)));
       for (const Side *side : {&left, &right, &out})
         if (side->width > 1)
           fits = b.both(fits, product->isAligned(b, side->operand,

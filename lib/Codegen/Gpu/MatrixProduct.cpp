@@ -75,9 +75,7 @@ Value LoopNest::offset(LaunchBuilder &b, const BufferOperand &operand,
   for (unsigned i = loops.size(); i-- > 0;) {
     Value at = index;
     if (i > 0) {
-      Value count = extent(b, loops[i]);
-      at = b.rem(index, count);
-      index = b.div(index, count);
+      std::tie(index, at) = b.divideSmall(index, extent(b, loops[i]));
     }
     bytes = b.add(bytes, b.mul(at, operand.byteStride(b, loops[i])));
   }
@@ -166,6 +164,12 @@ std::optional<MatrixProduct> MatrixProduct::get(linalg::GenericOp op) {
     kind.push_back(loop);
   }
   return product;
+}
+
+Value MatrixProduct::isCountable(LaunchBuilder &b) const {
+  Value most = b.idx(int64_t(1) << 31);
+  return b.both(b.less(count(b, batch), most),
+                b.both(b.less(count(b, m), most), b.less(count(b, n), most)));
 }
 
 void MatrixProduct::transpose() {

@@ -49,7 +49,8 @@ public:
   std::optional<int64_t> count(llvm::ArrayRef<unsigned> loops) const;
   mlir::Value count(LaunchBuilder &b, llvm::ArrayRef<unsigned> loops) const;
   /// Bytes from the first element of an operand to that of iteration `index` of
-  /// some loops, which are counted together, the last one fastest.
+  /// some loops, which are counted together, the last one fastest, and are
+  /// countable.
   mlir::Value offset(LaunchBuilder &b, const BufferOperand &operand,
                      llvm::ArrayRef<unsigned> loops, mlir::Value index) const;
   /// Whether vectors of `width` elements that lie along a loop are multiples of
@@ -73,6 +74,8 @@ struct MatrixProduct : LoopNest {
 
   /// The product that an op on buffers is, of floats that are summed in f32.
   static std::optional<MatrixProduct> get(mlir::linalg::GenericOp op);
+  /// Whether batches, rows and columns are less than 2^31 each. On the host.
+  mlir::Value isCountable(LaunchBuilder &b) const;
   /// The same with right and left exchanged.
   void transpose();
 
