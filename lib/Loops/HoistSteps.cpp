@@ -284,7 +284,8 @@ FailureOr<bool> ssmc::simplifySteps(ModuleOp module, func::FuncOp function) {
     ShapeInference inference(module);
     return inference.run(function);
   };
-  while (regroupProducts(function) || writeAffineSteps(function))
+  while (regroupProducts(function) || cascadeSteps(function) ||
+         writeAffineSteps(function))
     if (failed(infer()))
       return failure();
   if (hoistSteps(function) && failed(infer()))

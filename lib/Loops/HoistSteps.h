@@ -15,6 +15,10 @@ bool regroupProducts(mlir::func::FuncOp function);
 /// affine way, as a product and a sum. True where something changed, as above.
 bool writeAffineSteps(mlir::func::FuncOp function);
 
+/// Parts states of a Scan that are affine once others are given, which do not
+/// follow from them, from those. True where something changed, as above.
+bool cascadeSteps(mlir::func::FuncOp function);
+
 /// Moves out of every Scan with affine states what follows from its tokens
 /// alone, and what only follows from what was read out of its states. True
 /// where something changed; types are to be inferred then.

@@ -92,6 +92,15 @@ ScanNode::neededReads(const IRMapping &outside) const {
   return needed;
 }
 
+ScanNode::Values ScanNode::statesBehind(Value value) const {
+  Values met, found;
+  slice(value, IRMapping(), met);
+  for (const State &state : states)
+    if (met.contains(state.before))
+      found.insert(state.before);
+  return found;
+}
+
 bool ScanNode::prune() {
   size_t before = states.size() + writes.size();
   llvm::erase_if(writes, [](const Write &write) {
@@ -126,23 +135,14 @@ std::vector<ScanNode> ScanNode::split() const {
   llvm::EquivalenceClasses<Value> parts;
   for (const State &state : states)
     parts.insert(state.before);
-  auto statesOf = [&](Value root) {
-    Values met;
-    slice(root, IRMapping(), met);
-    SmallVector<Value> found;
-    for (const State &state : states)
-      if (met.contains(state.before))
-        found.push_back(state.before);
-    return found;
-  };
   for (const State &state : states)
-    for (Value other : statesOf(state.after))
+    for (Value other : statesBehind(state.after))
       parts.unionSets(state.before, other);
-  SmallVector<SmallVector<Value>> read;
+  SmallVector<Values> read;
   for (const Write &write : writes) {
-    read.push_back(statesOf(write.token));
+    read.push_back(statesBehind(write.token));
     for (Value other : read.back())
-      parts.unionSets(read.back().front(), other);
+      parts.unionSets(*read.back().begin(), other);
   }
   std::vector<ScanNode> scans;
   llvm::SmallDenseMap<Value, unsigned> numbers;
@@ -159,7 +159,7 @@ std::vector<ScanNode> ScanNode::split() const {
   for (auto [write, from] : llvm::zip(writes, read)) {
     // What follows from no state goes with the first one.
     unsigned number =
-        from.empty() ? 0 : numbers.lookup(parts.getLeaderValue(from.front()));
+        from.empty() ? 0 : numbers.lookup(parts.getLeaderValue(*from.begin()));
     if (scans.empty())
       return {*this};
     scans[number].writes.push_back(write);

@@ -42,6 +42,8 @@ struct ScanNode {
   /// The reads that what is yielded needs. Values of the body that `outside`
   /// maps are taken from there.
   llvm::SmallVector<Read> neededReads(const mlir::IRMapping &outside) const;
+  /// The states before a step that a value of the body follows from.
+  llvm::SmallDenseSet<mlir::Value> statesBehind(mlir::Value value) const;
   /// Drops results that nobody uses, and states that do not matter for what is
   /// left; true where there were some.
   bool prune();

@@ -81,6 +81,7 @@ struct SsmRaisePass : public ssmc::impl::SsmRaiseBase<SsmRaisePass> {
   void noteLeft(func::FuncOp func, ArrayRef<Leftover> leftovers);
   /// Reports what mixes tokens and stays, but for what was `raised` since.
   void noteKept(const llvm::DenseSet<Operation *> &raised);
+  void noteRemaining(func::FuncOp func);
   DictionaryAttr takeRerolled(const Graph &graph, const ssmc::Region &region);
   void note(ArrayRef<NamedAttribute> entry) {
     report.push_back(DictionaryAttr::get(&getContext(), entry));
@@ -140,7 +141,9 @@ void SsmRaisePass::raise(func::FuncOp func) {
     replace(graph, proposal);
   std::reverse(report.begin() + before, report.end());
   eraseUnused(graph);
-  if (!isAgain)
+  if (isAgain)
+    noteRemaining(func);
+  else
     noteLeft(func, recogniser.leftovers);
 }
 
@@ -166,6 +169,15 @@ void SsmRaisePass::noteLeft(func::FuncOp func, ArrayRef<Leftover> leftovers) {
           !node || node.getOpType() != "Scan") // they have entries of their own
         entry.nodes.push_back({op, nameOf(op)});
   }
+}
+
+/// A part of a loop that was rolled up may be a recurrence still.
+void SsmRaisePass::noteRemaining(func::FuncOp func) {
+  for (auto node : func.getBody().front().getOps<onnx::NodeOp>())
+    if (node.getOpType() == "Scan")
+      if (DictionaryAttr entry = rerolled.lookup(nameOf(node));
+          entry && !llvm::is_contained(report, entry))
+        report.push_back(entry);
 }
 
 void SsmRaisePass::noteKept(const llvm::DenseSet<Operation *> &raised) {

@@ -386,6 +386,37 @@ def mlstm(g, m):
     return ["x"], [(heads, n, p), (heads, n)], step
 
 
+def stabilised(g, m, outside=False):
+    """mLSTM with the running maximum of its logarithms, projected in the step or in front of it."""
+    heads, n, p = 2, 3, m.width // 2
+    weights = [m.weight(m.width, extent) for extent in (heads * n, heads * n, heads, heads)]
+    names = [g("MatMul", "x", g.constant(weight)) for weight in weights] if outside else []
+
+    def step(b, tokens, states):
+        x, (s, z, top) = tokens[0], states
+        q, k, i, f = tokens[1:] if outside else [b("MatMul", x, b.constant(weight)) for weight in weights]
+        q, k = (b("Reshape", value, b.ints(0, heads, n)) for value in (q, k))
+        k = b("Mul", k, b.constant(np.float32(n ** -0.5)))
+        v, i, f = b("Reshape", x, b.ints(0, heads, p)), b("Unsqueeze", i, b.ints(-1)), b("Unsqueeze", f, b.ints(-1))
+        kept = b("Add", b("Neg", b("Softplus", b("Neg", f))), top)
+        new = b("Max", kept, i)
+        f, i = b("Exp", b("Sub", kept, new)), b("Exp", b("Sub", i, new))
+        ik = b("Mul", i, k)
+        s = b("Add", b("Mul", b("Unsqueeze", f, b.ints(-1)), s), b("Mul", b("Unsqueeze", ik, b.ints(-1)), b(
+            "Unsqueeze", v, b.ints(-2))))
+        z = b("Add", b("Mul", f, z), ik)
+        y = b("Squeeze", b("MatMul", b("Unsqueeze", q, b.ints(-2)), s), b.ints(-2))
+        norm = b("Max", b("Abs", b("ReduceSum", b("Mul", q, z), b.ints(-1), keepdims=1)), b("Exp", b("Neg", new)))
+        y = b("Div", y, b("Add", norm, b.constant(np.float32(1e-6))))
+        return [s, z, new], b("Reshape", y, b.ints(0, m.width))
+
+    return ["x", *names], [(heads, n, p), (heads, n), (heads, 1)], step
+
+
+def stabilised_outside(g, m):
+    return stabilised(g, m, outside=True)
+
+
 def gru(g, m):
     """One state with gates of its own."""
     w, u = [m.weight(m.width, m.width) for _ in range(3)], [m.weight(m.width, m.width) for _ in range(3)]
@@ -420,7 +451,7 @@ def slstm(g, m):
     return ["x"], [(m.width,)] * 4, step
 
 
-STEPS = {f.__name__: f for f in (mamba, prepared, mamba2, ssm2, ssm3, gla, rwkv7, rwkv6, rwkv6_beside, rwkv5, late, early, delta, mlstm, gated, lerp, hgrn, conditional, lstm, gru,
+STEPS = {f.__name__: f for f in (mamba, prepared, mamba2, ssm2, ssm3, gla, rwkv7, rwkv6, rwkv6_beside, rwkv5, late, early, delta, mlstm, stabilised, stabilised_outside, gated, lerp, hgrn, conditional, lstm, gru,
                                 slstm, rotation, rotation_pairs)}
 
 

@@ -40,6 +40,10 @@ CASES = [
     ("rwkv6", "unrolled", {"last": True, "reverse": True}, SSD), ("late", "counted", {}, SSD),
     ("delta", "grown", {}, DELTA), ("delta", "unrolled", {}, DELTA), ("delta", "scan", {"reverse": True}, DELTA),
     ("mlstm", "scan", {}, [SSD, SCAN]), ("mlstm", "unrolled", {}, [SSD, SCAN]),
+    # A running maximum that follows from no other state stays a recurrence.
+    ("stabilised", "unrolled", {"last": True}, [SSD, SCAN, STEP]), ("stabilised", "scan", {}, [SSD, SCAN]),
+    ("stabilised_outside", "unrolled", {}, [SSD, SCAN, STEP]), ("stabilised_outside", "rows", {"free": True}, [SSD, SCAN]),
+    ("stabilised", "unrolled", {"different": 5}, None),
     ("lstm", "unrolled", {}, STEP), ("gru", "unrolled", {}, STEP), ("slstm", "unrolled", {}, STEP),
     ("lstm", "rows", {}, KEPT), ("slstm", "counted", {}, KEPT), ("rotation", "scan", {}, KEPT),
     ("rotation", "unrolled", {}, STEP), ("rotation_pairs", "grown", {}, KEPT),
@@ -55,7 +59,7 @@ CASES = [
 COMPILED = [("mamba", "grown", {"free": True}), ("gated", "counted", {"free": True, "last": False}),
             ("lstm", "rows", {"free": True}), ("mamba", "unrolled", {}), ("conditional", "rows", {"free": True}),
             ("delta", "unrolled", {}), ("ssm2", "rows", {"free": True, "reverse": True}), ("slstm", "unrolled", {}),
-            ("rwkv6", "unrolled", {}), ("rwkv5", "rows", {"free": True, "given": True})]
+            ("rwkv6", "unrolled", {}), ("stabilised", "rows", {"free": True}), ("rwkv5", "rows", {"free": True, "given": True})]
 
 
 def feed(model, folder, batch, time, width):
