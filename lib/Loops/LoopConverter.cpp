@@ -44,6 +44,37 @@ LoopConverter::readGrowing(unsigned number) const {
   return Growing{piece, *axis, *width, own == 1};
 }
 
+/// A buffer that the body reads nothing of and scatters a row into, at every
+/// position once: what it held before is gone.
+std::optional<LoopConverter::Growing>
+LoopConverter::readWritten(unsigned number) {
+  Value argument = body.getArgument(number + 2);
+  auto scatter = definingNode(body.back().getOperand(number + 1), "ScatterND");
+  if (!scatter || scatter->getBlock() != &body || !scatter->hasOneUse() ||
+      scatter.getInputs().size() != 3 || scatter.getInputs()[0] != argument ||
+      !argument.hasOneUse() || scatter.getString("reduction", "none") != "none")
+    return std::nullopt;
+  Value piece = scatter.getInputs()[2];
+  const ValueShape *whole = shapeOf(loop.getInputs()[number + 2]),
+                   *index = shapeOf(scatter.getInputs()[1]),
+                   *row = shapeOf(piece);
+  auto position = induction.readOne(scatter.getInputs()[1]);
+  if (!whole || !index || !row || !position || index->dims.size() != 2 ||
+      whole->dims.empty() || whole->dims[0] != trips ||
+      row->dims.size() != whole->dims.size() ||
+      constantExtent(row->dims[0]) != 1 ||
+      ArrayRef(row->dims).drop_front() != ArrayRef(whole->dims).drop_front())
+    return std::nullopt;
+  bool backwards =
+      position->slope == -1 && simplifyExtent(position->base - trips + 1) ==
+                                   getAffineConstantExpr(0, loop.getContext());
+  if (!backwards &&
+      (position->slope != 1 || constantExtent(position->base) != 0))
+    return std::nullopt;
+  return Growing{piece, /*axis=*/0, /*width=*/1, /*inFront=*/backwards,
+                 /*replaces=*/true};
+}
+
 bool LoopConverter::classify() {
   for (unsigned i = 0; i < parts.carried; ++i) {
     Carried one;
@@ -54,6 +85,9 @@ bool LoopConverter::classify() {
     } else if (auto growing = readGrowing(i)) {
       one.kind = Carried::Grows;
       one.growing = *growing;
+    } else if (auto written = readWritten(i)) {
+      one.kind = Carried::Grows;
+      one.growing = *written;
     } else if (auto counter = induction.readOne(before)) {
       one.kind = Carried::Counter;
       one.counter = *counter;

@@ -25,11 +25,13 @@ public:
   bool run();
 
 private:
-  /// A tensor to which every iteration adds a piece of a constant extent.
+  /// A tensor to which every iteration adds a piece of a constant extent, or
+  /// all of which they write, each another row.
   struct Growing {
     mlir::Value piece;
     int64_t axis, width;
     bool inFront;
+    bool replaces = false;
   };
   /// What becomes of something that is carried.
   struct Carried {
@@ -58,6 +60,7 @@ private:
   bool gatherSlices();
   bool classify();
   std::optional<Growing> readGrowing(unsigned number) const;
+  std::optional<Growing> readWritten(unsigned number);
   void findReads();
   std::optional<Sequence> readCut(mlir::onnx::NodeOp node, bool &keepsAxis);
   std::optional<Sequence> makeSequence(mlir::Value value, int64_t axis,

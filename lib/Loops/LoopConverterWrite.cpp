@@ -156,7 +156,8 @@ void LoopConverter::replaceResults(onnx::NodeOp scan) {
           shape.push_back(*constantExtent(dim));
         value = writer.node("Reshape", {value, writer.ints(shape)});
       }
-      if (constantExtent(shapeOf(initial)->dims[axis]) != 0)
+      if (!one.growing.replaces &&
+          constantExtent(shapeOf(initial)->dims[axis]) != 0)
         value = one.growing.inFront ? writer.concat({value, initial}, axis)
                                     : writer.concat({initial, value}, axis);
       break;

@@ -5,6 +5,7 @@
 //   a Gather of x at i, or at T - 1 - i              a sequence that is read
 //   a Gather of x at C i, ..., C i + C - 1           x in chunks of C
 //   a carried tensor that only grows by a Concat     a sequence that is written
+//   a buffer that is scattered into at i, all of it  likewise
 //   a row that is yielded                            likewise
 //   the number i, a carried counter                  the sequence 0, 1, ...
 //

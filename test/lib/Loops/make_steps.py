@@ -527,6 +527,27 @@ def grown(g, m, initial, free=False, last=False, dead=True):
     return results[1], results[2] if last else None
 
 
+def buffered(g, m, initial, free=False, last=True, reverse=False, ahead=0, read=False):
+    """A Loop that scatters rows into a buffer [time, batch, width] that is there before; `ahead` leaves the last rows
+    out, and `read` reads the row before."""
+    trips = trip_count(g, m, free)
+    buffer = g("Add", g("Mul", g("Transpose", "x", perm=[1, 0, 2]), g.constant(np.float32(0))), g.constant(np.float32(7)))
+    end = g("Sub", trips, g.constant(np.int64(1)))
+    if ahead:
+        trips = g("Sub", trips, g.constant(np.int64(ahead)))
+    b = g.body("buffered")
+    at = b("Sub", end, "i") if reverse else "i"
+    states, y = m.step(b, [b("Gather", name, at, axis=1) for name in m.sequences], [f"h{k}" for k in range(len(initial))])
+    if read:
+        y = b("Add", y, b("Gather", "out", at, axis=0))
+    out = b("ScatterND", "out", b("Reshape", at, b.ints(1, 1)), b("Unsqueeze", y, b.ints(0)))
+    keep = b("Identity", "go")
+    body = b.close("body", [("i", INT), ("go", BOOL), ("out", FLOAT)] + [(f"h{k}", FLOAT) for k in range(len(initial))],
+                   [(keep, BOOL), (out, FLOAT)] + [(s, FLOAT) for s in states])
+    results = g("Loop", trips, g.constant(np.bool_(True)), buffer, *initial, outputs=len(initial) + 1, body=body)
+    return g("Transpose", results[0], perm=[1, 0, 2]), results[1] if last else None
+
+
 def counted(g, m, initial, free=False, last=True, until=None):
     """No trip count: a counter of its own and a condition, as of a while loop."""
     limit = trip_count(g, m, free)
@@ -572,7 +593,7 @@ def unrolled(g, m, initial, last=False, different=None, reverse=False):
     return g("Concat", *(ys[::-1] if reverse else ys), axis=1), states[0] if last else None
 
 
-LOOPS = {f.__name__: f for f in (rows, grown, counted, scan, unrolled)}
+LOOPS = {f.__name__: f for f in (rows, grown, buffered, counted, scan, unrolled)}
 
 
 def build(step, loop, batch=2, time=12, width=8, **options):

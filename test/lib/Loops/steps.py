@@ -28,6 +28,9 @@ CASES = [
     ("mamba", "scan", {"reverse": True}, SELECTIVE), ("mamba", "rows", {"reverse": True, "last": False}, SELECTIVE),
     ("mamba", "scan", {"leading": True}, SELECTIVE), ("gated", "unrolled", {}, SCAN), ("gated", "counted", {}, SCAN),
     ("gated", "grown", {"free": True}, SCAN), ("gated", "unrolled", {"reverse": True}, SCAN),
+    # Rows that are scattered into a buffer, all of it or not; one that is read stays a state.
+    ("mamba", "buffered", {"free": True}, SELECTIVE), ("ssm2", "buffered", {"reverse": True}, SSD),
+    ("gated", "buffered", {"ahead": 3}, None), ("gated", "buffered", {"read": True}, SCAN),
     ("prepared", "unrolled", {}, SELECTIVE), ("prepared", "rows", {"free": True}, SELECTIVE),
     ("lerp", "unrolled", {}, SCAN), ("lerp", "rows", {"free": True}, SCAN), ("hgrn", "unrolled", {}, SSD),
     ("hgrn", "counted", {"free": True}, SSD), ("lerp", "unrolled", {"different": 6}, None),
