@@ -67,10 +67,11 @@ static int64_t findLargest(const Graph &graph, const Region &region,
 
 /// Whether the nodes permit the extents, and what the region computes from
 /// positions: a table that is looked up has an end that no extent shows.
-bool LengthPlanner::isDefined(const Region &region, int64_t stretch) const {
+bool LengthPlanner::isDefined(const Region &region, const LengthLimit &limit,
+                              int64_t stretch) const {
   const Graph &graph = at(stretch);
-  if (!graph.isValid())
-    return false;
+  if (!graph.isValid() || !limit.looksUp)
+    return graph.isValid();
   if (findLargest(graph, region, /*positions=*/true) > kMostPositions)
     return true; // as far as it is known
   SmallVector<Value> roots{region.exit};
@@ -78,7 +79,7 @@ bool LengthPlanner::isDefined(const Region &region, int64_t stretch) const {
   std::optional<Cone> cone = collectCone(graph, roots, region.frontier);
   return cone && llvm::all_of(cone->constants, [&](Value value) {
            return value.getDefiningOp<onnx::ConstantOp>() ||
-                  succeeded(graph.evaluateConstant(value));
+                  succeeded(graph.evaluateOnce(value));
          });
 }
 
@@ -86,27 +87,29 @@ bool LengthPlanner::isDefined(const Region &region, int64_t stretch) const {
 /// before. Chunks of one length, which the first length is a multiple of,
 /// permit one of as many neighbours as the first length has tokens.
 std::optional<int64_t> LengthPlanner::findFrom(const Region &region,
+                                               const LengthLimit &limit,
                                                int64_t least) const {
   int64_t round = llvm::divideCeil(least, kRound) * kRound;
   int64_t multiple = llvm::divideCeil(least, first) * first;
   for (int64_t stretch : {round, multiple})
-    if (isDefined(region, stretch))
+    if (isDefined(region, limit, stretch))
       return stretch;
   for (int64_t stretch = least; stretch < least + first; ++stretch)
-    if (isDefined(region, stretch))
+    if (isDefined(region, limit, stretch))
       return stretch;
   return std::nullopt;
 }
 
 /// The last defined one below `below`, of a graph that ends before.
-int64_t LengthPlanner::findLast(const Region &region, int64_t below) const {
+int64_t LengthPlanner::findLast(const Region &region, const LengthLimit &limit,
+                                int64_t below) const {
   int64_t good = 0, bad = llvm::divideCeil(below, first);
   while (good + 1 < bad) {
     int64_t middle = (good + bad) / 2;
-    (isDefined(region, middle * first) ? good : bad) = middle;
+    (isDefined(region, limit, middle * first) ? good : bad) = middle;
   }
   for (int64_t stretch = bad * first - 1; stretch > good * first; --stretch)
-    if (isDefined(region, stretch))
+    if (isDefined(region, limit, stretch))
       return stretch;
   return good * first;
 }
@@ -123,9 +126,9 @@ void LengthPlanner::planFar(const Region &region, const LengthLimit &limit,
   if (least == std::end(kFar))
     --least;
   int64_t reach = std::max(*least, std::min(number, kMostLength) + 2 - first);
-  std::optional<int64_t> far = findFrom(region, reach);
+  std::optional<int64_t> far = findFrom(region, limit, reach);
   if (!far) {
-    far = findLast(region, reach);
+    far = findLast(region, limit, reach);
     plan.ends = first + *far;
   }
   if (*far <= near)
@@ -134,23 +137,24 @@ void LengthPlanner::planFar(const Region &region, const LengthLimit &limit,
   bool isShifted = std::min(limit.shift, first + *far) > first + near;
   bool isReached = holds(*far) && (plan.ends || number < first + *far);
   if (isReached) {
-    plan.identity =
-        llvm::hash_combine(plan.identity, hashRegion(graph, region, true));
     if (!isShifted && goesOn(region, {&at(0), &at(near), &graph, first,
                                       first + near, first + *far}))
       return;
     isReached =
         findLargest(graph, region, /*positions=*/false) <= kMostElements;
   }
-  if (isReached)
+  if (isReached) {
     plan.needed.push_back(&graph);
-  else if (number > first + near)
+    plan.identity =
+        llvm::hash_combine(plan.identity, hashRegion(graph, region, true));
+  } else if (number > first + near) {
     plan.refusal = "it compares positions with " + std::to_string(number) +
                    ", which no length of the check reaches";
-  else
+  } else {
     plan.refusal = "what it computes from positions does not go on as it does "
                    "at " +
                    std::to_string(first + near) + " tokens";
+  }
 }
 
 LengthPlan LengthPlanner::plan(const Region &region,
@@ -158,9 +162,9 @@ LengthPlan LengthPlanner::plan(const Region &region,
   LengthPlan plan;
   if (limit.isNone() || &at(kNear) == &at(0)) // or of fixed length
     return plan;
-  std::optional<int64_t> near = findFrom(region, kNear);
+  std::optional<int64_t> near = findFrom(region, limit, kNear);
   if (!near) {
-    near = findLast(region, kNear);
+    near = findLast(region, limit, kNear);
     plan.ends = first + *near;
   }
   if (*near == 0)

@@ -44,9 +44,12 @@ public:
   LengthPlan plan(const Region &region, const LengthLimit &limit) const;
 
 private:
-  bool isDefined(const Region &region, int64_t stretch) const;
-  std::optional<int64_t> findFrom(const Region &region, int64_t least) const;
-  int64_t findLast(const Region &region, int64_t below) const;
+  bool isDefined(const Region &region, const LengthLimit &limit,
+                 int64_t stretch) const;
+  std::optional<int64_t>
+  findFrom(const Region &region, const LengthLimit &limit, int64_t least) const;
+  int64_t findLast(const Region &region, const LengthLimit &limit,
+                   int64_t below) const;
   void planFar(const Region &region, const LengthLimit &limit, int64_t near,
                LengthPlan &plan) const;
 

@@ -178,9 +178,9 @@ bool goesOn(const Region &region, const Lengthening &lengthening) {
   return cone && llvm::all_of(cone->constants, [&](Value value) {
            if (value.getDefiningOp<onnx::ConstantOp>())
              return true;
-           FailureOr<Tensor> base = lengthening.base->evaluateConstant(value),
-                             near = lengthening.near->evaluateConstant(value),
-                             far = lengthening.far->evaluateConstant(value);
+           FailureOr<Tensor> base = lengthening.base->evaluateOnce(value),
+                             near = lengthening.near->evaluateOnce(value),
+                             far = lengthening.far->evaluateOnce(value);
            if (failed(base) || failed(near) || failed(far))
              return false;
            auto free = findFreeAxes(*near, *far);

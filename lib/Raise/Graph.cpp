@@ -290,6 +290,52 @@ std::optional<ArrayRef<int64_t>> Graph::getShape(Value value) const {
   return ArrayRef<int64_t>(it->second);
 }
 
+FailureOr<Tensor> Graph::evaluateOnce(Value value) const {
+  if (dependsOnInput(value))
+    return failure();
+  auto isLarge = [&](Operation *op) {
+    auto node = dyn_cast_or_null<onnx::NodeOp>(op);
+    auto type = node ? dyn_cast<RankedTensorType>(node->getResult(0).getType())
+                     : RankedTensorType();
+    return type && !type.hasStaticShape();
+  };
+  SmallVector<Operation *> large;
+  llvm::DenseSet<Operation *> seen;
+  SmallVector<Value> worklist{value};
+  while (!worklist.empty()) {
+    Operation *op = worklist.pop_back_val().getDefiningOp();
+    if (!isLarge(op) || !seen.insert(op).second)
+      continue;
+    large.push_back(op);
+    llvm::append_range(worklist, op->getOperands());
+  }
+  llvm::sort(large, [&](Operation *a, Operation *b) {
+    return indexOf(a) < indexOf(b);
+  });
+  llvm::DenseMap<Value, Operation *> lastReaders;
+  for (Operation *op : large)
+    for (Value operand : op->getOperands())
+      lastReaders[operand] = op;
+  Evaluator evaluator;
+  bindSymbols(evaluator);
+  for (Operation *op : large) {
+    for (Value operand : op->getOperands()) {
+      if (isa<NoneType>(operand.getType()) || isLarge(operand.getDefiningOp()))
+        continue;
+      FailureOr<Tensor> small = evaluateConstant(operand);
+      if (failed(small))
+        return failure();
+      evaluator.bind(operand, *small);
+    }
+    if (failed(evaluator.run(op)))
+      return failure();
+    for (Value operand : op->getOperands())
+      if (operand != value && lastReaders.lookup(operand) == op)
+        evaluator.forget(operand);
+  }
+  return large.empty() ? evaluateConstant(value) : evaluator.get(value);
+}
+
 FailureOr<Tensor> Graph::evaluateConstant(Value value) const {
   if (dependsOnInput(value))
     return failure();

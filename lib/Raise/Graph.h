@@ -56,6 +56,8 @@ public:
   /// The value of something that no input's data reaches. Computed once, for
   /// all threads.
   mlir::FailureOr<Tensor> evaluateConstant(mlir::Value value) const;
+  /// The same, and what was computed for it is not kept: of large tables.
+  mlir::FailureOr<Tensor> evaluateOnce(mlir::Value value) const;
   /// What symbol `name` is bound to.
   int64_t getBinding(llvm::StringRef name) const;
   /// Gives an evaluator all symbols.

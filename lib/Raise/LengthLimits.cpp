@@ -138,6 +138,8 @@ void LimitFinder::visitPositions(onnx::NodeOp node) {
                    !result.getElementType().isInteger(1);
   limit.any |= !isExtents;
   noteAttributes(limit.number, node);
+  limit.looksUp |=
+      type.starts_with("Gather") && !followsExtents(node.getInputs()[0]);
   for (auto [i, input] : llvm::enumerate(node.getInputs())) {
     if (i == 0 && type == "Gather" && isa<RankedTensorType>(input.getType())) {
       auto table = cast<RankedTensorType>(input.getType());

@@ -26,6 +26,8 @@ struct LengthLimit {
   /// The largest by which data is shifted or cut along a free extent: values
   /// that follow from positions alone do not show it.
   int64_t shift = 0;
+  /// Whether a table is looked up, which ends where no extent shows it.
+  bool looksUp = false;
 
   bool isNone() const { return !any && !number && !shift; }
 };

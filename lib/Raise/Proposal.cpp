@@ -31,18 +31,14 @@ struct Recorder : OpBuilder::Listener {
 };
 } // namespace
 
-Proposal::Proposal(const Raise &raise, std::vector<Problem> problems,
-                   LengthPlan given, bool plant)
-    : raise(raise), problems(std::move(problems)),
-      plan(std::move(given)), roots{raise.region.exit},
-      identity(llvm::hash_combine(raise.identity, plan.identity)),
+Proposal::Proposal(const Raise &raise, const AxisAnalysis &analysis, bool plant)
+    : raise(raise), roots{raise.region.exit}, identity(raise.identity),
       form(raise.structure) {
   llvm::append_range(roots, raise.region.states);
   Recorder recorder(written);
   OpBuilder builder(roots.front().getContext(), &recorder);
   builder.setInsertionPoint(raise.region.exit.getDefiningOp());
-  GraphWriter writer(builder, roots.front().getLoc(),
-                     this->problems.front().analysis);
+  GraphWriter writer(builder, roots.front().getLoc(), analysis);
   FailureOr<SmallVector<Value>> emitted = raise.mixer->emit(writer);
   if (succeeded(emitted) && emitted->size() == roots.size())
     for (auto [value, root] : llvm::zip(*emitted, roots))
@@ -51,10 +47,6 @@ Proposal::Proposal(const Raise &raise, std::vector<Problem> problems,
   // A graph may fix an extent on the way that is free at its inputs.
   if (failed(emitted) || TypeRange(*emitted) != TypeRange(roots)) {
     verdict.reason = "its layout cannot be written with free extents";
-    return;
-  }
-  if (!plan.refusal.empty()) {
-    verdict.reason = plan.refusal;
     return;
   }
   values = std::move(*emitted);
@@ -68,6 +60,16 @@ Proposal::Proposal(const Raise &raise, std::vector<Problem> problems,
     if (!isa<onnx::ConstantOp>(op))
       form = llvm::hash_combine(form, op->getAttrDictionary());
   }
+}
+
+void Proposal::setProblems(std::vector<Problem> given, LengthPlan lengths) {
+  problems = std::move(given);
+  plan = std::move(lengths);
+  identity = llvm::hash_combine(identity, plan.identity);
+  if (plan.refusal.empty())
+    return;
+  verdict.reason = plan.refusal;
+  values.clear();
 }
 
 static void check(ArrayRef<Proposal *> proposals,

@@ -11,11 +11,12 @@ namespace ssmc {
 /// Ops that compute what a region does, written in front of its last node.
 /// Nothing reads them yet.
 struct Proposal {
+  /// With `plant` the ops are wrong by a little, for the test of the gate.
+  Proposal(const Raise &raise, const AxisAnalysis &analysis, bool plant);
+
   /// `problems` are the region at different lengths, the traced one first, and
-  /// `plan` says why at these. With `plant` the ops are wrong by a little, for
-  /// the test of the gate.
-  Proposal(const Raise &raise, std::vector<Problem> problems, LengthPlan plan,
-           bool plant);
+  /// `plan` says why at these.
+  void setProblems(std::vector<Problem> problems, LengthPlan plan);
 
   const Raise &raise;
   std::vector<Problem> problems;

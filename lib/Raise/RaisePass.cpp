@@ -131,10 +131,13 @@ void SsmRaisePass::raise(func::FuncOp func) {
   // stand already.
   std::vector<Proposal> proposals;
   for (const Raise &raise : llvm::reverse(recogniser.raises)) {
+    Proposal &proposal =
+        proposals.emplace_back(raise, analysis, --number == plantError);
     LengthPlan plan;
-    std::vector<Problem> own = problems.make(raise.region, plan);
-    proposals.emplace_back(raise, std::move(own), std::move(plan),
-                           --number == plantError);
+    if (!proposal.values.empty()) {
+      std::vector<Problem> own = problems.make(raise.region, plan);
+      proposal.setProblems(std::move(own), std::move(plan));
+    }
   }
   checkProposals(proposals);
   for (const Proposal &proposal : proposals)
@@ -212,10 +215,13 @@ void SsmRaisePass::raiseSites(func::FuncOp func) {
   recogniser.run();
   std::vector<Proposal> proposals;
   for (size_t i = recogniser.raises.size(); i-- > 0;) {
+    Proposal &proposal = proposals.emplace_back(
+        recogniser.raises[i], analysis, count + int64_t(i) == plantError);
     LengthPlan plan;
-    std::vector<Problem> problems = recogniser.problemsOf(i, plan);
-    proposals.emplace_back(recogniser.raises[i], std::move(problems),
-                           std::move(plan), count + int64_t(i) == plantError);
+    if (!proposal.values.empty()) {
+      std::vector<Problem> problems = recogniser.problemsOf(i, plan);
+      proposal.setProblems(std::move(problems), std::move(plan));
+    }
   }
   count += recogniser.raises.size();
   checkProposals(proposals);

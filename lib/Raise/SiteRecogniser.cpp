@@ -3,6 +3,7 @@
 #include "lib/Raise/AttentionSites.h"
 
 #include "lib/Raise/AttentionReader.h"
+#include "lib/Raise/Continuation.h"
 #include "lib/Raise/RegionHash.h"
 #include "lib/Raise/Written.h"
 
@@ -16,7 +17,9 @@ constexpr std::pair<int64_t, int64_t> kLengths[] = {
     {4, 6}, {1, 9}, {5, 1}, {3, 17}};
 constexpr int64_t kLongest = 17;
 /// Keys with which a window is read.
-constexpr int64_t kMostRead = 256;
+constexpr int64_t kMostRead = 256, kSome = 16;
+/// As a site is evaluated many times to be read.
+constexpr int64_t kMostProducts = 1 << 22;
 } // namespace
 
 /// The symbols of an extent, by their place in the module's table.
@@ -102,18 +105,31 @@ static bool agree(const Problem &problem, const AttentionMixer &mixer,
   return deviation <= mixer.tolerance;
 }
 
-/// With keys beyond what positions are compared with, or as many as a table
-/// has.
+/// With few keys, or where what positions give does not go on from some of
+/// them, with more than positions are compared with, or as many as a table has.
 const Graph &SiteRecogniser::findReadable(const AttentionSite &site) {
   auto [queries, past] = kLengths[0];
   int64_t number =
       std::min(findLengthLimit(graph, site.region, 0).number, kMostRead);
-  for (int64_t keys : {number + 3, number - queries})
-    if (keys > past)
-      if (const Graph &there = bound(bindLengths(graph, site, queries, keys));
-          there.isValid())
-        return there;
-  return bound(bindLengths(graph, site, queries, past));
+  const Graph &few = bound(bindLengths(graph, site, queries, past));
+  if (number <= past)
+    return few;
+  const Graph &some = bound(bindLengths(graph, site, queries, past + kSome));
+  for (int64_t keys : {number + 3, number - queries}) {
+    if (keys <= past + kSome)
+      continue;
+    const Graph &there = bound(bindLengths(graph, site, queries, keys));
+    if (!there.isValid())
+      continue;
+    std::optional<ArrayRef<int64_t>> shape = there.getShape(site.region.exit);
+    if (shape && llvm::product_of(*shape) * *problemAt(site, there).length <=
+                     kMostProducts)
+      return goesOn(site.region,
+                    {&few, &some, &there, past, past + kSome, keys})
+                 ? few
+                 : there;
+  }
+  return some.isValid() ? some : few;
 }
 
 std::optional<AttentionSite> SiteRecogniser::identify(onnx::NodeOp node,
