@@ -32,6 +32,12 @@ static Tensor cutToken(const Tensor &whole, unsigned axis, int64_t position,
   return token;
 }
 
+static bool agree(const Tensor &a, const Tensor &b) {
+  if (a.isNull() || b.isNull() || a.isFloat() || b.isFloat())
+    return deviation(a, b) <= kMixerTolerance;
+  return a.getShape() == b.getShape() && a.ints() == b.ints();
+}
+
 llvm::DenseSet<Operation *> findAlike(const Problem &problem,
                                       const FirstStep &step) {
   llvm::DenseSet<Operation *> alike;
@@ -62,8 +68,7 @@ llvm::DenseSet<Operation *> findAlike(const Problem &problem,
     if (isa<NoneType>(own.getType()) || isa<NoneType>(other.getType()))
       return own.getType() == other.getType();
     auto a = problem.evaluate(own, first), b = problem.evaluate(other, second);
-    return succeeded(a) && succeeded(b) &&
-           deviation(a->front(), b->front()) <= kMixerTolerance;
+    return succeeded(a) && succeeded(b) && agree(a->front(), b->front());
   };
   for (const FirstStep::Pair &pair : step.pairs)
     if (llvm::all_of(llvm::zip_equal(pair.own, pair.other), areEqual))

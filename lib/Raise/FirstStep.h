@@ -9,7 +9,7 @@ namespace ssmc {
 /// The first step of an unrolled loop beside the second one.
 struct FirstStep {
   struct Pair {
-    mlir::Operation *node; // of the first step
+    mlir::Operation *node, *second; // of the first step and of the second one
     llvm::SmallVector<mlir::Value> own, other;
   };
   llvm::SmallVector<Pair> pairs;

@@ -38,6 +38,7 @@ private:
   bool areEqualConstants(Value a, Value b) const;
 
   bool collectBody(int64_t step);
+  void forgetMissing(int64_t step);
   bool addState(Value before, int64_t step);
   Value lastOf(Value state, int64_t step);
   bool walkToLast(Value state, Value last);
@@ -213,7 +214,8 @@ bool Reroller::pairOperands(Operation *a, Operation *b, int64_t step) {
       look(a->getOperand(0), step) == look(operands[1], step + 1))
     std::swap(operands[0], operands[1]);
   if (step == 0)
-    firstStep.pairs.push_back({a, llvm::to_vector(a->getOperands()), operands});
+    firstStep.pairs.push_back(
+        {a, b, llvm::to_vector(a->getOperands()), operands});
   else
     rolled.alike.insert(a);
   rolled.alike.insert(b);
@@ -375,6 +377,32 @@ bool Reroller::collectBody(int64_t step) {
   return !rolled.sequences.empty() && !rolled.states.empty();
 }
 
+/// Nodes of the body that the first step lacks are none of its own. Where they
+/// follow from initial states that are constant, comparing shows what they give
+/// there; where data reaches them, all of their branches must be seen.
+void Reroller::forgetMissing(int64_t step) {
+  llvm::DenseSet<Operation *> paired;
+  for (const FirstStep::Pair &pair : firstStep.pairs)
+    paired.insert(pair.second);
+  llvm::DenseSet<Value> constant;
+  for (const Rolled::State &state : rolled.states)
+    if (!state.initial || !graph.dependsOnInput(state.initial))
+      constant.insert(state.before);
+  for (Operation *op : rolled.body) {
+    if (llvm::all_of(op->getOperands(), [&](Value operand) {
+          return constant.contains(operand) || !graph.dependsOnInput(operand);
+        })) {
+      constant.insert_range(op->getResults());
+      continue;
+    }
+    Value second = op->getResult(0);
+    for (int64_t k = step; k > 1 && second; --k)
+      second = previous.lookup(second);
+    if (!second || !paired.contains(second.getDefiningOp()))
+      rolled.alike.erase(op);
+  }
+}
+
 std::optional<Rolled> Reroller::run() {
   if (length < 4 || !findPieces() || !findDirection())
     return std::nullopt;
@@ -383,6 +411,7 @@ std::optional<Rolled> Reroller::run() {
       return std::nullopt;
   if (!collectBody(length / 2))
     return std::nullopt;
+  forgetMissing(length / 2);
   for (const auto &[value, after] : next)
     if (auto cut = stepOf(value) == 1 ? readCut(value) : std::nullopt)
       firstStep.tokens.push_back({value, cut->source.value, cut->source.axis});

@@ -20,10 +20,11 @@ EXPECTED = {
     "elman": "ssm.recurrence", "lstm": "ssm.recurrence", "backward": "ssm.recurrence",
     "inside": "ssm.selective_scan", "average": "ssm.scan", "sums": "ssm.scan",
     "scalar": "ssm.selective_scan", "selective": "ssm.selective_scan", "unread": "ssm.scan",
-    "masked": "ssm.recurrence", "bounded": "ssm.recurrence", "given": "ssm.scan",
-    "leading": "ssm.scan", "alone": "ssm.scan",
+    "masked": "ssm.recurrence", "bounded": "ssm.recurrence", "filtered": "ssm.recurrence",
+    "given": "ssm.scan", "leading": "ssm.scan", "alone": "ssm.scan",
     # Near misses are kept.
     "odd": None, "skipping": None, "squared": None, "nudged": None, "unbounded": None,
+    "released": None, "unfiltered": None, "prefiltered": None,
 }
 NEAR = "' are nearly a mixer, and are kept: closest candidate ssm.scan deviates by "
 # Where batch and time are in x. Sizes that are equal tell nothing.
@@ -37,6 +38,8 @@ def feed(path, folder):
     random = np.random.default_rng(0)
     inputs = {info.name: random.integers(0, 4, info.shape) if "int" in info.type else
               random.uniform(-1, 1, info.shape).astype(np.float32) for info in session.get_inputs()}
+    if "filtered" in path.stem:
+        inputs["x"].flat[::7] = 3e20
     out = folder / "feed.npz"
     np.savez(out, **inputs, y=session.run(None, inputs)[0])
     return [part for name in inputs for part in ("--input", f"{name}=@{out}:{name}")] + ["--expect", f"y=@{out}:y"]

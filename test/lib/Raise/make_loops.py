@@ -200,12 +200,14 @@ def skipping(w):
 
 
 def bounded(w, first=1e30):
-    """States are bounded by what no input reaches."""
+    """States are bounded by what no input reaches; the first one by `first`, or not at all."""
     wh = w.weight(w.width, w.width)
     h, hs = w.zeros(w.batch, w.width), []
     for t in range(w.time):
-        most = w.constant(np.float32(first if t == 0 else 1e30))
-        h = w("Tanh", w("Clip", w("Add", w.token("x", t), w("MatMul", h, wh)), "", most))
+        h = w("Add", w.token("x", t), w("MatMul", h, wh))
+        if first or t:
+            h = w("Clip", h, "", w.constant(np.float32(1e30 if t else first)))
+        h = w("Tanh", h)
         hs.append(h)
     return w.join(hs), []
 
@@ -213,6 +215,33 @@ def bounded(w, first=1e30):
 def unbounded(w):
     """A near miss: the first step has another bound."""
     return bounded(w, first=1e25)
+
+
+def released(w):
+    """A near miss: the first step has no bound."""
+    return bounded(w, first=None)
+
+
+def filtered(w, where=lambda t: True):
+    """Tokens beyond what no input of the check reaches are left out."""
+    wh, h, hs = w.weight(w.width, w.width), w.zeros(w.batch, w.width), []
+    for t in range(w.time):
+        x = w.token("x", t)
+        if where(t):
+            x = w("Where", w("Less", x, w.constant(np.float32(1e20))), x, w.constant(np.float32(0)))
+        h = w("Tanh", w("Add", x, w("MatMul", h, wh)))
+        hs.append(h)
+    return w.join(hs), []
+
+
+def unfiltered(w):
+    """A near miss: the first token is taken in whatever it is."""
+    return filtered(w, where=lambda t: t > 0)
+
+
+def prefiltered(w):
+    """A near miss: every token but the first one is."""
+    return filtered(w, where=lambda t: t == 0)
 
 
 def given(w):
