@@ -38,6 +38,15 @@ mlir::onnx::NodeLocation mlir::onnx::describeLocation(Location loc) {
   return result;
 }
 
+std::string mlir::onnx::describeNode(Location loc) {
+  NodeLocation where = describeLocation(loc);
+  StringRef op = where.op.split(',').first;
+  if (where.node.empty())
+    return op.empty() ? std::string() : ("an unnamed " + op).str();
+  std::string text = ("node '" + where.node + "'").str();
+  return op.empty() ? text : text + (" (" + op + ")").str();
+}
+
 static constexpr StringLiteral kModelError = "onnx.model_error";
 static constexpr StringLiteral kRemedy = "onnx.remedy";
 

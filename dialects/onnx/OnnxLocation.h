@@ -31,6 +31,10 @@ struct NodeLocation {
 };
 NodeLocation describeLocation(Location loc);
 
+/// "node 'x' (Gather)"; "an unnamed Gather" where an exporter has left out the
+/// name, and nothing for what belongs to no node.
+std::string describeNode(Location loc);
+
 /// An error that the model is the cause of: whoever made it can do something
 /// about it. All other errors in the passes of the compiler are its own faults.
 InFlightDiagnostic emitModelError(Location loc);

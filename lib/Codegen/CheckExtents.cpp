@@ -95,13 +95,9 @@ Value Checker::compare(arith::CmpIPredicate predicate, OpFoldResult lhs,
 }
 
 cf::AssertOp Checker::emit(Value holds, StringRef what) {
-  onnx::NodeLocation where = onnx::describeLocation(loc);
-  std::string message;
-  if (!where.node.empty())
-    message =
-        ("node '" + where.node + "' (" + where.op.split(',').first + "): ")
-            .str();
-  return cf::AssertOp::create(b, loc, holds, message + what.str());
+  std::string node = onnx::describeNode(loc);
+  return cf::AssertOp::create(b, loc, holds,
+                              (node.empty() ? node : node + ": ") + what.str());
 }
 
 void Checker::require(OpFoldResult expected, OpFoldResult found) {

@@ -20,12 +20,9 @@ using namespace mlir;
 using namespace ssmc;
 
 // "node 'x' (Gather): ", nothing for what belongs to no node of the model.
-static std::string describeNode(Location loc) {
-  onnx::NodeLocation where = onnx::describeLocation(loc);
-  if (where.node.empty() && where.op.empty())
-    return "";
-  return ("node '" + where.node + "' (" + where.op.split(',').first + "): ")
-      .str();
+static std::string describePlace(Location loc) {
+  std::string node = onnx::describeNode(loc);
+  return node.empty() ? node : node + ": ";
 }
 
 // "the range -8 to 7 of axis 0", the range only where the extent is known.
@@ -97,7 +94,7 @@ void ssmc::checkIndices(LowerContext &ctx, unsigned input, int64_t axis,
       tensor::ExtractOp::create(b, loc, all.getResult(0), ValueRange{});
   std::string message;
   llvm::raw_string_ostream os(message);
-  os << describeNode(loc) << "an index in input " << input << " is outside of "
+  os << describePlace(loc) << "an index in input " << input << " is outside of "
      << (extents.size() == 1
              ? describeRange(axis, extents.front(), fromEnd)
              : "its data, from axis " + std::to_string(axis) + " on");
@@ -111,12 +108,12 @@ void ssmc::checkEqual(OpBuilder &b, Location loc, OpFoldResult found,
   Value same = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq,
                                      indexValue(b, loc, found),
                                      indexValue(b, loc, expected));
-  cf::AssertOp::create(b, loc, same, describeNode(loc) + what.str());
+  cf::AssertOp::create(b, loc, same, describePlace(loc) + what.str());
 }
 
 void ssmc::checkHolds(OpBuilder &b, Location loc, Value condition,
                       StringRef what) {
-  cf::AssertOp::create(b, loc, condition, describeNode(loc) + what.str());
+  cf::AssertOp::create(b, loc, condition, describePlace(loc) + what.str());
 }
 
 void ssmc::checkIndexExtents(LowerContext &ctx, Value indices, Value data,

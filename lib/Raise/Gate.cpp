@@ -204,8 +204,8 @@ static int64_t lengthOf(const Problem &problem) {
 }
 
 static std::string describe(onnx::NodeOp node) {
-  return "node '" + onnx::describeLocation(node->getLoc()).node.str() + "' (" +
-         node.getOpType().str() + ")";
+  std::string known = onnx::describeNode(node->getLoc());
+  return known.empty() ? "a " + node.getQualifiedName() : known;
 }
 
 Verdict checkRaise(ArrayRef<Problem> problems, const Replacement &replacement,
