@@ -26,7 +26,9 @@ sys.path.insert(0, str(ROOT / "benchmarks" / "gpu"))
 SHAPES = [("rg_lru", 8, 4096), ("rg_lru", 1, 4096), ("rg_lru", 2, 1000), ("rg_lru", 1, 65537), ("rg_lru", 32, 100),
           ("mamba1", 8, 4096), ("mamba1", 1, 4096), ("mamba1", 2, 1000), ("mamba1", 1, 65537), ("mamba1", 32, 100),
           ("short_conv", 8, 4096), ("short_conv", 1, 4096), ("short_conv", 2, 1000), ("short_conv", 1, 65537),
-          ("short_conv", 32, 100)]
+          ("short_conv", 32, 100),
+          ("ssd_f32", 8, 4096), ("ssd_f32", 1, 4096), ("ssd_f32", 1, 16), ("ssd_step", 64, 1), ("ssd_step", 1, 1),
+          ("gla_f32", 8, 4096), ("gla_f32", 1, 4096)]
 
 
 def prepare(folder, target):
@@ -54,6 +56,8 @@ def tensors(module, batch, length, torch):
                 array = torch.sigmoid(array + 2)
             if value.name == "dt":
                 array = torch.nn.functional.softplus(array - 3)
+            if value.name == "g":
+                array = -torch.nn.functional.softplus(array - 3)
             if value.name == "A":
                 array = -torch.exp(array)
             array = array.to(kinds[value.number])

@@ -21,6 +21,7 @@ def module(inputs, outputs, op):
     args = ", ".join(f"%{n}: {types[n]}" for n, _, _ in inputs)
     results = ", ".join(types[n] for n, _, _ in outputs)
     first = outputs[0][0]
+    extents = ", ".join({"s0": "%B", "s1": "%L"}[d] for d in outputs[0][2] if isinstance(d, str))
     for name, text in types.items():
         op = op.replace("{" + name + "}", text)
     return f"""module {{
@@ -28,7 +29,7 @@ def module(inputs, outputs, op):
       attributes {{ssm.signature = {signature(inputs, outputs)}}} {{
     %B = onnx.symbol "B"
     %L = onnx.symbol "L"
-    %empty = tensor.empty(%B, %L) : {types[first]}
+    %empty = tensor.empty({extents}) : {types[first]}
     %r:{len(outputs)} = {op} -> {results}
     return {', '.join(f'%r#{i}' for i in range(len(outputs)))} : {results}
   }}
@@ -59,4 +60,16 @@ def short_conv(kind="bf16", channels=4352, width=4):
                   "outs(%empty, %s : {y}, {s})")
 
 
-MIXERS = {"rg_lru": rg_lru, "mamba1": mamba1, "short_conv": short_conv}
+def matrix_state(kind="f32", heads=64, key_heads=1, keys=128, columns=64, decay="token", steps="s1"):
+    """Mamba-2's mixer, or with decays of each key that of gated linear attention."""
+    k, v, s = (("s0", steps, *rest) for rest in ((key_heads, keys), (heads, columns), (heads, keys, columns)))
+    s = (s[0], *s[2:])
+    g = ("s0", steps, heads) + ((keys,) if decay == "key" else ())
+    return module([("q", kind, k), ("k", kind, k), ("v", kind, v), ("g", "f32", g), ("s", "f32", s)],
+                  [("y", kind, v), ("last", "f32", s)],
+                  "ssm.semiseparable ins(%q, %k, %v : {q}, {k}, {v}) decay(%g : {g}) outs(%empty, %s : {y}, {s})")
+
+
+MIXERS = {"rg_lru": rg_lru, "mamba1": mamba1, "short_conv": short_conv,
+          "ssd_f32": matrix_state, "ssd_step": lambda: matrix_state(steps=1),
+          "gla_f32": lambda: matrix_state(heads=16, key_heads=16, columns=128, decay="key")}

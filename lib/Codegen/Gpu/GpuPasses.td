@@ -142,6 +142,18 @@ def SsmLaunchSelectiveScan : LaunchPass<"ssm-launch-selective-scan"> {
   }];
 }
 
+def SsmLaunchSemiseparable : LaunchPass<"ssm-launch-semiseparable"> {
+  let summary = "Lower ssm.semiseparable on buffers to a streaming kernel";
+  let description = [{
+    A block has the state of a head in registers, a warp some of its columns with
+    all keys; the steps come through shared memory, in f32. All decays, numbers of
+    heads, resets and strides are computed, without tensor cores. Time is cut into
+    segments where few heads would leave the device idle. Left alone are types
+    other than f32, f16 and bf16, states that are not f32, and more than 1024 keys
+    or 8 queries of a state.
+  }];
+}
+
 def SsmLaunchShortConv : LaunchPass<"ssm-launch-short-conv"> {
   let summary = "Lower ssm.short_conv on buffers to a streaming kernel";
   let description = [{

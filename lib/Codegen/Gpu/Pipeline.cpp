@@ -23,13 +23,14 @@ static bool hasWgmma(StringRef name) {
 }
 
 SmallVector<std::string> ssmc::listGpuKernels(StringRef target) {
-  SmallVector<std::string> kernels{"ssm.scan:recurrent",
-                                   "ssm.selective_scan:recurrent",
-                                   "ssm.short_conv:recurrent"};
+  SmallVector<std::string> kernels{
+      "ssm.scan:recurrent", "ssm.selective_scan:recurrent",
+      "ssm.semiseparable:chunked", "ssm.semiseparable:recurrent",
+      "ssm.short_conv:recurrent"};
   if (hasWgmma(target))
-    kernels.append(
-        {"ssm.attention:recurrent@16", "ssm.semiseparable:chunked@16",
-         "ssm.quasiseparable:chunked@16", "ssm.quasiseparable:recurrent@16"});
+    kernels.append({"ssm.attention:recurrent@16",
+                    "ssm.quasiseparable:chunked@16",
+                    "ssm.quasiseparable:recurrent@16"});
   return kernels;
 }
 
@@ -37,11 +38,13 @@ void ssmc::addGpuKernels(OpPassManager &pm, StringRef target) {
   pm.addNestedPass<func::FuncOp>(createSsmLaunchScan());
   pm.addNestedPass<func::FuncOp>(createSsmLaunchSelectiveScan());
   pm.addNestedPass<func::FuncOp>(createSsmLaunchShortConv());
-  if (!hasWgmma(target))
-    return;
-  pm.addPass(createSsmHopperAttention());
-  pm.addPass(createSsmHopperSemiseparable());
-  pm.addPass(createSsmHopperQuasiseparable());
+  if (hasWgmma(target)) {
+    pm.addPass(createSsmHopperAttention());
+    pm.addPass(createSsmHopperSemiseparable());
+    pm.addPass(createSsmHopperQuasiseparable());
+  }
+  // What the tensor cores leave alone.
+  pm.addNestedPass<func::FuncOp>(createSsmLaunchSemiseparable());
 }
 
 void ssmc::addGpuProducts(OpPassManager &pm) {

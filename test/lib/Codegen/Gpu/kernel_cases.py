@@ -1,6 +1,6 @@
 """One mixer to an entry, on an emulated device (emulate.py), beside numpy.
 
-    kernel_cases.py scan|selective_scan|short_conv|...
+    kernel_cases.py scan|selective_scan|semiseparable|short_conv|...
 
 Static shapes: of full blocks and ragged ones, of lengths that are whole tiles and
 not, aligned and not, and so short of rows that time is cut.
@@ -190,6 +190,51 @@ def short_convs():
     short_conv("f32", 2, 20, 8, resets=True)
 
 
+def semiseparable(kind, batch, length, heads, keys, columns, key_heads=None, query_heads=None, decay="token",
+                  reverse=False, resets=False, decay_kind="f32", state=1.0):
+    case, key_heads, query_heads = Case(kind), key_heads or heads, query_heads or heads
+    outputs = max(heads, query_heads)
+    q = case.input("q", 0.5 * rng.standard_normal((batch, length, query_heads, keys)))
+    k = case.input("k", 0.5 * rng.standard_normal((batch, length, key_heads, keys)))
+    v = case.input("v", rng.standard_normal((batch, length, heads, columns)))
+    shape = {"token": (batch, length, heads), "key": (batch, length, heads, keys), "head": (heads,),
+             "head_key": (heads, keys)}.get(decay)
+    parts, g, r = "", np.zeros(1), np.zeros((batch, length), bool)
+    if decay:
+        g = case.input("g", -rng.random(shape), decay_kind)
+        parts += f" decay({case.ref('g')})"
+    if resets:
+        r = case.flags("r", rng.random((batch, length)) < 0.1)
+        parts += f" resets({case.ref('r')})"
+    S = case.input("s", state * rng.standard_normal((batch, heads, keys, columns)), "f32")
+    q, k = q.repeat(outputs // query_heads, 2), k.repeat(heads // key_heads, 2)
+    y = np.zeros((batch, length, outputs, columns))
+    for t in range(length)[::-1 if reverse else 1]:
+        S = np.where(r[:, t, None, None, None], 0, S)
+        now = g[:, t] if decay in ("token", "key") else g
+        S = np.exp(now[..., None] if decay in ("key", "head_key") else now[..., None, None]) * S
+        S = S + k[:, t, ..., None] * v[:, t, :, None]
+        y[:, t] = np.einsum("bhn,bhnp->bhp", q[:, t], S.repeat(outputs // heads, 1))
+    case.result("y", y)
+    case.result("last", S, "f32")
+    case.run(f"ssm.semiseparable {'reverse' if reverse else ''} ins({case.ref('q', 'k', 'v')}){parts} "
+             f"outs(%y, %s : {{y}}, {case.type('s')})",
+             f"semiseparable {kind} {batch} {length} {heads}x{keys}x{columns} {key_heads} {query_heads} {decay} "
+             f"{reverse} {resets}", tolerance={"f32": 2e-5}.get(kind))
+
+
+def semiseparables():
+    semiseparable("f32", 2, 1, 4, 128, 64, key_heads=1, query_heads=1)
+    semiseparable("f32", 1, 37, 2, 16, 20, decay="key")
+    semiseparable("bf16", 1, 131, 1, 64, 16, decay="key", decay_kind="bf16")  # two segments
+    semiseparable("f16", 2, 9, 2, 5, 3, decay="head", reverse=True)
+    semiseparable("f32", 1, 200, 1, 33, 65, decay=None, resets=True)
+    semiseparable("f32", 1, 130, 1, 24, 7, decay="head_key", reverse=True, resets=True)
+    semiseparable("f32", 1, 260, 1, 8, 1, decay="key", resets=True)
+    semiseparable("f32", 2, 12, 2, 12, 8, query_heads=6)
+    semiseparable("f32", 1, 3, 1, 300, 4, decay="key")
+
+
 if __name__ == "__main__":
-    {"scan": scans, "selective_scan": selective_scans, "short_conv": short_convs}[sys.argv[1]]()
+    {"scan": scans, "selective_scan": selective_scans, "semiseparable": semiseparables, "short_conv": short_convs}[sys.argv[1]]()
     print("ok")

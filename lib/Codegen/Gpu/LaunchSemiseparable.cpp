@@ -1,0 +1,545 @@
+//===- LaunchSemiseparable.cpp - ssm-launch-semiseparable -----------------===//
+//
+// Matrix states without tensor cores: a block has the state of a head, or of
+// some of its columns, in registers (StateTile.h) and walks over time:
+//
+//   S[n] = a[t, n] * S[n] + k[t, n] * v[t]        y[t] = sum_n q[t, n] * S[n]
+//
+// Keys, queries, values and powers of the decays of some steps lie in shared
+// memory, extended to f32; while the block computes a step, it brings along the
+// step that takes the place one tile later. What lies beyond the end is staged
+// as a step that changes nothing.
+//
+// Where few blocks would walk, time is cut into segments: a first launch finds
+// the states at their ends, from zero but for the first segment, and the
+// product of their decays.
+//
+//===----------------------------------------------------------------------===//
+
+#include "dialects/ssm/SsmOps.h"
+#include "lib/Codegen/Gpu/GpuPasses.h"
+#include "lib/Codegen/Gpu/Ring.h"
+#include "lib/Codegen/Gpu/StateTile.h"
+
+namespace ssmc {
+#define GEN_PASS_DEF_SSMLAUNCHSEMISEPARABLE
+#include "lib/Codegen/Gpu/GpuPasses.h.inc"
+} // namespace ssmc
+
+using namespace mlir;
+using namespace ssmc;
+
+namespace {
+
+constexpr int64_t mostSteps = 8; // of a tile
+constexpr int64_t tileBytes = 24 << 10, mostTileBytes = 46 << 10;
+constexpr int64_t mostQueries = 8; // of a state
+constexpr int64_t enoughBlocks = 528, shortestSegment = 64;
+
+MemRefType typeOf(Value memref) { return cast<MemRefType>(memref.getType()); }
+int64_t extentOf(Value memref, int64_t dim) {
+  return typeOf(memref).getDimSize(dim);
+}
+
+/// What of an op its kernel is made for.
+struct Shape {
+  StateTile tile;
+  int64_t heads, keyHeads, queryHeads, queries; // queries of a state
+  bool hasDecay, isOfKey;                       // the decay: of each key
+  int64_t steps;                                // of a tile
+
+  static std::optional<Shape> get(ssm::SemiseparableOp op);
+  int64_t rowBytes() const {
+    return 4 * (tile.paddedKeys() * (1 + queries + isOfKey) +
+                tile.blockColumns() + 2);
+  }
+};
+
+std::optional<Shape> Shape::get(ssm::SemiseparableOp op) {
+  for (Value memref : {op.getQ(), op.getK(), op.getV(), op.getDecay(),
+                       op.getY(), op.getState()})
+    if (memref && !isDeviceFloat(memref))
+      return std::nullopt;
+  int64_t keys = extentOf(op.getState(), 2),
+          columns = extentOf(op.getState(), 3);
+  if (!typeOf(op.getState()).getElementType().isF32() ||
+      ShapedType::isDynamic(keys) || ShapedType::isDynamic(columns))
+    return std::nullopt;
+  std::optional<StateTile> tile = StateTile::get(keys, columns);
+  if (!tile)
+    return std::nullopt;
+  int64_t heads = extentOf(op.getV(), 2), queryHeads = extentOf(op.getQ(), 2);
+  int64_t rank = op.getDecay() ? typeOf(op.getDecay()).getRank() : 0;
+  Shape shape{*tile,
+              heads,
+              extentOf(op.getK(), 2),
+              queryHeads,
+              std::max<int64_t>(queryHeads / heads, 1),
+              op.getDecay() != nullptr,
+              rank == 2 || rank == 4,
+              mostSteps};
+  if (shape.queries > mostQueries || 2 * shape.rowBytes() > mostTileBytes)
+    return std::nullopt;
+  if (int64_t length = extentOf(op.getV(), 1); length > 0)
+    shape.steps = std::min(shape.steps, length);
+  while (shape.steps > 1 && 2 * shape.steps * shape.rowBytes() > tileBytes)
+    shape.steps = llvm::PowerOf2Ceil(shape.steps) / 2;
+  return shape;
+}
+
+class Kernel {
+public:
+  Kernel(LaunchBuilder &b, ssm::SemiseparableOp op)
+      : b(b), op(op), shape(*Shape::get(op)), tile(shape.tile) {}
+
+  void emit() {
+    batches = b.dim(op.getV(), 0);
+    length = b.dim(op.getV(), 1);
+    b.when(b.less(b.idx(0), length), [&] { emitWalks(); });
+  }
+
+private:
+  /// A sequence on its way to shared memory: the elements of a step that the
+  /// thread brings, as addresses at step zero and whether they exist.
+  struct Staged {
+    Value memref, shared, stride;
+    int64_t size; // of a step, in shared memory
+    double neutral;
+    bool isDecay;
+    SmallVector<Value> addresses, exists, places;
+  };
+  struct Place {
+    Value batch, head, segment, segments, first, count;
+  };
+
+  /// Whether what a segment leaves of the state before it is not all of it.
+  bool tracksDecay() { return shape.hasDecay || op.getResets(); }
+
+  void emitWhole(Value units) {
+    ends = decays = Value();
+    launchWalk(units, b.idx(1), {b.idx(1), length}, /*isFirst=*/false);
+  }
+
+  void emitWalks() {
+    OpBuilder::InsertionGuard guard(b);
+    Value units = b.mul(batches, shape.heads * tile.blocks);
+    if (int64_t known = extentOf(op.getV(), 1);
+        known > 0 && known < 2 * shortestSegment)
+      return emitWhole(units);
+    Segments cut(b, length, b.div(b.idx(enoughBlocks), b.max(units, b.idx(1))),
+                 shortestSegment);
+    b.when(
+        b.less(b.idx(1), cut.count),
+        [&] {
+          int64_t any = ShapedType::kDynamic;
+          auto alloc = [&](SmallVector<int64_t> extents) -> Value {
+            return memref::AllocOp::create(
+                b, MemRefType::get(extents, b.getF32Type()),
+                ValueRange{cut.count, batches});
+          };
+          ends = alloc({any, any, shape.heads, tile.keys, tile.columns});
+          if (tracksDecay())
+            decays =
+                alloc({any, any, shape.heads, shape.isOfKey ? tile.keys : 1});
+          std::pair<Value, Value> segments(cut.count, cut.steps);
+          launchWalk(units, b.sub(cut.count, b.idx(1)), segments, true);
+          launchWalk(units, cut.count, segments, /*isFirst=*/false);
+        },
+        [&] { emitWhole(units); });
+  }
+
+  /// Time is cut into so many segments of so many steps.
+  void launchWalk(Value units, Value launched, std::pair<Value, Value> cut,
+                  bool isFirst) {
+    OpBuilder::InsertionGuard guard(b);
+    auto [segments, steps] = cut;
+    gpu::LaunchOp launch =
+        b.launch(b.mul(units, launched), b.idx(1), b.idx(1), tile.threads());
+    thread = launch.getThreadIds().x;
+    auto [rest, part] =
+        b.divideSmall(launch.getBlockIds().x, b.idx(tile.blocks));
+    Place at;
+    std::tie(rest, at.head) = b.divideSmall(rest, b.idx(shape.heads));
+    std::tie(at.segment, at.batch) = b.divideSmall(rest, batches);
+    at.segments = segments;
+    at.first = b.mul(at.segment, steps);
+    at.count = b.min(steps, b.sub(length, at.first));
+    StateLane lane(b, tile, thread, part);
+    SmallVector<Staged> sequences = findSequences(launch, at, lane, isFirst);
+    walk(lane, sequences, at, isFirst);
+  }
+
+  /// The index of a step.
+  Value at(Value step) {
+    return op.getReverse() ? b.sub(b.sub(length, b.idx(1)), step) : step;
+  }
+
+  // --- What goes through shared memory -------------------------------------
+
+  SmallVector<Staged> findSequences(gpu::LaunchOp launch, const Place &place,
+                                    StateLane &lane, bool isFirst) {
+    int64_t padded = tile.paddedKeys();
+    SmallVector<Staged> sequences;
+    auto add = [&](Value memref, int64_t size, double neutral) -> Staged & {
+      auto space = gpu::AddressSpaceAttr::get(b.getContext(),
+                                              gpu::AddressSpace::Workgroup);
+      auto type = MemRefType::get({2, shape.steps, size}, b.getF32Type(),
+                                  MemRefLayoutAttrInterface(), space);
+      Value shared = launch.addWorkgroupAttribution(type, b.getLoc());
+      sequences.push_back(
+          {memref, shared, b.idx(0), size, neutral, false, {}, {}, {}});
+      return sequences.back();
+    };
+    auto headOf = [&](int64_t heads) {
+      return b.div(b.mul(place.head, heads), shape.heads);
+    };
+    Staged &keys = add(op.getK(), padded, 0.0);
+    findElements(keys, place, headOf(shape.keyHeads), b.idx(0), padded,
+                 tile.keys);
+    Staged &values = add(op.getV(), tile.blockColumns(), 0.0);
+    findElements(values, place, place.head, lane.columnOfBlock(),
+                 tile.blockColumns(), tile.columns);
+    if (!isFirst) {
+      Staged &queries = add(op.getQ(), shape.queries * padded, 0.0);
+      for (int64_t i = 0; i < shape.queries; ++i)
+        findElements(queries, place,
+                     b.add(b.mul(headOf(shape.queryHeads / shape.queries),
+                                 shape.queries),
+                           i),
+                     b.idx(0), padded, tile.keys, i * padded);
+    }
+    if (shape.hasDecay) {
+      Staged &decay = add(op.getDecay(), shape.isOfKey ? padded : 1, 1.0);
+      decay.isDecay = true;
+      findDecays(decay, place);
+    }
+    if (op.getResets())
+      add(op.getResets(), 1, 0.0);
+    return sequences;
+  }
+
+  /// The thread's of `size` elements, which are those of a head from `first`
+  /// on; the head has `count`.
+  void findElements(Staged &staged, const Place &place, Value head, Value first,
+                    int64_t size, int64_t count, int64_t offset = 0) {
+    staged.stride = b.byteStride(staged.memref, 1);
+    forEach(size, [&](Value element) {
+      Value index = b.add(first, element);
+      bool isWhole = count % size == 0;
+      staged.exists.push_back(isWhole ? Value() : b.less(index, b.idx(count)));
+      if (!isWhole)
+        index = b.min(index, b.idx(count - 1));
+      staged.addresses.push_back(
+          b.addressOf(staged.memref, {place.batch, b.idx(0), head, index}));
+      staged.places.push_back(b.add(element, offset));
+    });
+  }
+
+  void findDecays(Staged &staged, const Place &place) {
+    int64_t rank = typeOf(staged.memref).getRank();
+    if (rank > 2)
+      staged.stride = b.byteStride(staged.memref, 1);
+    forEach(staged.size, [&](Value element) {
+      SmallVector<Value> index;
+      if (rank > 2)
+        index = {place.batch, b.idx(0)};
+      index.push_back(place.head);
+      staged.exists.push_back(Value());
+      if (shape.isOfKey) {
+        index.push_back(b.min(element, b.idx(tile.keys - 1)));
+        if (staged.size != tile.keys)
+          staged.exists.back() = b.less(element, b.idx(tile.keys));
+      }
+      staged.addresses.push_back(b.addressOf(staged.memref, index));
+      staged.places.push_back(element);
+    });
+  }
+
+  /// The thread's of `size` elements; the last one may be several threads'.
+  void forEach(int64_t size, function_ref<void(Value)> body) {
+    for (int64_t first = 0; first < size; first += tile.threads()) {
+      Value element = b.add(thread, first);
+      if (first + tile.threads() > size)
+        element = b.min(element, b.idx(size - 1));
+      body(element);
+    }
+  }
+
+  /// The thread's elements of a step, which need not exist.
+  SmallVector<Value> fetch(ArrayRef<Staged> sequences, const Place &place,
+                           Value step) {
+    Value isStep = b.less(step, place.count);
+    Value t = at(b.add(place.first, b.min(step, b.sub(place.count, b.idx(1)))));
+    SmallVector<Value> fetched;
+    for (const Staged &staged : sequences) {
+      Value neutral = b.real(staged.neutral);
+      if (staged.memref == op.getResets()) {
+        Value begins = memref::LoadOp::create(b, staged.memref,
+                                              ValueRange{place.batch, t});
+        fetched.push_back(
+            b.select(b.both(isStep, begins), b.real(1.0), neutral));
+        continue;
+      }
+      Type type = typeOf(staged.memref).getElementType();
+      for (auto [address, exists] :
+           llvm::zip(staged.addresses, staged.exists)) {
+        Value from = b.globalAt(b.add(address, b.mul(t, staged.stride)));
+        Value value =
+            b.widen(b.loadAt(type, from, type.getIntOrFloatBitWidth() / 8));
+        if (staged.isDecay)
+          value = b.exp2(b.fmul(value, b.real(log2e)));
+        fetched.push_back(
+            b.select(exists ? b.both(isStep, exists) : isStep, value, neutral));
+      }
+    }
+    return fetched;
+  }
+
+  void put(ArrayRef<Staged> sequences, ValueRange fetched, Value buffer,
+           Value step) {
+    for (const Staged &staged : sequences) {
+      SmallVector<Value> places(staged.places);
+      if (places.empty())
+        places.push_back(b.idx(0));
+      for (Value place : places) {
+        memref::StoreOp::create(b, fetched.front(), staged.shared,
+                                ValueRange{buffer, step, place});
+        fetched = fetched.drop_front();
+      }
+    }
+  }
+
+  // --- The walk ------------------------------------------------------------
+
+  void walk(StateLane &lane, ArrayRef<Staged> sequences, const Place &place,
+            bool isFirst) {
+    SmallVector<Value> carried = beginState(lane, place, isFirst);
+    size_t keys = carried.size();
+    if (isFirst && tracksDecay()) {
+      Type ofKeys = VectorType::get({StateTile::vectorKeys}, b.getF32Type());
+      carried.append(shape.isOfKey ? tile.laneVectors() : 1,
+                     b.real(1.0, shape.isOfKey ? ofKeys : Type()));
+    }
+    for (int64_t s = 0; s < shape.steps; ++s)
+      put(sequences, fetch(sequences, place, b.idx(s)), b.idx(0), b.idx(s));
+    b.barrier();
+    int64_t known = extentOf(op.getV(), 1);
+    if (known == shape.steps) {
+      for (int64_t s = 0; s < shape.steps; ++s)
+        carried = step(lane, sequences, place, b.idx(0), s, b.idx(s), carried,
+                       isFirst);
+    } else {
+      Value tiles = b.ceilDiv(place.count, shape.steps);
+      carried = llvm::to_vector(b.keepRolled(
+          b.loop(b.idx(0), tiles, 1, carried, [&](Value t, ValueRange before) {
+            return walkTile(lane, sequences, place, t, before, isFirst);
+          })));
+    }
+    ValueRange all(carried);
+    endState(lane, place, all.take_front(keys), all.drop_front(keys), isFirst);
+  }
+
+  SmallVector<Value> walkTile(StateLane &lane, ArrayRef<Staged> sequences,
+                              const Place &place, Value t, ValueRange before,
+                              bool isFirst) {
+    Value buffer = b.rem(t, 2), other = b.sub(b.idx(1), buffer);
+    Value first = b.mul(t, shape.steps);
+    SmallVector<Value> carried(before);
+    for (int64_t s = 0; s < shape.steps; ++s) {
+      Value now = b.add(first, s);
+      SmallVector<Value> next =
+          fetch(sequences, place, b.add(now, shape.steps));
+      carried = step(lane, sequences, place, buffer, s, now, carried, isFirst);
+      put(sequences, next, other, b.idx(s));
+    }
+    b.barrier();
+    return carried;
+  }
+
+  Value loadVector(const Staged &staged, Value buffer, int64_t s, Value place,
+                   VectorType type) {
+    int64_t bytes = type.getNumElements() * sizeof(float);
+    return vector::LoadOp::create(
+        b, type, staged.shared, ValueRange{buffer, b.idx(s), place},
+        /*nontemporal=*/false, llvm::MaybeAlign(bytes));
+  }
+
+  /// A step, which lies as the `s`-th in a buffer and is step `now` of the
+  /// segment. Carried: the state, and of a first launch the decays' product.
+  SmallVector<Value> step(StateLane &lane, ArrayRef<Staged> sequences,
+                          const Place &place, Value buffer, int64_t s,
+                          Value now, ValueRange before, bool isFirst) {
+    auto ofKeys = VectorType::get({StateTile::vectorKeys}, b.getF32Type());
+    const Staged &keys = sequences[0], &values = sequences[1];
+    const Staged *rest = sequences.data() + 2;
+    const Staged *queries = isFirst ? nullptr : rest++;
+    const Staged *decay = shape.hasDecay ? rest++ : nullptr;
+    auto scalar = [&](const Staged &staged) -> Value {
+      return memref::LoadOp::create(b, staged.shared,
+                                    ValueRange{buffer, b.idx(s), b.idx(0)});
+    };
+    auto splat = [&](Value x) -> Value {
+      return vector::BroadcastOp::create(b, lane.type(), x);
+    };
+    SmallVector<Value> state(before.take_front(tile.laneKeys()));
+    SmallVector<Value> product(before.drop_front(tile.laneKeys()));
+    Value resets;
+    if (op.getResets())
+      resets = arith::CmpFOp::create(b, arith::CmpFPredicate::ONE,
+                                     scalar(*rest), b.real(0.0));
+    Value v = loadVector(values, buffer, s, lane.columnInBlock(), lane.type());
+    Value shrink = decay && !shape.isOfKey ? scalar(*decay) : Value();
+    SmallVector<Value> sums(isFirst ? 0 : shape.queries,
+                            b.real(0.0, lane.type()));
+    for (int64_t vector = 0; vector < tile.laneVectors(); ++vector) {
+      Value place = lane.keyOf(vector);
+      Value k = loadVector(keys, buffer, s, place, ofKeys), ofEach;
+      if (decay && shape.isOfKey) {
+        ofEach = loadVector(*decay, buffer, s, place, ofKeys);
+        if (isFirst)
+          product[vector] = reset(resets, b.fmul(product[vector], ofEach));
+      }
+      SmallVector<Value> q;
+      for (size_t i = 0; i < sums.size(); ++i)
+        q.push_back(loadVector(*queries, buffer, s,
+                               b.add(place, i * tile.paddedKeys()), ofKeys));
+      for (int64_t e = 0; e < StateTile::vectorKeys; ++e) {
+        auto element = [&](Value of) -> Value {
+          return vector::ExtractOp::create(b, of, e);
+        };
+        Value &S = state[vector * StateTile::vectorKeys + e];
+        Value input = b.fmul(splat(element(k)), v);
+        S = reset(resets, S);
+        S = decay ? b.fma(splat(ofEach ? element(ofEach) : shrink), S, input)
+                  : b.fadd(S, input);
+        for (auto [sum, each] : llvm::zip(sums, q))
+          sum = b.fma(splat(element(each)), S, sum);
+      }
+    }
+    if (isFirst && tracksDecay() && !shape.isOfKey)
+      product[0] =
+          reset(resets, shrink ? b.fmul(product[0], shrink) : product[0]);
+    for (auto [i, sum] : llvm::enumerate(sums))
+      writeOutput(lane, place, i, now, lane.sum(sum));
+    llvm::append_range(state, product);
+    return state;
+  }
+
+  /// Zero where a new sequence begins, whatever has been there.
+  Value reset(Value resets, Value value) {
+    if (!resets)
+      return value;
+    return b.select(resets, b.real(0.0, value.getType()), value);
+  }
+
+  void writeOutput(StateLane &lane, const Place &place, int64_t query,
+                   Value now, ValueRange sums) {
+    Value head = b.add(b.mul(place.head, shape.queries), query);
+    Value t = at(b.add(place.first, now));
+    Value column = b.add(lane.columnOfBlock(), lane.sumColumn());
+    for (size_t i = 0; i < sums.size(); ++i) {
+      Value p = b.add(column, i);
+      Value exists = b.less(now, place.count);
+      if (!lane.isWhole())
+        exists = b.both(exists, b.less(p, b.idx(tile.columns)));
+      b.when(exists, [&] {
+        b.store(sums[i], op.getY(), {place.batch, t, head, p});
+      });
+    }
+  }
+
+  // --- States --------------------------------------------------------------
+
+  /// The op's state, which the last segment writes, is kept by the first launch
+  /// in the place of the last segment's end.
+  SmallVector<Value> beginState(StateLane &lane, const Place &place,
+                                bool isFirst) {
+    if (!ends)
+      return lane.load(op.getState(), {place.batch, place.head});
+    Value isBegin = b.equal(place.segment, b.idx(0));
+    Value copied = b.sub(place.segments, b.idx(1));
+    if (isFirst) {
+      b.when(isBegin, [&] {
+        lane.store(lane.load(op.getState(), {place.batch, place.head}), ends,
+                   {copied, place.batch, place.head});
+      });
+      return lane.zeros();
+    }
+    return llvm::to_vector(
+        b.loop(b.idx(0), place.segment, 1,
+               lane.load(ends, {copied, place.batch, place.head}),
+               [&](Value s, ValueRange before) {
+                 SmallVector<Value> index{s, place.batch, place.head};
+                 SmallVector<Value> state = lane.load(ends, index);
+                 if (tracksDecay())
+                   return joinDecayed(lane, index, before, state);
+                 for (auto [end, earlier] : llvm::zip(state, before))
+                   end = b.fadd(end, earlier);
+                 return state;
+               }));
+  }
+
+  /// What has decayed to zero leaves nothing behind, a NaN neither.
+  SmallVector<Value> joinDecayed(StateLane &lane, ArrayRef<Value> index,
+                                 ValueRange before, ArrayRef<Value> ends) {
+    SmallVector<Value> all, result;
+    Value one;
+    if (shape.isOfKey) {
+      all = lane.loadKeys(decays, index);
+    } else {
+      SmallVector<Value> at(index);
+      at.push_back(b.idx(0));
+      one = b.load(decays, at);
+    }
+    for (int64_t key = 0; key < tile.laneKeys(); ++key) {
+      Value decay = one;
+      if (shape.isOfKey)
+        decay = vector::ExtractOp::create(b, all[key / StateTile::vectorKeys],
+                                          key % StateTile::vectorKeys);
+      Value isGone = arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ, decay,
+                                           b.real(0.0));
+      Value splat = vector::BroadcastOp::create(b, lane.type(), decay);
+      result.push_back(
+          b.select(isGone, ends[key], b.fma(splat, before[key], ends[key])));
+    }
+    return result;
+  }
+
+  void endState(StateLane &lane, const Place &place, ValueRange state,
+                ValueRange product, bool isFirst) {
+    if (!isFirst) {
+      b.when(b.equal(b.add(place.segment, 1), place.segments), [&] {
+        lane.store(state, op.getState(), {place.batch, place.head});
+      });
+      return;
+    }
+    SmallVector<Value> index{place.segment, place.batch, place.head};
+    lane.store(state, ends, index);
+    if (!tracksDecay())
+      return;
+    if (shape.isOfKey)
+      return lane.storeKeys(product, decays, index);
+    index.push_back(b.idx(0));
+    b.store(product[0], decays, index);
+  }
+
+  LaunchBuilder &b;
+  ssm::SemiseparableOp op;
+  Shape shape;
+  const StateTile &tile;
+  Value batches, length, thread;
+  Value ends, decays; // of segments
+};
+
+bool isSupported(ssm::SemiseparableOp op) {
+  return op->getNumResults() == 0 && Shape::get(op).has_value();
+}
+
+struct LaunchSemiseparable
+    : ssmc::impl::SsmLaunchSemiseparableBase<LaunchSemiseparable> {
+  void runOnOperation() override {
+    launchEach<ssm::SemiseparableOp, Kernel>(getOperation(), isSupported);
+  }
+};
+
+} // namespace
