@@ -2,6 +2,7 @@
 
 #include "lib/Raise/AxisAnalysis.h"
 
+#include "lib/Operators/Extents.h"
 #include "lib/Raise/AxisRules.h"
 
 using namespace mlir;
@@ -132,12 +133,23 @@ void AxisAnalysis::visit(Operation *op) {
   spreadSteps(op, spans);
 }
 
-bool AxisAnalysis::hasFreeLength() const {
-  return llvm::any_of(seeds, [&](const AxisSeed &seed) {
+const AxisSeed *AxisAnalysis::findFreeSeed() const {
+  const AxisSeed *free = llvm::find_if(seeds, [&](const AxisSeed &seed) {
     Value argument = graph.getFunc().getArgument(seed.argument);
     return seed.kind == AxisKind::Time &&
            cast<RankedTensorType>(argument.getType()).isDynamicDim(seed.axis);
   });
+  return free == seeds.end() ? nullptr : free;
+}
+
+AffineExpr AxisAnalysis::getFreeLength() const {
+  const AxisSeed *free = findFreeSeed();
+  if (!free)
+    return {};
+  func::FuncOp func = graph.getFunc();
+  ModuleSymbols symbols(func->getParentOfType<ModuleOp>());
+  return symbols.shapeOf(func.getArgument(free->argument).getType(), "dim")
+      ->dims[free->axis];
 }
 
 const ValueAxes *AxisAnalysis::getAxes(Value value) const {

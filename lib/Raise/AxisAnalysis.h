@@ -95,10 +95,13 @@ public:
   }
   llvm::ArrayRef<AxisSeed> getSeeds() const { return seeds; }
   /// True where the type of an input leaves the length open.
-  bool hasFreeLength() const;
+  bool hasFreeLength() const { return findFreeSeed(); }
+  /// The length by that input; null where none leaves it open.
+  mlir::AffineExpr getFreeLength() const;
 
 private:
   friend class AxisTransfer;
+  const AxisSeed *findFreeSeed() const;
   /// A buffer that steps write one position after another.
   struct Filling {
     int64_t axis = -1, count = 0, last = -1, stride = 0;

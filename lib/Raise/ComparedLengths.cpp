@@ -25,10 +25,22 @@ void LengthPlan::add(const LengthPlan &other) {
   for (const Graph *graph : other.needed)
     if (!llvm::is_contained(needed, graph))
       needed.push_back(graph);
-  ends = ends && other.ends ? std::min(ends, other.ends) : ends | other.ends;
+  llvm::append_range(ends, other.ends);
   if (refusal.empty())
     refusal = other.refusal;
   identity = llvm::hash_combine(identity, other.identity);
+}
+
+void LengthPlan::bound(AffineExpr extent) {
+  if (!last)
+    return;
+  std::optional<int64_t> most = last->getExtent(extent);
+  auto found =
+      most ? findExtentBound(last->getFunc(), extent, *most) : std::nullopt;
+  if (found)
+    ends.push_back({*found, *most});
+  else if (refusal.empty())
+    refusal = "the graph ends at a length that cannot be told from its inputs";
 }
 
 void LengthPlan::refuseEndingTables(const Graph &graph, const Region &region,
@@ -100,18 +112,21 @@ std::optional<int64_t> LengthPlanner::findFrom(const Region &region,
   return std::nullopt;
 }
 
-/// The last defined one below `below`, of a graph that ends before.
+/// The last defined one below `below`, of a graph that ends before; 0 where it
+/// is defined at none. One that is cut into chunks is defined at every so many.
 int64_t LengthPlanner::findLast(const Region &region, const LengthLimit &limit,
                                 int64_t below) const {
-  int64_t good = 0, bad = llvm::divideCeil(below, first);
+  int64_t step = 1;
+  while (step <= first && !isDefined(region, limit, step))
+    ++step;
+  if (step > first)
+    return 0;
+  int64_t good = 1, bad = llvm::divideCeil(below, step);
   while (good + 1 < bad) {
     int64_t middle = (good + bad) / 2;
-    (isDefined(region, limit, middle * first) ? good : bad) = middle;
+    (isDefined(region, limit, middle * step) ? good : bad) = middle;
   }
-  for (int64_t stretch = bad * first - 1; stretch > good * first; --stretch)
-    if (isDefined(region, limit, stretch))
-      return stretch;
-  return good * first;
+  return good * step;
 }
 
 void LengthPlanner::planFar(const Region &region, const LengthLimit &limit,
@@ -128,14 +143,14 @@ void LengthPlanner::planFar(const Region &region, const LengthLimit &limit,
   int64_t reach = std::max(*least, std::min(number, kMostLength) + 2 - first);
   std::optional<int64_t> far = findFrom(region, limit, reach);
   if (!far) {
-    far = findLast(region, limit, reach);
-    plan.ends = first + *far;
+    far = std::max(near, findLast(region, limit, reach));
+    plan.last = &at(*far);
   }
   if (*far <= near)
     return;
   const Graph &graph = at(*far);
   bool isShifted = std::min(limit.shift, first + *far) > first + near;
-  bool isReached = holds(*far) && (plan.ends || number < first + *far);
+  bool isReached = holds(*far) && (plan.last || number < first + *far);
   if (isReached) {
     if (!isShifted && goesOn(region, {&at(0), &at(near), &graph, first,
                                       first + near, first + *far}))
@@ -165,13 +180,17 @@ LengthPlan LengthPlanner::plan(const Region &region,
   std::optional<int64_t> near = findFrom(region, limit, kNear);
   if (!near) {
     near = findLast(region, limit, kNear);
-    plan.ends = first + *near;
+    plan.last = &at(*near);
   }
-  if (*near == 0)
+  if (*near == 0) {
+    plan.refusal = "it computes with positions, and is defined at no length "
+                   "beyond " +
+                   std::to_string(first) + " that could be compared";
     return plan;
+  }
   plan.needed.push_back(&at(*near));
   plan.identity = hashRegion(at(*near), region, /*weights=*/true);
-  if (!plan.ends)
+  if (!plan.last)
     planFar(region, limit, *near, plan);
   return plan;
 }

@@ -11,6 +11,7 @@
 
 #pragma once
 
+#include "lib/Operators/ExtentBounds.h"
 #include "lib/Raise/LengthLimits.h"
 
 namespace ssmc {
@@ -18,8 +19,15 @@ namespace ssmc {
 struct LengthPlan {
   /// The graph at lengths at which the region must be compared.
   llvm::SmallVector<const Graph *, 2> needed;
-  /// The last length at which the graph is defined; 0 where none is known.
-  int64_t ends = 0;
+  /// The graph at the last length at which it is defined; null where none is
+  /// known.
+  const Graph *last = nullptr;
+  /// What that is for the inputs, and how many tokens it is.
+  struct End {
+    ExtentBound bound;
+    int64_t tokens;
+  };
+  llvm::SmallVector<End, 1> ends;
   /// Why the region cannot be compared as far as it must; empty if it can.
   std::string refusal;
   /// Equal for regions that are equal at all of these lengths.
@@ -29,6 +37,9 @@ struct LengthPlan {
   /// are cut, must go on as they do.
   void refuseEndingTables(const Graph &graph, const Region &region,
                           int64_t length);
+  /// Where there is a last length: it is that of `extent`, and what replaces
+  /// the region is bounded by it, or is not written.
+  void bound(mlir::AffineExpr extent);
   /// Both.
   void add(const LengthPlan &other);
 };

@@ -268,6 +268,15 @@ std::optional<SmallVector<int64_t, 4>> Graph::bindType(Type given) const {
   return shape;
 }
 
+std::optional<int64_t> Graph::getExtent(AffineExpr extent) const {
+  ModuleSymbols table(func->getParentOfType<ModuleOp>());
+  SmallVector<AffineExpr> numbers;
+  for (unsigned i = 0; i < table.size(); ++i)
+    numbers.push_back(
+        getAffineConstantExpr(getBinding(table.name(i)), extent.getContext()));
+  return constantExtent(simplifyExtent(extent.replaceSymbols(numbers)));
+}
+
 int64_t Graph::getBinding(StringRef name) const {
   auto it = bindings.find(name);
   return it == bindings.end() ? 1 : it->second;

@@ -58,6 +58,8 @@ public:
   mlir::FailureOr<Tensor> evaluateConstant(mlir::Value value) const;
   /// The same, and what was computed for it is not kept: of large tables.
   mlir::FailureOr<Tensor> evaluateOnce(mlir::Value value) const;
+  /// An expression of the module's symbols under their bindings.
+  std::optional<int64_t> getExtent(mlir::AffineExpr extent) const;
   /// What symbol `name` is bound to.
   int64_t getBinding(llvm::StringRef name) const;
   /// Gives an evaluator all symbols.

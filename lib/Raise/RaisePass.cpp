@@ -321,10 +321,12 @@ void SsmRaisePass::replace(const Graph &graph, const Proposal &proposal) {
   llvm::append_range(assumptions, listSmallNumbers(proposal.problems.front(),
                                                    raise.mixer->tolerance));
   llvm::append_range(assumptions, verdict.assumptions);
-  if (proposal.plan.ends)
+  for (const LengthPlan::End &end : proposal.plan.ends) {
+    addExtentBound(graph.getFunc(), end.bound);
     assumptions.push_back("the graph is defined for at most " +
-                          std::to_string(proposal.plan.ends) +
-                          " tokens, beyond which the mixer goes on");
+                          std::to_string(end.tokens) +
+                          " tokens: more end the run with an error");
+  }
   if (before)
     for (Attribute text : before.getAs<ArrayAttr>("assumptions"))
       assumptions.push_back(cast<StringAttr>(text).str());

@@ -41,6 +41,7 @@ std::vector<Problem> SequenceProblems::make(const Region &region,
   plan = LengthPlanner(length, [&](int64_t stretch) -> const Graph & {
            return stretched(stretch);
          }).plan(region, findLengthLimit(graph, region, length + kUsual[1]));
+  plan.bound(analysis.getFreeLength());
   for (int64_t stretch : usual)
     problems.emplace_back(finder, analysis, region, stretched(stretch));
   for (const Graph *needed : plan.needed) {

@@ -239,8 +239,11 @@ std::vector<Problem> SiteRecogniser::problemsOf(size_t number,
     // Keys, or where these stay, queries.
     int64_t keys = *problems.front().length;
     bool grows = *problemAt(site, at(1)).length > keys;
-    plan.add(LengthPlanner(grows ? keys : kLengths[0].first, at)
-                 .plan(site.region, limit));
+    LengthPlan own = LengthPlanner(grows ? keys : kLengths[0].first, at)
+                         .plan(site.region, limit);
+    const AttentionExtents &lengths = *site.mixer.lengths;
+    own.bound(grows ? lengths.keys : lengths.queries);
+    plan.add(own);
   }
   plan.refuseEndingTables(graph, site.region, *problems.front().length);
   for (const Graph *needed : plan.needed) {

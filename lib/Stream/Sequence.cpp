@@ -4,6 +4,7 @@
 
 #include "dialects/onnx/OnnxLocation.h"
 #include "dialects/ssm/SsmOps.h"
+#include "lib/Operators/ExtentBounds.h"
 #include "lib/Raise/AxisRules.h"
 #include "llvm/ADT/StringSwitch.h"
 
@@ -248,6 +249,21 @@ void Sequence::followData() {
   }
 }
 
+/// How many tokens there may be.
+FailureOr<bool> Sequence::findEnd() {
+  FailureOr<SmallVector<ExtentBound>> bounds = readExtentBounds(graph);
+  if (failed(bounds))
+    return failure();
+  for (const ExtentBound &bound : *bounds) {
+    if (bound.extent(graph, [&](Value v) { return shapes->shapeOf(v); }) !=
+        length)
+      return refuse(nullptr, "its inputs are bounded by other lengths than "
+                             "that of the sequence");
+    mostTokens = mostTokens ? std::min(mostTokens, bound.most) : bound.most;
+  }
+  return true;
+}
+
 FailureOr<bool> Sequence::analyse() {
   auto module = graph->getParentOfType<ModuleOp>();
   auto infer = [&] {
@@ -282,6 +298,8 @@ FailureOr<bool> Sequence::analyse() {
     if (rows && time)
       inputs.push_back({argument.getArgNumber(), *rows, *time});
   }
+  if (FailureOr<bool> ends = findEnd(); failed(ends) || !*ends)
+    return ends;
   for (Delay &delay : delays) {
     auto rows = findAxis(delay.node->getResult(0), AxisKind::Batch, analysis);
     if (!rows)

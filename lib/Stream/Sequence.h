@@ -107,7 +107,11 @@ public:
   llvm::ArrayRef<Attention> getAttentions() const { return attentions; }
   llvm::ArrayRef<PositionUse> getPositionUses() const { return positionUses; }
   bool hasPositions() const { return bool(positions); }
-  bool needsPositions() const { return positions || !attentions.empty(); }
+  bool needsPositions() const {
+    return positions || !attentions.empty() || mostTokens;
+  }
+  /// How many tokens the graph is defined for; 0 where it does not end.
+  int64_t getMostTokens() const { return mostTokens; }
   /// Whether the data of an input other than the positions reaches the value.
   bool dependsOnData(mlir::Value value) const { return data.contains(value); }
   /// Whether the length is part of an expression, or of some extent of a value.
@@ -118,6 +122,7 @@ private:
   /// Whether an extent of the value is one that its producer decides.
   bool hasOtherExtent(mlir::Value value) const;
   bool refuse(mlir::Operation *op, const llvm::Twine &why);
+  mlir::FailureOr<bool> findEnd();
   bool findAxes(llvm::ArrayRef<AxisSeed> seeds);
   bool checkNode(mlir::onnx::NodeOp node, const AxisAnalysis &analysis);
   bool checkLengthReading(mlir::onnx::NodeOp node,
@@ -150,6 +155,7 @@ private:
   mlir::func::FuncOp graph;
   std::unique_ptr<ShapeInference> shapes;
   mlir::AffineExpr length, batch;
+  int64_t mostTokens = 0;
   mlir::Value positions;
   llvm::DenseSet<mlir::Value> data;
   llvm::SmallVector<SequenceInput> inputs;

@@ -89,19 +89,15 @@ LogicalResult StepEntry::addWindow(const Attention &attention) {
   return success();
 }
 
-// Ends the run where a row has more tokens than there are places. A sum that
-// wraps is less than the position.
-void StepEntry::checkCapacity() {
+// Ends the run where a row has more tokens than these. A sum that wraps is less
+// than the position.
+void StepEntry::checkTokens(int64_t most, StringRef what) {
   b.setInsertionPointAfterValue(allPositions);
   Location loc = entry.getLoc();
   StepWriter write(b, loc, entry);
   Value ends = write.node("Add", {position, tokens});
-  write.checkAtMost(
-      write.node("Max", {position, ends}), write.integers(options.maxLength),
-      "a sequence is longer than the caches of attention, which have "
-      "places for --max-length=" +
-          std::to_string(options.maxLength) +
-          " tokens: compile the model with more");
+  write.checkAtMost(write.node("Max", {position, ends}), write.integers(most),
+                    what);
 }
 
 LogicalResult StepEntry::addCache(const Attention &attention) {
@@ -110,7 +106,11 @@ LogicalResult StepEntry::addCache(const Attention &attention) {
   unsigned number = numberOf(attention.op);
   AffineExpr capacity = b.getAffineConstantExpr(options.maxLength);
   if (!checksCapacity) {
-    checkCapacity();
+    checkTokens(options.maxLength,
+                "a sequence is longer than the caches of attention, which have "
+                "places for --max-length=" +
+                    std::to_string(options.maxLength) +
+                    " tokens: compile the model with more");
     checksCapacity = true;
   }
   b.setInsertionPoint(op);

@@ -5,6 +5,7 @@
 #include "dialects/onnx/OnnxLocation.h"
 #include "dialects/ssm/SsmOps.h"
 #include "lib/Fold/Rewrites.h"
+#include "lib/Operators/ExtentBounds.h"
 
 using namespace mlir;
 using namespace ssmc;
@@ -151,6 +152,7 @@ FailureOr<func::FuncOp> StepEntry::make() {
   entry = cast<func::FuncOp>(graph->clone(copies));
   entry.setName(options.name);
   entry.setPublic();
+  dropExtentBounds(entry); // of what one call gives
   graph->getParentOfType<ModuleOp>().push_back(entry);
   setLength();
   // What a mixer costs at one token is another question.
@@ -161,6 +163,10 @@ FailureOr<func::FuncOp> StepEntry::make() {
     return failure();
   if (sequence.needsPositions() && failed(addPositions()))
     return failure();
+  if (int64_t most = sequence.getMostTokens())
+    checkTokens(most, "a sequence is longer than the " + std::to_string(most) +
+                          " tokens that the tables of the model end at: "
+                          "export it with more");
   for (const StateValue &state : sequence.getStates())
     if (failed(addMixerState(state)))
       return failure();

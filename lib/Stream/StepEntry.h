@@ -96,7 +96,7 @@ private:
   mlir::LogicalResult addDelay(const Delay &delay, unsigned number);
   mlir::LogicalResult addWindow(const Attention &attention);
   mlir::LogicalResult addCache(const Attention &attention);
-  void checkCapacity();
+  void checkTokens(int64_t most, llvm::StringRef what);
   mlir::Value newKeys(StepWriter &write, mlir::Value value,
                       mlir::Value original);
   bool checksCapacity = false;

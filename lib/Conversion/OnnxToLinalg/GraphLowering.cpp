@@ -2,7 +2,9 @@
 
 #include "lib/Conversion/OnnxToLinalg/GraphLowering.h"
 
+#include "dialects/onnx/OnnxLocation.h"
 #include "dialects/ssm/SsmOps.h"
+#include "lib/Operators/ExtentBounds.h"
 #include "lib/Operators/IndexLowering.h"
 #include "mlir/IR/DialectResourceBlobManager.h"
 #include "llvm/ADT/ScopeExit.h"
@@ -129,6 +131,18 @@ OpFoldResult GraphLowering::materialize(Location loc, AffineExpr expr) {
   return materializeExtent(builder, loc, expr, [&](unsigned position) {
     return symbolValues.lookup(position);
   });
+}
+
+// "dimension 1 of input 'x' and dimension 2 of input 'past'"
+static std::string describeAxes(func::FuncOp graph, const ExtentBound &bound) {
+  std::string text;
+  for (auto [argument, axis] : bound.axes) {
+    auto name = graph.getArgAttrOfType<StringAttr>(argument, onnx::kNameAttr);
+    text += (text.empty() ? "dimension " : " and dimension ") +
+            std::to_string(axis) + " of input '" +
+            (name ? name.str() : "input" + std::to_string(argument)) + "'";
+  }
+  return text + (bound.axes.size() > 1 ? " together" : "");
 }
 
 // Extents of `value` that are symbols of no known value are those of `lowered`.
@@ -274,6 +288,37 @@ Value GraphLowering::lowerResult(func::FuncOp graph, unsigned number,
   return linalg::CopyOp::create(builder, loc, value, empty).getResult(0);
 }
 
+LogicalResult GraphLowering::checkBounds(func::FuncOp graph) {
+  FailureOr<SmallVector<ExtentBound>> bounds = readExtentBounds(graph);
+  if (failed(bounds))
+    return failure();
+  Location loc = graph.getLoc();
+  for (const ExtentBound &bound : *bounds) {
+    AffineExpr extent = bound.extent(
+        graph, [&](Value value) { return inference.shapeOf(value); });
+    std::string what = describeAxes(graph, bound) + " may have at most " +
+                       std::to_string(bound.most) +
+                       " tokens, as tables of the model end there";
+    if (auto number = constantExtent(extent)) {
+      if (*number > bound.most)
+        return onnx::emitModelError(loc)
+               << what << ", not " << *number
+               << ": ask for fewer with --dim, or export the model with more";
+      continue;
+    }
+    OpFoldResult found = materialize(loc, extent);
+    if (!found)
+      return graph.emitError("has a bound of extents that are not known");
+    Value count = indexValue(builder, loc, found);
+    checkEqual(builder, loc, count,
+               arith::MinSIOp::create(builder, loc, count,
+                                      indexConstant(builder, loc, bound.most))
+                   .getResult(),
+               what);
+  }
+  return success();
+}
+
 func::FuncOp GraphLowering::run(func::FuncOp graph) {
   OpBuilder::InsertionGuard guard(builder);
   MLIRContext *context = graph.getContext();
@@ -308,7 +353,8 @@ func::FuncOp GraphLowering::run(func::FuncOp graph) {
   }
   values.map(body.getArguments(), entry->getArguments());
   SmallVector<Value> results;
-  if (failed(lowerOps(body))) {
+  dropExtentBounds(lowered);
+  if (failed(checkBounds(graph)) || failed(lowerOps(body))) {
     lowered.erase();
     return {};
   }

@@ -50,6 +50,8 @@ private:
   mlir::Value lowerResult(mlir::func::FuncOp graph, unsigned number,
                           llvm::ArrayRef<mlir::AffineExpr> extents);
   void bindSymbols(mlir::Value value, mlir::Value lowered);
+  /// Ends the run where an extent of the inputs is beyond its bound.
+  mlir::LogicalResult checkBounds(mlir::func::FuncOp graph);
   mlir::OpFoldResult materialize(mlir::Location loc, mlir::AffineExpr expr);
 
   ShapeInference &inference;

@@ -5,15 +5,19 @@ that is shifted far. What the check's first lengths do not reach is not believed
     limits.py masks TMP    bounds by operators
     limits.py tables TMP   tables of positions, and shifts of data
     limits.py caches TMP   attention behind a cache of `past` tokens
-    limits.py traced TMP   tables in graphs of 24 tokens, whose length is freed
+    limits.py traced TMP   tables in graphs of 24 tokens, whose length is freed,
+                           and of graphs that are continued
 
-Each is compared with ONNX Runtime at lengths on both sides of its bound.
+Each is compared with ONNX Runtime at lengths on both sides of its bound. Where the graph
+ends, what is raised ends the run.
 """
 import pathlib
+import re
 import sys
 
 import numpy as np
 import onnx
+import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
 from compiled import compile_model, peer_outputs, run_model
@@ -319,6 +323,23 @@ def check(name, path, work, expected, said, lengths, peer, *options):
         extents = extents if isinstance(extents, dict) else {"L": extents}
         differs = run_model(library, peer_outputs(peer, **extents), work, "--rtol=1e-3")
         assert not differs, f"{name}: at {extents}: {differs}"
+    # A graph that ends is not continued.
+    end = re.match("at most ([0-9]+) tokens", said)
+    if end:
+        outputs = feed_beyond(peer, int(end[1]), lengths[0])
+        differs = run_model(library, outputs, work)
+        assert "tokens, as tables of the model end there: found" in differs, f"{name}: beyond its end: {differs}"
+
+
+def feed_beyond(peer, end, extents):
+    """What the graph has no outputs for, one token behind its end."""
+    session = onnxruntime.InferenceSession(str(peer), providers=["CPUExecutionProvider"])
+    if isinstance(extents, dict):
+        extents = {**extents, "past": end + 1 - extents.get("L", 1)}
+    else:
+        extents = {"L": end + 1}
+    return {"in:" + info.name: np.zeros([extents.get(d, d) for d in info.shape], np.float32)
+            for info in session.get_inputs()}
 
 
 def check_freed(name, path, work, peer, raised):
@@ -327,6 +348,19 @@ def check_freed(name, path, work, peer, raised):
         assert raised, f"{name}: is freed"
     except RuntimeError as error:
         assert not raised and "--dim x:1=L cannot be met" in str(error), f"{name}: {error}"
+
+
+def check_continued(work):
+    """The end of the graph is that of a sequence, whatever the calls it is given in."""
+    path = work / "continued.onnx"
+    onnx.save(weighted(40, 40, True), path)
+    library, _ = compile_model(path, work, "--entry=prefill")
+    for before, fits in ((35, True), (36, False)):
+        feed = {"in:x": np.zeros([2, 5, H * D], np.float32), "in:position": np.array([0, before]),
+                "in:semiseparable_0": np.zeros([2, H, D, D], np.float32)}
+        said = run_model(library, feed, work, "--entry=prefill")
+        assert fits or "longer than the 40 tokens" in said, f"{before} tokens and 5 more: {said}"
+        assert not (fits and said), f"{before} tokens and 5 more: {said}"
 
 
 def main():
@@ -341,7 +375,7 @@ def main():
             if not raised:
                 check(name, path, work, [], ENDS, [], path)
             check_freed(name, path, work, peer, raised)
-        return
+        return check_continued(work)
     for name, case in {"masks": MASKS, "tables": TABLES, "caches": CACHES}[sys.argv[1]].items():
         onnx.save(case[0], path)
         check(name, path, work, *case[1:], path)
