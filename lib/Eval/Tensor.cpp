@@ -77,6 +77,25 @@ MutableArrayRef<int64_t> Tensor::mutableInts() {
   return {intBuffer->data(), intBuffer->size()};
 }
 
+FailureOr<Tensor> Tensor::shrink(int64_t axis) const {
+  SmallVector<int64_t> smaller(getShape());
+  int64_t extent = smaller[axis];
+  smaller[axis] = 1;
+  Tensor result(getElementType(), smaller);
+  int64_t inner = llvm::product_of(getShape().drop_front(axis + 1));
+  for (int64_t i = 0, e = result.getNumElements(); i < e; ++i) {
+    int64_t first = i / inner * extent * inner + i % inner;
+    if (isFloat())
+      result.mutableFloats()[i] = floats()[first];
+    else
+      result.mutableInts()[i] = ints()[first];
+    for (int64_t k = 1; k < extent; ++k)
+      if (at(first + k * inner) != at(first))
+        return failure();
+  }
+  return result;
+}
+
 Tensor Tensor::reshaped(ArrayRef<int64_t> newShape) const {
   Tensor result = *this;
   result.shape.assign(newShape.begin(), newShape.end());

@@ -59,6 +59,8 @@ public:
 
   /// The same elements under another shape of as many elements.
   Tensor reshaped(llvm::ArrayRef<int64_t> newShape) const;
+  /// With extent 1 in `axis`; fails unless all slices there are equal.
+  mlir::FailureOr<Tensor> shrink(int64_t axis) const;
   /// Element `i` in row-major order as a double, whatever the type.
   double at(int64_t i) const;
 

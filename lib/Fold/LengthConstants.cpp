@@ -20,30 +20,6 @@
 using namespace mlir;
 using namespace ssmc;
 
-// The constant with extent 1 in `axis`, where all its slices there are equal.
-static FailureOr<Tensor> shrink(const Tensor &tensor, int64_t axis) {
-  SmallVector<int64_t> shape(tensor.getShape());
-  SmallVector<int64_t> strides = rowMajorStrides(shape);
-  bool uniform = true;
-  forEachIndex(shape, [&](ArrayRef<int64_t> index) {
-    int64_t at = linearize(index, strides);
-    uniform &= tensor.at(at) == tensor.at(at - index[axis] * strides[axis]);
-  });
-  if (!uniform)
-    return failure();
-  shape[axis] = 1;
-  Tensor result(tensor.getElementType(), shape);
-  int64_t i = 0;
-  forEachIndex(shape, [&](ArrayRef<int64_t> index) {
-    int64_t at = linearize(index, strides);
-    if (tensor.isFloat())
-      result.mutableFloats()[i++] = tensor.floats()[at];
-    else
-      result.mutableInts()[i++] = tensor.ints()[at];
-  });
-  return result;
-}
-
 // True for positions as parts of the whole: from 0 or -1 to 1, in steps of one
 // over the length, or over the number of steps.
 static bool isNormalisedTable(const PositionTable &table, int64_t length) {
@@ -265,7 +241,7 @@ LogicalResult LengthFreeing::adaptConstant(onnx::NodeOp node,
       getAffineConstantExprs(type.getShape(), b.getContext());
   for (int64_t d : axes) {
     AffineExpr wanted = (*out)[lead + d];
-    if (FailureOr<Tensor> smaller = shrink(*tensor, d); succeeded(smaller)) {
+    if (FailureOr<Tensor> smaller = tensor->shrink(d); succeeded(smaller)) {
       tensor = *smaller;
       extents[d] = broadcasts ? b.getAffineConstantExpr(1) : wanted;
       continue;

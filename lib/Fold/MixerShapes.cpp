@@ -4,6 +4,7 @@
 #include "dialects/onnx/OnnxLocation.h"
 
 #include "dialects/ssm/SsmOps.h"
+#include "lib/Eval/Tensor.h"
 #include "lib/Operators/IndexLowering.h"
 
 using namespace mlir;
@@ -80,6 +81,44 @@ static Value buildEmpty(OpBuilder &b, Location loc, const ValueShape &shape,
   return tensor::EmptyOp::create(b, loc, type, dynamic);
 }
 
+namespace {
+/// A constant that a destination repeats along axes.
+struct Repeated {
+  ElementsAttr row; // without them
+  SmallVector<int64_t> axes;
+};
+} // namespace
+
+// With the axes in which a state is to have another extent: a learned state is
+// stored for the traced batch.
+static std::optional<Repeated> findRepeated(Value destination,
+                                            RankedTensorType to) {
+  if (auto broadcast = destination.getDefiningOp<linalg::BroadcastOp>()) {
+    Repeated found{{}, SmallVector<int64_t>(broadcast.getDimensions())};
+    if (matchPattern(broadcast.getInput(), m_Constant(&found.row)))
+      return found;
+    return std::nullopt;
+  }
+  auto constant = destination.getDefiningOp<onnx::ConstantOp>();
+  if (!constant)
+    return std::nullopt;
+  FailureOr<Tensor> row = Tensor::fromAttr(constant.getValue());
+  Repeated found;
+  SmallVector<int64_t> rest;
+  for (auto [axis, extent] : llvm::enumerate(to.getShape())) {
+    if (succeeded(row) && row->getShape()[axis] != extent) {
+      row = row->shrink(axis);
+      found.axes.push_back(axis);
+    } else {
+      rest.push_back(extent);
+    }
+  }
+  if (failed(row))
+    return std::nullopt;
+  found.row = row->reshaped(rest).toAttr();
+  return found;
+}
+
 LogicalResult ssmc::retypeDestination(OpOperand &operand,
                                       const ValueShape &shape,
                                       ModuleSymbols &symbols) {
@@ -100,9 +139,15 @@ LogicalResult ssmc::retypeDestination(OpOperand &operand,
     operand.set(linalg::FillOp::create(b, loc, value, empty).getResult(0));
   } else if (old.getDefiningOp<tensor::EmptyOp>()) {
     operand.set(buildEmpty(b, loc, shape, symbols));
+  } else if (auto repeated = findRepeated(old, type)) {
+    Value row = onnx::ConstantOp::create(b, loc, repeated->row);
+    Value empty = buildEmpty(b, loc, shape, symbols);
+    operand.set(linalg::BroadcastOp::create(b, loc, row, empty, repeated->axes)
+                    ->getResult(0));
   } else {
     return onnx::emitModelError(op->getLoc())
-           << "has a state of another shape than its inputs say";
+           << "has an initial state of " << old.getType()
+           << " that differs along its rows, where its inputs say " << type;
   }
   if (Operation *dead = old.getDefiningOp(); dead->use_empty())
     dead->erase();

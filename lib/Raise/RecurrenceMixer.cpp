@@ -144,6 +144,9 @@ FailureOr<SmallVector<Value>> RecurrenceMixer::emit(GraphWriter &writer) const {
       start = writer.zeros(type);
     if (!start)
       return failure();
+    if (start.getType() != type)
+      start =
+          writer.node("Expand", {start, writer.ints(type.getShape())}, type);
     inputs.push_back(start);
     types.push_back(type);
   }

@@ -304,6 +304,23 @@ Value Reroller::lastOf(Value state, int64_t step) {
   return {};
 }
 
+/// Whether a state of one type may begin with a value of the other: all rows
+/// may begin alike.
+static bool broadcasts(Type from, Type to) {
+  if (from == to)
+    return true;
+  auto own = dyn_cast<RankedTensorType>(from),
+       all = dyn_cast<RankedTensorType>(to);
+  return own && all && own.hasStaticShape() && all.hasStaticShape() &&
+         own.getElementType() == all.getElementType() &&
+         own.getRank() == all.getRank() &&
+         llvm::all_of(llvm::zip_equal(own.getShape(), all.getShape()),
+                      [](const auto &pair) {
+                        auto [a, b] = pair;
+                        return a == b || a == 1;
+                      });
+}
+
 bool Reroller::addState(Value before, int64_t step) {
   if (llvm::any_of(rolled.states, [&](const Rolled::State &state) {
         return state.before == before;
@@ -320,7 +337,7 @@ bool Reroller::addState(Value before, int64_t step) {
   state.initial = first ? initial.lookup(first) : Value();
   if (first)
     firstStep.states.push_back({first, state.initial});
-  if (state.initial && state.initial.getType() != before.getType())
+  if (state.initial && !broadcasts(state.initial.getType(), before.getType()))
     return false;
   state.last = lastOf(state.after, step);
   rolled.states.push_back(state);

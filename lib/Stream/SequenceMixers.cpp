@@ -57,6 +57,12 @@ std::optional<double> ssmc::filledWith(Value value) {
 // counts: without that axis, in the extents of the others.
 static DenseElementsAttr rowOf(Value value, unsigned rows,
                                const ValueShape &shape) {
+  if (auto broadcast = value.getDefiningOp<linalg::BroadcastOp>()) {
+    DenseElementsAttr row;
+    bool isRow = broadcast.getDimensions() == ArrayRef<int64_t>(rows) &&
+                 matchPattern(broadcast.getInput(), m_Constant(&row));
+    return isRow ? row : DenseElementsAttr();
+  }
   while (auto node = value.getDefiningOp<onnx::NodeOp>()) {
     if (!node.getDomain().empty() ||
         (node.getOpType() != "Expand" && node.getOpType() != "Identity"))

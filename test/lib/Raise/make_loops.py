@@ -273,6 +273,25 @@ def squared(w):
     return masked(w, power=lambda t: 2 if t == 5 else 1)
 
 
+def learned(w):
+    """h = a h + x from weights on, which are stored once for all rows."""
+    h, hs = w.weight(1, w.width), []
+    for t in range(w.time):
+        h = w("Add", w("Mul", w.token("a", t), h), w.token("x", t))
+        hs.append(h)
+    whole = [w.batch, w.time, w.width]
+    return w.join(hs), [("a", whole), ("x", whole)]
+
+
+def learned_elman(w):
+    """h = tanh(x + h U) from weights on, which are stored once for all rows."""
+    wh, h, hs = w.weight(w.width, w.width), w.weight(1, w.width), []
+    for t in range(w.time):
+        h = w("Tanh", w("Add", w.token("x", t), w("MatMul", h, wh)))
+        hs.append(h)
+    return w.join(hs), []
+
+
 def leading(w):
     """The same where time is the first axis."""
     h, hs = w.zeros(w.batch, w.width), []
