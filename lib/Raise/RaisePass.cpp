@@ -1,7 +1,9 @@
 //===- RaisePass.cpp - replaces recognised regions by mixers --------------===//
 
+#include "lib/Fold/ShapeInference.h"
 #include "lib/Loops/HoistSteps.h"
 #include "lib/Raise/AttentionSites.h"
+#include "lib/Raise/JoinGathers.h"
 #include "lib/Raise/Proposal.h"
 #include "lib/Raise/RaisePasses.h"
 #include "lib/Raise/SequenceProblems.h"
@@ -51,12 +53,15 @@ struct SsmRaisePass : public ssmc::impl::SsmRaiseBase<SsmRaisePass> {
     for (auto func : module.getOps<func::FuncOp>())
       if (!func.isPrivate() && !func.isExternal() &&
           llvm::hasSingleElement(func.getBody())) {
-        isAgain = false;
+        round = Round::First;
         if (failed(simplifySteps(module, func)))
           return signalPassFailure();
         raise(func);
+        round = Round::Joined;
+        if (failed(raiseJoined(func)))
+          return signalPassFailure();
         // A loop that was rolled up may be a mixer, now that its step is seen.
-        isAgain = true;
+        round = Round::Again;
         if (!rerolled.empty()) {
           FailureOr<bool> changed = simplifySteps(module, func);
           if (failed(changed))
@@ -64,23 +69,30 @@ struct SsmRaisePass : public ssmc::impl::SsmRaiseBase<SsmRaisePass> {
           if (*changed)
             raise(func);
         }
-        isAgain = false;
+        round = Round::First;
         if (mayHaveAttentionSites(func))
           raiseSites(func);
-        noteKept({});
+        noteKept();
       }
     releaseBlocks(); // of the regions' values
     module->setAttr("ssmc.report", builder.getArrayAttr(report));
   }
 
   void raise(func::FuncOp func);
+  /// Loops of which several values are gathered.
+  LogicalResult raiseJoined(func::FuncOp func);
   /// Attention that no sequence shows.
   void raiseSites(func::FuncOp func);
+  /// Gives the nodes that are gone.
+  llvm::DenseSet<Operation *> replaceAll(const Graph &graph,
+                                         ArrayRef<Proposal> proposals);
   void replace(const Graph &graph, const Proposal &proposal);
   /// Notes what was found and not recognised.
   void noteLeft(func::FuncOp func, ArrayRef<Leftover> leftovers);
-  /// Reports what mixes tokens and stays, but for what was `raised` since.
-  void noteKept(const llvm::DenseSet<Operation *> &raised);
+  /// Reports what mixes tokens and stays.
+  void noteKept();
+  /// What was `raised` since.
+  void forgetKept(const llvm::DenseSet<Operation *> &raised);
   void noteRemaining(func::FuncOp func);
   DictionaryAttr takeRerolled(const Graph &graph, const ssmc::Region &region);
   void note(ArrayRef<NamedAttribute> entry) {
@@ -101,8 +113,9 @@ struct SsmRaisePass : public ssmc::impl::SsmRaiseBase<SsmRaisePass> {
     bool isNear = false;
   };
   std::vector<Kept> kept;
-  /// Once more, for what these are.
-  bool isAgain = false;
+  /// At first all; then loops with one exit for several values; then those
+  /// that were rolled up, for what these are. What is refused is told at first.
+  enum class Round { First, Joined, Again } round = Round::First;
   int64_t count = 0;
 };
 } // namespace
@@ -114,6 +127,22 @@ static void eraseUnused(const Graph &graph) {
       op->erase();
 }
 
+/// In front of what was found later, which is reported first.
+llvm::DenseSet<Operation *>
+SsmRaisePass::replaceAll(const Graph &graph, ArrayRef<Proposal> proposals) {
+  size_t before = report.size();
+  llvm::DenseSet<Operation *> raised;
+  for (const Proposal &proposal : proposals) {
+    if (proposal.verdict.accepted)
+      if (auto cone = collectCone(graph, proposal.roots,
+                                  proposal.raise.region.frontier))
+        raised.insert_range(cone->nodes);
+    replace(graph, proposal);
+  }
+  std::reverse(report.begin() + before, report.end());
+  return raised;
+}
+
 void SsmRaisePass::raise(func::FuncOp func) {
   llvm::StringSet<> lengths = AxisAnalysis::findLengths(func);
   int64_t base = Graph::findStretch(func, lengths);
@@ -123,7 +152,6 @@ void SsmRaisePass::raise(func::FuncOp func) {
   Recogniser recogniser(analysis);
   recogniser.run();
 
-  size_t before = report.size();
   int64_t number = count + recogniser.raises.size();
   count = number;
   SequenceProblems problems(finder, analysis, base, lengths);
@@ -140,14 +168,29 @@ void SsmRaisePass::raise(func::FuncOp func) {
     }
   }
   checkProposals(proposals);
-  for (const Proposal &proposal : proposals)
-    replace(graph, proposal);
-  std::reverse(report.begin() + before, report.end());
+  forgetKept(replaceAll(graph, proposals));
   eraseUnused(graph);
-  if (isAgain)
+  if (round == Round::Again)
     noteRemaining(func);
-  else
+  else if (round == Round::First)
     noteLeft(func, recogniser.leftovers);
+}
+
+LogicalResult SsmRaisePass::raiseJoined(func::FuncOp func) {
+  auto infer = [&] {
+    ShapeInference inference(func->getParentOfType<ModuleOp>());
+    return inference.run(func);
+  };
+  llvm::DenseSet<Operation *> joined = joinGathers(func);
+  if (joined.empty())
+    return success();
+  if (failed(infer()))
+    return failure();
+  raise(func);
+  if (partGathers(func))
+    return infer();
+  forgetKept(joined);
+  return success();
 }
 
 void SsmRaisePass::noteLeft(func::FuncOp func, ArrayRef<Leftover> leftovers) {
@@ -183,13 +226,17 @@ void SsmRaisePass::noteRemaining(func::FuncOp func) {
         report.push_back(entry);
 }
 
-void SsmRaisePass::noteKept(const llvm::DenseSet<Operation *> &raised) {
-  Builder builder(&getContext());
-  for (Kept &entry : kept) {
+void SsmRaisePass::forgetKept(const llvm::DenseSet<Operation *> &raised) {
+  for (Kept &entry : kept)
     llvm::erase_if(entry.nodes, [&](const auto &node) {
       return raised.contains(node.first);
     });
-    if (entry.nodes.empty())
+}
+
+void SsmRaisePass::noteKept() {
+  Builder builder(&getContext());
+  for (Kept &entry : kept) {
+    if (entry.nodes.empty()) // Scans, which have entries of their own
       continue;
     std::string site = entry.nodes.front().second;
     if (entry.nodes.size() > 1)
@@ -225,17 +272,7 @@ void SsmRaisePass::raiseSites(func::FuncOp func) {
   }
   count += recogniser.raises.size();
   checkProposals(proposals);
-  size_t before = report.size();
-  llvm::DenseSet<Operation *> raised;
-  for (const Proposal &proposal : proposals) {
-    if (proposal.verdict.accepted)
-      if (auto cone = collectCone(graph, proposal.roots,
-                                  proposal.raise.region.frontier))
-        raised.insert_range(cone->nodes);
-    replace(graph, proposal);
-  }
-  std::reverse(report.begin() + before, report.end());
-  noteKept(raised);
+  forgetKept(replaceAll(graph, proposals));
   eraseUnused(graph);
 }
 
@@ -265,7 +302,7 @@ void SsmRaisePass::replace(const Graph &graph, const Proposal &proposal) {
   Operation *last = region.exit.getDefiningOp();
   std::string site = nameOf(last);
   Builder attrs(&getContext());
-  if (isAgain && !verdict.accepted) {
+  if (round != Round::First && !verdict.accepted) {
     for (Operation *op : llvm::reverse(proposal.written))
       op->erase();
     return;
@@ -273,7 +310,7 @@ void SsmRaisePass::replace(const Graph &graph, const Proposal &proposal) {
   DictionaryAttr before;
   int64_t nodes = raise.nodes;
   double deviation = std::max(verdict.deviation, raise.deviation);
-  if (isAgain && (before = takeRerolled(graph, region))) {
+  if (round == Round::Again && (before = takeRerolled(graph, region))) {
     site = before.getAs<StringAttr>("site").str();
     nodes = before.getAs<IntegerAttr>("nodes_before").getInt();
     deviation = std::max(

@@ -22,16 +22,16 @@ EXPECTED = {
     "scalar": "ssm.selective_scan", "selective": "ssm.selective_scan", "unread": "ssm.scan",
     "masked": "ssm.recurrence", "bounded": "ssm.recurrence", "filtered": "ssm.recurrence",
     "given": "ssm.scan", "leading": "ssm.scan", "alone": "ssm.scan", "learned": "ssm.scan",
-    "learned_elman": "ssm.recurrence",
+    "learned_elman": "ssm.recurrence", "complex_parts": "ssm.recurrence",
     # Near misses are kept.
     "odd": None, "skipping": None, "squared": None, "nudged": None, "unbounded": None,
-    "released": None, "unfiltered": None, "prefiltered": None,
+    "released": None, "complex_odd": None, "unfiltered": None, "prefiltered": None,
 }
 NEAR = "' are nearly a mixer, and are kept: closest candidate ssm.scan deviates by "
 # Where batch and time are in x. Sizes that are equal tell nothing.
 COMPILED = {"lstm": (0, 1), "backward": (0, 1), "inside": (0, 1), "average": (0, 1), "scalar": (0, 1),
             "masked": (0, 1), "given": (0, 1), "leading": (1, 0), "alone": (None, 0),
-            "learned": (0, 1), "learned_elman": (0, 1)}
+            "learned": (0, 1), "learned_elman": (0, 1), "complex_parts": (0, 1)}
 SIZES = {"given": (12, 12, 12), "leading": (8, 8, 8), "alone": (2, 8, 8), "average": (8, 8, 8)}
 
 

@@ -273,6 +273,27 @@ def squared(w):
     return masked(w, power=lambda t: 2 if t == 5 else 1)
 
 
+def complex_parts(w, other=None):
+    """An LRU in real numbers: both parts of the states are gathered, each by itself, and read out. One part of step
+    `other` is another one."""
+    radius, angle = w.random.uniform(0.5, 0.95, w.width), w.random.uniform(0, 1.5, w.width)
+    cos, sin = (w.constant((radius * f(angle)).astype(np.float32)) for f in (np.cos, np.sin))
+    into, out = ([w.weight(w.width, w.width) for _ in range(2)] for _ in range(2))
+    re, im, res, ims = w.zeros(w.batch, w.width), w.zeros(w.batch, w.width), [], []
+    for t in range(w.time):
+        x = w.token("x", t)
+        turned = w("Sub", w("Mul", cos, re), w("Mul", sin, im)), w("Add", w("Mul", sin, re), w("Mul", cos, im))
+        re, im = (w("Add", state, w("MatMul", x, weight)) for state, weight in zip(turned, into))
+        res.append(re)
+        ims.append(w("Neg", im) if t == other else im)
+    return w("Sub", w("MatMul", w.join(res), out[0]), w("MatMul", w.join(ims), out[1])), []
+
+
+def complex_odd(w):
+    """A near miss."""
+    return complex_parts(w, other=6)
+
+
 def learned(w):
     """h = a h + x from weights on, which are stored once for all rows."""
     h, hs = w.weight(1, w.width), []
