@@ -45,6 +45,13 @@ void ssmrt_launch(ssmrt_context *context, int32_t kernel, int64_t grid_x,
                   int64_t grid_y, int64_t grid_z, int64_t block_x,
                   int64_t block_y, int64_t block_z, int32_t shared_bytes,
                   void **args);
+/* The same of a kernel whose blocks wait for each other, and take what work
+ * there is however many they are: no more are launched than run side by side.
+ */
+void ssmrt_launch_together(ssmrt_context *context, int32_t kernel,
+                           int64_t grid_x, int64_t grid_y, int64_t grid_z,
+                           int64_t block_x, int64_t block_y, int64_t block_z,
+                           int32_t shared_bytes, void **args);
 /* Describes a tensor of f16 (or bf16) to the copy engine: its extents, strides
  * in bytes (that of the first dimension, the innermost, is not used), and the
  * elements of each dimension that a copy moves, in rows of 32, 64 or 128 bytes.

@@ -89,6 +89,9 @@ def SsmHoistProducts : Pass<"ssm-hoist-products", "::mlir::ModuleOp"> {
     computed for a block of time at once, and handed to the step as a sequence:
     the input projection of LSTM, say. So are the linalg ops in between.
   }];
+  let options = [
+    Option<"rows", "rows", "int64_t", "32",
+           "rows with which a product runs at its full speed">];
   let dependentDialects = ["::mlir::linalg::LinalgDialect",
                            "::mlir::scf::SCFDialect",
                            "::mlir::ssm::SsmDialect",

@@ -40,9 +40,6 @@ using namespace mlir;
 using namespace ssmc;
 namespace ssm = mlir::ssm;
 
-/// Rows with which a product runs at its full speed.
-static constexpr int64_t kBlockRows = 32;
-
 namespace {
 
 /// A value of every step: a tensor with time at dimension `axis`.
@@ -54,7 +51,9 @@ struct Sequence {
 
 class Lifting {
 public:
-  explicit Lifting(ssm::RecurrenceOp op) : op(op), b(op.getLoc(), op) {
+  /// For products of `blockRows` rows, as far as there are so many.
+  Lifting(ssm::RecurrenceOp op, int64_t blockRows)
+      : op(op), b(op.getLoc(), op), blockRows(blockRows) {
     for (unsigned i = 0; i < op.getXs().size(); ++i)
       sequences[op.getStep().getArgument(i)] = {op.getXs()[i], op.getAxes()[i],
                                                 op.isReversed(i)};
@@ -77,6 +76,7 @@ private:
 
   ssm::RecurrenceOp op;
   ImplicitLocOpBuilder b;
+  int64_t blockRows;
   IRMapping hoisted;
   llvm::DenseMap<Value, std::optional<Sequence>> sequences;
   llvm::SmallPtrSet<Operation *, 8> made; // for all steps
@@ -263,7 +263,7 @@ ssm::RecurrenceOp Lifting::replace(ArrayRef<OpResult> products) {
 
 /// Tiles time, with the lifted ops inside.
 void Lifting::divide(ssm::RecurrenceOp lifted) {
-  int64_t steps = std::max<int64_t>(kBlockRows / rows, 1);
+  int64_t steps = std::max<int64_t>(blockRows / rows, 1);
   scf::SCFTileAndFuseOptions options;
   options.tilingOptions.setTileSizes(OpFoldResult(b.getIndexAttr(steps)));
   options.setFusionControlFn(
@@ -298,11 +298,12 @@ void Lifting::divide(ssm::RecurrenceOp lifted) {
 
 namespace {
 struct HoistProducts : ssmc::impl::SsmHoistProductsBase<HoistProducts> {
+  using Base::Base;
   void runOnOperation() override {
     SmallVector<ssm::RecurrenceOp> ops;
     getOperation().walk([&](ssm::RecurrenceOp op) { ops.push_back(op); });
     for (ssm::RecurrenceOp op : ops)
-      Lifting(op).run();
+      Lifting(op, rows).run();
   }
 };
 } // namespace

@@ -106,7 +106,7 @@ void addCpuKernels(OpPassManager &pm, const CodegenOptions &options) {
 void addKernels(OpPassManager &pm, const CodegenOptions &options) {
   if (GpuTarget::isGpu(options.target)) {
     if (options.optLevel > 0)
-      addGpuProducts(pm);
+      addGpuProducts(pm, options.target);
     addGpuKernels(pm, options.target);
   } else {
     addCpuKernels(pm, options);
@@ -183,8 +183,12 @@ void ssmc::buildTilingPipeline(OpPassManager &pm,
   // remains of it behind the check would not be checked.
   pm.addPass(createConvertElementwiseToLinalgPass());
   pm.addPass(createSsmCheckExtents());
-  if (optimized)
-    pm.addPass(createSsmHoistProducts());
+  if (optimized) {
+    SsmHoistProductsOptions hoist;
+    if (isGpu)
+      hoist.rows = 4096; // a launch fills the device
+    pm.addPass(createSsmHoistProducts(hoist));
+  }
   // What the processor has a kernel for stays an op until the end.
   ssm::SsmLowerStrategiesOptions strategies;
   if (optimized)

@@ -23,7 +23,8 @@ typedef struct ssmrt_block {
  * that fails gives the code with which the run ends; it has said why. */
 typedef struct ssmrt_device_calls {
   int32_t (*launch)(ssmrt_context *context, int32_t kernel,
-                    const int64_t *sizes, int32_t shared_bytes, void **args);
+                    const int64_t *sizes, int32_t shared_bytes, void **args,
+                    int together);
   int32_t (*tensor_map)(ssmrt_context *context, void *map, const void *data,
                         int32_t is_bf16, int32_t rank, const int64_t *extents,
                         const int64_t *strides, const int64_t *box);

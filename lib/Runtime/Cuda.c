@@ -32,8 +32,31 @@ static int32_t fail_run(device_run *run, CUresult result, const char *what) {
   return (int32_t)run->status.code;
 }
 
+/* Launches no more blocks than can run side by side. */
+static CUresult launch_together(const device_run *run, CUfunction function,
+                                const int64_t *sizes, int32_t shared_bytes,
+                                void **args) {
+  const ssmrt_cuda_driver *driver = run->cuda->driver;
+  int64_t threads = sizes[3] * sizes[4] * sizes[5], most;
+  int per_processor = 0, processors = 0;
+  CUresult result = driver->blocks_side_by_side(
+      &per_processor, function, (int)threads, (size_t)shared_bytes);
+  if (result == 0)
+    result = driver->device_attribute(
+        &processors, CU_DEVICE_ATTRIBUTE_MULTIPROCESSORS, run->cuda->device);
+  if (result != 0)
+    return result;
+  most = (int64_t)per_processor * processors;
+  return driver->launch_together(
+      function, (unsigned)(sizes[0] < most ? sizes[0] : most),
+      (unsigned)sizes[1], (unsigned)sizes[2], (unsigned)sizes[3],
+      (unsigned)sizes[4], (unsigned)sizes[5], (unsigned)shared_bytes,
+      run->stream, args);
+}
+
 static int32_t launch(ssmrt_context *context, int32_t kernel,
-                      const int64_t *sizes, int32_t shared_bytes, void **args) {
+                      const int64_t *sizes, int32_t shared_bytes, void **args,
+                      int together) {
   device_run *run = (device_run *)context;
   const ssmrt_cuda_driver *driver = run->cuda->driver;
   static const int64_t most[] = {INT32_MAX, 65535, 65535, 1024, 1024, 64};
@@ -53,7 +76,9 @@ static int32_t launch(ssmrt_context *context, int32_t kernel,
   if (shared_bytes > 48 << 10)
     result = driver->set_function(
         function, CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE, shared_bytes);
-  if (result == 0)
+  if (result == 0 && together)
+    result = launch_together(run, function, sizes, shared_bytes, args);
+  else if (result == 0)
     result = driver->launch(function, (unsigned)sizes[0], (unsigned)sizes[1],
                             (unsigned)sizes[2], (unsigned)sizes[3],
                             (unsigned)sizes[4], (unsigned)sizes[5],

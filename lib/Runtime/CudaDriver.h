@@ -27,6 +27,7 @@ enum {
   CU_POINTER_ATTRIBUTE_MEMORY_TYPE = 2,
   CU_POINTER_ATTRIBUTE_DEVICE_ORDINAL = 9,
   CU_MEMORYTYPE_DEVICE = 2,
+  CU_DEVICE_ATTRIBUTE_MULTIPROCESSORS = 16,
   CU_DEVICE_ATTRIBUTE_MAJOR = 75,
   CU_DEVICE_ATTRIBUTE_MINOR = 76,
   CU_FUNC_ATTRIBUTE_SHARED_SIZE = 1,
@@ -79,6 +80,11 @@ enum {
   X(launch, cuLaunchKernel,                                                    \
     (CUfunction, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned,   \
      unsigned, CUstream, void **, void **))                                    \
+  X(launch_together, cuLaunchCooperativeKernel,                                \
+    (CUfunction, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned,   \
+     unsigned, CUstream, void **))                                             \
+  X(blocks_side_by_side, cuOccupancyMaxActiveBlocksPerMultiprocessor,          \
+    (int *, CUfunction, int, size_t))                                          \
   X(begin_capture, cuStreamBeginCapture_v2, (CUstream, int))                   \
   X(end_capture, cuStreamEndCapture, (CUstream, CUgraph *))                    \
   X(graph_instantiate, cuGraphInstantiateWithFlags,                            \

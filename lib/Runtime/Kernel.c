@@ -56,24 +56,36 @@ void *ssmrt_alloc(ssmrt_context *context, int64_t bytes) {
   return block + 1;
 }
 
+static void launch(ssmrt_context *context, int32_t kernel, const int64_t *sizes,
+                   int32_t shared_bytes, void **args, int together) {
+  for (int i = 0; i < 3; ++i)
+    if (sizes[i] <= 0) /* no work */
+      return;
+  end_unless(context, context->device->launch(context, kernel, sizes,
+                                              shared_bytes, args, together));
+}
+
 void ssmrt_launch(ssmrt_context *context, int32_t kernel, int64_t grid_x,
                   int64_t grid_y, int64_t grid_z, int64_t block_x,
                   int64_t block_y, int64_t block_z, int32_t shared_bytes,
                   void **args) {
   int64_t sizes[6] = {grid_x, grid_y, grid_z, block_x, block_y, block_z};
-  for (int i = 0; i < 3; ++i)
-    if (sizes[i] <= 0) /* no work */
-      return;
-  end_unless(context, context->device->launch(context, kernel, sizes,
-                                              shared_bytes, args));
+  launch(context, kernel, sizes, shared_bytes, args, /*together=*/0);
+}
+
+void ssmrt_launch_together(ssmrt_context *context, int32_t kernel,
+                           int64_t grid_x, int64_t grid_y, int64_t grid_z,
+                           int64_t block_x, int64_t block_y, int64_t block_z,
+                           int32_t shared_bytes, void **args) {
+  int64_t sizes[6] = {grid_x, grid_y, grid_z, block_x, block_y, block_z};
+  launch(context, kernel, sizes, shared_bytes, args, /*together=*/1);
 }
 
 void ssmrt_tensor_map(ssmrt_context *context, void *map, const void *data,
                       int32_t is_bf16, int32_t rank, const int64_t *extents,
                       const int64_t *strides, const int64_t *box) {
-  end_unless(context,
-             context->device->tensor_map(context, map, data, is_bf16, rank,
-                                         extents, strides, box));
+  end_unless(context, context->device->tensor_map(context, map, data, is_bf16,
+                                                  rank, extents, strides, box));
 }
 
 void ssmrt_read(ssmrt_context *context, void *host, const void *device,

@@ -206,4 +206,19 @@ def SsmLaunchReductions : LaunchPass<"ssm-launch-reductions"> {
   }];
 }
 
+def SsmLaunchRecurrence : LaunchPass<"ssm-launch-recurrence"> {
+  let summary = "Lower the steps of LSTMs and their like to one launch";
+  let description = [{
+    A loop over time, whose steps are products of a state with weights and ops
+    that compute a unit from the columns of that unit (its gates), becomes one
+    launch: each block owns units, keeps their weights in shared memory, and
+    meets the others where a product needs what they computed. Blocks are
+    launched together (`ssmrt_launch_together`). Left alone are loops whose
+    weights do not fit, whose rows have other than two dimensions, or with
+    further reductions.
+  }];
+  let options = [
+    Option<"target", "target", "std::string", "\"cuda:sm_90a\"", "cuda:sm_...">];
+}
+
 #endif // SSMC_GPU_PASSES

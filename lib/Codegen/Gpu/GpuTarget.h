@@ -19,6 +19,8 @@ struct GpuTarget {
   std::string features; // of LLVM: the PTX version, +ptx87
   /// Tensor cores by warp group and bulk copies with tensor maps: sm_90a alone.
   bool hasWgmma = false;
+  /// What a block can have of shared memory.
+  int64_t sharedBytes = 0;
 
   /// The target of that name; fails where there is none.
   static mlir::FailureOr<GpuTarget> get(llvm::StringRef name);

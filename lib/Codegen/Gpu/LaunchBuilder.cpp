@@ -225,3 +225,30 @@ bool ssmc::isUnitStrideDeviceFloat(Value memref) {
   return isDeviceFloat(memref) &&
          cast<MemRefType>(memref.getType()).isLastDimUnitStride();
 }
+
+SmallVector<Value> LaunchBuilder::multiplyTile(Type element,
+                                               ArrayRef<Value> left,
+                                               ArrayRef<Value> right,
+                                               ArrayRef<Value> sums) {
+  bool isHalf = element.isF16();
+  auto operands = [&](ArrayRef<Value> words) {
+    SmallVector<Value> result(words);
+    if (isHalf)
+      for (Value &word : result)
+        word =
+            LLVM::BitcastOp::create(*this, VectorType::get({2}, element), word);
+    return result;
+  };
+  SmallVector<Type> types(4, getF32Type());
+  auto type = LLVM::LLVMStructType::getLiteral(getContext(), types);
+  auto kind = isHalf ? NVVM::MMATypes::f16 : NVVM::MMATypes::bf16;
+  Value all = NVVM::MmaOp::create(
+      *this, type, operands(left), operands(right), sums,
+      ArrayRef<int64_t>{16, 8, 16}, std::nullopt, std::nullopt,
+      std::array{kind, kind},
+      std::array{NVVM::MMALayout::row, NVVM::MMALayout::col});
+  SmallVector<Value> next;
+  for (int64_t i = 0; i < 4; ++i)
+    next.push_back(LLVM::ExtractValueOp::create(*this, all, i));
+  return next;
+}

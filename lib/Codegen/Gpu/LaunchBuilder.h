@@ -128,6 +128,13 @@ public:
   Value shared(mlir::gpu::LaunchOp launch, int64_t count, mlir::Type element);
   void barrier() { mlir::gpu::BarrierOp::create(*this); }
   void warpBarrier();
+  /// sums + left * right on tensor cores (mma.sync, m16n8k16), of f16 or bf16:
+  /// the words of a lane of the 16 x 16 and 16 x 8 elements, as PTX numbers
+  /// them.
+  llvm::SmallVector<Value> multiplyTile(mlir::Type element,
+                                        llvm::ArrayRef<Value> left,
+                                        llvm::ArrayRef<Value> right,
+                                        llvm::ArrayRef<Value> sums);
   /// `x`, of 32 bits, of the lane whose number differs in the bits of `mask`.
   Value shuffleXor(Value x, int64_t mask);
 

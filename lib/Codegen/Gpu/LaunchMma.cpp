@@ -158,7 +158,6 @@ private:
   int64_t rowSteps() const { return tile / 2 / 16; }
   Values sumUp();
   Values multiply(Value stage, ValueRange sums);
-  Values multiply(ArrayRef<Value> a, ArrayRef<Value> b, ArrayRef<Value> sums);
   void store(ValueRange sums);
   void storeRow(Value row, ArrayRef<Value> pairs);
   void storeAt(Value base, Value column, Value sum, int64_t width);
@@ -238,38 +237,14 @@ Kernel::Values Kernel::multiply(Value stage, ValueRange carried) {
                               /*rowsFirst=*/true);
       for (int64_t c = 0; c < warpColumns / 8; ++c) {
         size_t first = (r * warpColumns / 8 + c) * 4;
-        Values next = multiply(rows, ArrayRef(columns).slice(2 * c, 2),
-                               ArrayRef(sums).slice(first, 4));
+        SmallVector<Value> next = b.multiplyTile(
+            product.left.element(), rows, ArrayRef(columns).slice(2 * c, 2),
+            ArrayRef(sums).slice(first, 4));
         llvm::copy(next, sums.begin() + first);
       }
     }
   }
   return sums;
-}
-
-Kernel::Values Kernel::multiply(ArrayRef<Value> rows, ArrayRef<Value> columns,
-                                ArrayRef<Value> sums) {
-  Type element = product.left.element();
-  bool isHalf = element.isF16();
-  auto operands = [&](ArrayRef<Value> words) {
-    Values result(words);
-    if (isHalf)
-      for (Value &word : result)
-        word = LLVM::BitcastOp::create(b, VectorType::get({2}, element), word);
-    return result;
-  };
-  SmallVector<Type> types(4, b.getF32Type());
-  auto type = LLVM::LLVMStructType::getLiteral(b.getContext(), types);
-  auto kind = isHalf ? NVVM::MMATypes::f16 : NVVM::MMATypes::bf16;
-  Value all = NVVM::MmaOp::create(
-      b, type, operands(rows), operands(columns), sums,
-      ArrayRef<int64_t>{16, 8, 16}, std::nullopt, std::nullopt,
-      std::array{kind, kind},
-      std::array{NVVM::MMALayout::row, NVVM::MMALayout::col});
-  Values next;
-  for (int64_t i = 0; i < 4; ++i)
-    next.push_back(LLVM::ExtractValueOp::create(b, all, i));
-  return next;
 }
 
 /// Of each 16 x 8 a lane has two neighbours of row lane / 4, and of that 8

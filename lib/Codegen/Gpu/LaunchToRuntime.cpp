@@ -7,7 +7,8 @@
 //   store %p, slot0;  store %n, slot1;  store slot0, args[0]; ...
 //   call ssmrt_launch(context, number of @f, g.., t.., shared bytes, args)
 //
-// with slots on the stack of the function.
+// with slots on the stack of the function. Kernels whose blocks wait for each
+// other are launched by ssmrt_launch_together.
 //
 //===----------------------------------------------------------------------===//
 
@@ -18,6 +19,7 @@
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 
 namespace ssmc {
@@ -53,6 +55,12 @@ private:
 };
 
 } // namespace
+
+/// Whether blocks wait for others, which must be on the device then, too.
+static bool blocksWait(Operation *kernel) {
+  return kernel->walk([](NVVM::NanosleepOp) { return WalkResult::interrupt(); })
+      .wasInterrupted();
+}
 
 /// Shared memory begins where copies of 16 bytes may go to.
 static void alignShared(gpu::GPUFuncOp function) {
@@ -172,8 +180,9 @@ LogicalResult Merger::lower(gpu::LaunchFuncOp launch) {
       shared ? shared : arith::ConstantIntOp::create(b, i32, 0).getResult());
   operands.push_back(args);
   SmallVector<Type> types(ValueRange(operands).getTypes());
-  func::FuncOp call =
-      declareRuntime(module, "ssmrt_launch", b.getFunctionType(types, {}));
+  func::FuncOp call = declareRuntime(
+      module, blocksWait(kernel) ? "ssmrt_launch_together" : "ssmrt_launch",
+      b.getFunctionType(types, {}));
   func::CallOp::create(b, call, operands);
   launch.erase();
   return success();

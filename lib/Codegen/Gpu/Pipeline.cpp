@@ -47,9 +47,12 @@ void ssmc::addGpuKernels(OpPassManager &pm, StringRef target) {
   pm.addNestedPass<func::FuncOp>(createSsmLaunchSemiseparable());
 }
 
-void ssmc::addGpuProducts(OpPassManager &pm) {
+void ssmc::addGpuProducts(OpPassManager &pm, StringRef target) {
   // What ssm-join-fills has made regions of.
   pm.addPass(createCanonicalizerPass());
+  SsmLaunchRecurrenceOptions recurrence;
+  recurrence.target = target.str();
+  pm.addNestedPass<func::FuncOp>(createSsmLaunchRecurrence(recurrence));
   pm.addNestedPass<func::FuncOp>(createSsmLaunchFewRows());
   pm.addNestedPass<func::FuncOp>(createSsmLaunchMma());
   pm.addNestedPass<func::FuncOp>(createSsmLaunchTiles());

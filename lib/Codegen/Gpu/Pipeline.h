@@ -15,7 +15,7 @@ void addGpuKernels(mlir::OpPassManager &pm, llvm::StringRef target);
 
 /// Products and reductions of linalg on buffers, each in a function of its own,
 /// to launches.
-void addGpuProducts(mlir::OpPassManager &pm);
+void addGpuProducts(mlir::OpPassManager &pm, llvm::StringRef target);
 
 /// Parallel loops to launches, launches to calls of the runtime, and the body
 /// of kernels to LLVM dialect in a module of their own.

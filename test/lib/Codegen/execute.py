@@ -38,6 +38,8 @@ def weights_of(text):
         if content in blobs:
             data = np.frombuffer(bytes.fromhex(blobs[content]), np.float32)
             named[content] = data.reshape([int(n) for n in shape.split("x")])
+        elif content.startswith('"0x'):
+            data = np.frombuffer(bytes.fromhex(content[3:-1]), np.float32)
         else:
             data = np.array(eval(content), np.float32)
         section[int(offset):int(offset) + data.nbytes] = data.tobytes()

@@ -1,7 +1,7 @@
-/* A libcuda.so.1 for tests: memory of the device is memory of the host, 16 MiB of
- * it, and kernels do nothing. FAKE_CUDA names what goes wrong:
- *   old, none, no-memory, bad-code, launch, lost
- * What is called is counted in `fake_counts`. */
+/* A libcuda.so.1 for tests: memory of the device is memory of the host, 16 MiB
+ * of it, and kernels do nothing. FAKE_CUDA names what goes wrong: old, none,
+ * no-memory, bad-code, launch, lost What is called is counted in `fake_counts`.
+ */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -136,7 +136,8 @@ int cuPointerGetAttribute(void *value, int attribute, uint64_t at) {
   if (!is_device(at))
     return 1;
   /* The upper half is another device's. */
-  int other = at >= (uint64_t)(uintptr_t)(fake_device + sizeof(fake_device) / 2);
+  int other =
+      at >= (uint64_t)(uintptr_t)(fake_device + sizeof(fake_device) / 2);
   *(int *)value = attribute == 2 ? 2 : other;
   return 0;
 }
@@ -189,6 +190,11 @@ int cuDeviceGetDefaultMemPool(void **pool, int number) {
 int cuMemPoolSetAttribute(void *pool, int attribute, void *value) {
   return !pool || !attribute || !value;
 }
+int cuOccupancyMaxActiveBlocksPerMultiprocessor(int *blocks, void *function,
+                                                int threads, size_t shared) {
+  *blocks = function && threads && shared != (size_t)-1;
+  return 0;
+}
 int cuLaunchKernel(void *function, unsigned gx, unsigned gy, unsigned gz,
                    unsigned bx, unsigned by, unsigned bz, unsigned shared,
                    void *stream, void **args, void **extra) {
@@ -198,4 +204,11 @@ int cuLaunchKernel(void *function, unsigned gx, unsigned gy, unsigned gz,
   ++*(capturing ? &fake_counts.recorded : &fake_counts.launches);
   lost |= is("lost");
   return is("launch") ? 701 : 0;
+}
+int cuLaunchCooperativeKernel(void *function, unsigned gx, unsigned gy,
+                              unsigned gz, unsigned bx, unsigned by,
+                              unsigned bz, unsigned shared, void *stream,
+                              void **args) {
+  return cuLaunchKernel(function, gx, gy, gz, bx, by, bz, shared, stream, args,
+                        0);
 }

@@ -68,6 +68,7 @@ def emulated(ir):
     ir = re.sub(r"addrspace\(\d\)", "", ir)  # one memory; casts between spaces go
     ir = re.sub(r"addrspacecast \((ptr .*?) to ptr\)", r"getelementptr (i8, \1, i64 0)", ir)
     ir = re.sub(r"addrspacecast (ptr \S+) to ptr", r"getelementptr i8, \1, i64 0", ir)
+    ir = re.sub(r"(@__dynamic_shmem__0 =) internal +(global \[0 x i8\]) undef", r"\1 external \2", ir)
     matrices = r"emu\.(?:mma|ldmatrix)[\w.]*"
     ir = re.sub(rf"( +)(%\S+) = (?:tail )?call (\{{.*?\}}) @({matrices})\((.*)\)(?: #\d+)?", through_memory, ir)
     ir = re.sub(rf"declare \{{.*?\}} @({matrices}\(.*\)).*",

@@ -40,3 +40,16 @@ func.func private @second(%context: !llvm.ptr, %p: !llvm.ptr {llvm.noalias}, %n:
   }
   return
 }
+
+// Blocks that wait for each other.
+// CHECK-LABEL: func.func private @together
+// CHECK: call @ssmrt_launch_together(
+func.func private @together(%context: !llvm.ptr) attributes {ssm.kernel} {
+  %c1 = arith.constant 1 : index
+  gpu.launch blocks(%x, %y, %z) in (%gx = %c1, %gy = %c1, %gz = %c1) threads(%i, %j, %k) in (%bx = %c1, %by = %c1, %bz = %c1) {
+    %time = arith.constant 20 : i32
+    nvvm.nanosleep %time
+    gpu.terminator
+  }
+  return
+}

@@ -1,4 +1,4 @@
-"""What ptxas gives the streaming kernels and those of products, beside resources.txt: registers, shared memory, and no spills.
+"""What ptxas gives the kernels of streaming mixers, products and steps of an LSTM, beside resources.txt: registers, shared memory, and no spills.
 
     resources.py SOURCE_DIR [--update]
 """
@@ -10,11 +10,13 @@ import tempfile
 
 root = sys.argv[1]
 sys.path.insert(0, os.path.join(root, "benchmarks", "gpu"))
+import lstm  # noqa: E402
 import products  # noqa: E402
 from mixers import MIXERS  # noqa: E402
 
 MODULES = {**MIXERS, **{name: lambda name=name: products.text(*products.CASES[name])
-                        for name in ("in_proj_f32", "x_proj_bf16", "head_transposed_f32", "head_bf16")}}
+                        for name in ("in_proj_f32", "x_proj_bf16", "head_transposed_f32", "head_bf16")},
+           "lstm_b16_h256_bf16": lambda: lstm.text(*lstm.CASES["lstm_b16_h256_bf16"])}
 
 TABLE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "resources.txt")
 lines = []

@@ -1,6 +1,7 @@
 /* Runs kernels on the processor, one block after the other, the threads of a
- * block as coroutines that change at barriers and exchanges. `kernels` is made
- * by emulator.py. The intrinsics of NVVM are renamed to emu.*. */
+ * block as coroutines that change at barriers and exchanges. Blocks that wait
+ * for each other take turns, with a copy of the shared memory each. `kernels`
+ * is made by emulator.py. The intrinsics of NVVM are renamed to emu.*. */
 #define _GNU_SOURCE
 #include <stdint.h>
 #include <stdio.h>
@@ -21,12 +22,19 @@ static kernel running;
 static void **arguments;
 
 enum { kMostThreads = 1024, kWarp = 32, kStack = 128 << 10 };
-static ucontext_t scheduler, threads[kMostThreads];
-static char *stacks[kMostThreads];
-static char done[kMostThreads];
-static int32_t awaited[kMostThreads]; /* how many threads a thread waits for */
+/* What a thread waits for: so many threads, or other blocks. */
+enum { kOtherBlocks = -1 };
+typedef struct thread {
+  ucontext_t context;
+  char *stack;
+} thread;
+static ucontext_t scheduler;
+static thread *threads; /* of the block that runs */
+static char *done;
+static int32_t *awaited;
 static uint64_t exchanged[kMostThreads];
-char emu_dynamic[256 << 10] __attribute__((aligned(1024)));
+char emu_dynamic[256 << 10] __asm__("__dynamic_shmem__0")
+    __attribute__((aligned(1024)));
 
 #define REGISTER(name, value)                                                  \
   int32_t register_##value(void) __asm__("emu.read.ptx.sreg." name);           \
@@ -44,8 +52,10 @@ REGISTER("laneid", lane) { return current % 32; }
 /* Coroutines change where a thread waits, for its warp or for its block. */
 static void wait(int32_t lanes) {
   awaited[current] = lanes;
-  swapcontext(&threads[current], &scheduler);
+  swapcontext(&threads[current].context, &scheduler);
 }
+void emu_sleep(int32_t) __asm__("emu.nanosleep");
+void emu_sleep(int32_t time) { (void)time, wait(kOtherBlocks); }
 
 void emu_barrier(int32_t) __asm__("emu.barrier.cta.sync.aligned.all");
 void emu_barrier(int32_t id) { (void)id, wait(kMostThreads); }
@@ -61,14 +71,14 @@ static uint32_t exchange(uint32_t value, int from) {
   wait(kWarp);
   return found;
 }
-int32_t emu_bfly(int32_t, int32_t, int32_t, int32_t)
-    __asm__("emu.shfl.sync.bfly.i32");
+int32_t emu_bfly(int32_t, int32_t, int32_t,
+                 int32_t) __asm__("emu.shfl.sync.bfly.i32");
 int32_t emu_bfly(int32_t mask, int32_t value, int32_t distance, int32_t clamp) {
   (void)mask, (void)clamp;
   return exchange(value, (current % 32) ^ distance);
 }
-float emu_bflyf(int32_t, float, int32_t, int32_t)
-    __asm__("emu.shfl.sync.bfly.f32");
+float emu_bflyf(int32_t, float, int32_t,
+                int32_t) __asm__("emu.shfl.sync.bfly.f32");
 float emu_bflyf(int32_t mask, float value, int32_t distance, int32_t clamp) {
   uint32_t bits;
   (void)mask, (void)clamp;
@@ -80,15 +90,15 @@ float emu_bflyf(int32_t mask, float value, int32_t distance, int32_t clamp) {
 
 /* A copy is done at once; nobody may rely on it before he has waited. */
 #define COPY(bytes, kind)                                                      \
-  void copy##bytes(void *, const void *)                                       \
-      __asm__("emu.cp.async." kind ".shared.global." #bytes);                  \
+  void copy##bytes(void *, const void *) __asm__("emu.cp.async." kind          \
+                                                 ".shared.global." #bytes);    \
   void copy##bytes(void *to, const void *from) { memcpy(to, from, bytes); }
 COPY(16, "cg")
 COPY(8, "ca")
 COPY(4, "ca")
 /* The same of so many bytes; behind them zeros. */
-void copy16_some(char *, const void *, int32_t)
-    __asm__("emu.cp.async.cg.shared.global.16.s");
+void copy16_some(char *, const void *,
+                 int32_t) __asm__("emu.cp.async.cg.shared.global.16.s");
 void copy16_some(char *to, const void *from, int32_t count) {
   memset(to, 0, 16);
   memcpy(to, from, count);
@@ -99,10 +109,12 @@ void emu_wait(int32_t) __asm__("emu.cp.async.wait.group");
 void emu_wait(int32_t n) { (void)n; }
 
 /* What ldmatrix and mma.sync give back: emulate.py loads it from here at once.
- * Lanes see what the others passed, behind a wait; fragments lie as PTX says. */
+ * Lanes see what the others passed, behind a wait; fragments lie as PTX says.
+ */
 uint32_t emu_results[4];
 static const uint16_t *matrix_rows[kMostThreads];
-static uint32_t fragments[kMostThreads][6]; /* four of the left, two of the right */
+static uint32_t fragments[kMostThreads]
+                         [6]; /* four of the left, two of the right */
 
 static void load_matrices(const uint16_t *row, int transposed) {
   int32_t lane = current % kWarp, warp = current - lane;
@@ -118,11 +130,11 @@ static void load_matrices(const uint16_t *row, int transposed) {
   wait(kWarp);
   memcpy(emu_results, found, sizeof(found));
 }
-void emu_rows(const uint16_t *)
-    __asm__("emu.ldmatrix.sync.aligned.m8n8.x4.b16.p3");
+void emu_rows(const uint16_t *) __asm__(
+    "emu.ldmatrix.sync.aligned.m8n8.x4.b16.p3");
 void emu_rows(const uint16_t *row) { load_matrices(row, 0); }
-void emu_columns(const uint16_t *)
-    __asm__("emu.ldmatrix.sync.aligned.m8n8.x4.trans.b16.p3");
+void emu_columns(const uint16_t *) __asm__(
+    "emu.ldmatrix.sync.aligned.m8n8.x4.trans.b16.p3");
 void emu_columns(const uint16_t *row) { load_matrices(row, 1); }
 
 static float half_of(uint32_t word, int high, int is_bf16) {
@@ -149,7 +161,8 @@ static void multiply(const uint32_t *words, const float *sums, int is_bf16) {
     int32_t row = lane / 4 + i / 2 * 8, column = lane % 4 * 2 + i % 2;
     found[i] = sums[i];
     for (int k = 0; k < 16; ++k) {
-      int32_t a = warp + row % 8 * 4 + k % 8 / 2, b = warp + column * 4 + k % 8 / 2;
+      int32_t a = warp + row % 8 * 4 + k % 8 / 2,
+              b = warp + column * 4 + k % 8 / 2;
       found[i] += half_of(fragments[a][row / 8 + k / 8 * 2], k % 2, is_bf16) *
                   half_of(fragments[b][4 + k / 8], k % 2, is_bf16);
     }
@@ -159,8 +172,8 @@ static void multiply(const uint32_t *words, const float *sums, int is_bf16) {
 }
 #define MULTIPLY(kind, is_bf16)                                                \
   void multiply_##is_bf16(uint32_t, uint32_t, uint32_t, uint32_t, uint32_t,    \
-                          uint32_t, float, float, float, float)                \
-      __asm__("emu.mma.m16n8k16.row.col." kind);                               \
+                          uint32_t, float, float, float,                       \
+                          float) __asm__("emu.mma.m16n8k16.row.col." kind);    \
   void multiply_##is_bf16(uint32_t a0, uint32_t a1, uint32_t a2, uint32_t a3,  \
                           uint32_t b0, uint32_t b1, float c0, float c1,        \
                           float c2, float c3) {                                \
@@ -204,37 +217,57 @@ static int release(int32_t lanes) {
   return released;
 }
 
-static void run_block(void) {
-  memset(done, 0, sizeof(done));
-  memset(awaited, 0, sizeof(awaited));
-  memset(emu_dynamic, 0xff, sizeof(emu_dynamic)); /* not a number */
+typedef struct block_state {
+  thread threads[kMostThreads];
+  char done[kMostThreads];
+  int32_t awaited[kMostThreads], left;
+  char *shared; /* while other blocks run */
+} block_state;
+
+static void begin_block(block_state *state) {
+  memset(state->done, 0, sizeof(state->done));
+  memset(state->awaited, 0, sizeof(state->awaited));
+  state->left = count;
   for (int t = 0; t < count; ++t) {
-    if (!stacks[t])
-      stacks[t] = malloc(kStack);
-    getcontext(&threads[t]);
-    threads[t].uc_stack.ss_sp = stacks[t];
-    threads[t].uc_stack.ss_size = kStack;
-    threads[t].uc_link = NULL;
-    makecontext(&threads[t], thread_main, 0);
+    thread *thread = &state->threads[t];
+    if (!thread->stack)
+      thread->stack = malloc(kStack);
+    getcontext(&thread->context);
+    thread->context.uc_stack.ss_sp = thread->stack;
+    thread->context.uc_stack.ss_size = kStack;
+    thread->context.uc_link = NULL;
+    makecontext(&thread->context, thread_main, 0);
   }
-  for (int left = count; left > 0;) {
+}
+
+/* Until all threads are done, or wait for other blocks. */
+static void run_block(block_state *state) {
+  threads = state->threads, done = state->done, awaited = state->awaited;
+  for (int t = 0; t < count; ++t)
+    if (awaited[t] == kOtherBlocks)
+      awaited[t] = 0;
+  for (int sleeps = 0; state->left > 0 && !sleeps;) {
     for (current = count - 1; current >= 0; --current)
       if (!done[current] && !awaited[current]) {
-        swapcontext(&scheduler, &threads[current]);
-        left -= done[current];
+        swapcontext(&scheduler, &threads[current].context);
+        state->left -= done[current];
       }
-    if (left > 0 && release(kWarp) + release(kMostThreads) == 0)
+    if (state->left == 0 || release(kWarp) + release(kMostThreads) > 0)
+      continue;
+    for (int t = 0; t < count; ++t)
+      sleeps |= awaited[t] == kOtherBlocks;
+    if (!sleeps)
       abort(); /* some wait for others that wait elsewhere */
   }
 }
 
 extern const int uses_barriers;
 
-void ssmrt_launch(struct context *context, int32_t number, int64_t gx,
-                  int64_t gy, int64_t gz, int64_t bx, int64_t by, int64_t bz,
-                  int32_t shared, void **args) {
+static int begin_launch(struct context *context, int32_t number, int64_t gx,
+                        int64_t gy, int64_t gz, int64_t bx, int64_t by,
+                        int64_t bz, int32_t shared, void **args) {
   if (gx <= 0 || gy <= 0 || gz <= 0)
-    return;
+    return 0;
   if (bx * by * bz > kMostThreads || by * bz != 1 ||
       shared > (int32_t)sizeof(emu_dynamic))
     abort();
@@ -242,14 +275,64 @@ void ssmrt_launch(struct context *context, int32_t number, int64_t gx,
     report_block[0] = 0;
   grid[0] = gx, grid[1] = gy, grid[2] = gz, block[0] = count = bx;
   running = kernels[number], arguments = args;
+  return 1;
+}
+
+void ssmrt_launch(struct context *context, int32_t number, int64_t gx,
+                  int64_t gy, int64_t gz, int64_t bx, int64_t by, int64_t bz,
+                  int32_t shared, void **args) {
+  if (!begin_launch(context, number, gx, gy, gz, bx, by, bz, shared, args))
+    return;
   for (int64_t i = gx * gy * gz - 1; i >= 0; --i) {
     at_block[0] = i % gx, at_block[1] = i / gx % gy, at_block[2] = i / gx / gy;
-    if (uses_barriers)
-      run_block();
-    else
+    if (uses_barriers) {
+      static block_state alone;
+      memset(emu_dynamic, 0xff, sizeof(emu_dynamic)); /* not a number */
+      begin_block(&alone);
+      run_block(&alone);
+      if (alone.left > 0)
+        abort(); /* it waits for blocks that are not there */
+    } else
       for (current = count - 1; current >= 0; --current)
         running(args);
   }
+  context->reports |= report_block[0] != 0;
+}
+
+/* How many blocks run side by side; 0 for all. */
+int32_t emu_side_by_side;
+
+void ssmrt_launch_together(struct context *context, int32_t number, int64_t gx,
+                           int64_t gy, int64_t gz, int64_t bx, int64_t by,
+                           int64_t bz, int32_t shared, void **args) {
+  if (emu_side_by_side && gx > emu_side_by_side)
+    gx = emu_side_by_side;
+  if (!begin_launch(context, number, gx, gy, gz, bx, by, bz, shared, args))
+    return;
+  if (gy * gz != 1)
+    abort();
+  block_state *states = calloc(gx, sizeof(*states));
+  int64_t left = gx;
+  for (int64_t i = 0; i < gx; ++i) {
+    begin_block(&states[i]);
+    states[i].shared = memset(malloc(shared), 0xff, shared);
+  }
+  while (left > 0)
+    for (int64_t i = gx - 1; i >= 0; --i) {
+      if (states[i].left == 0)
+        continue;
+      at_block[0] = i, at_block[1] = at_block[2] = 0;
+      memcpy(emu_dynamic, states[i].shared, shared);
+      run_block(&states[i]);
+      memcpy(states[i].shared, emu_dynamic, shared);
+      left -= states[i].left == 0;
+    }
+  for (int64_t i = 0; i < gx; ++i) {
+    for (int t = 0; t < count; ++t)
+      free(states[i].threads[t].stack);
+    free(states[i].shared);
+  }
+  free(states);
   context->reports |= report_block[0] != 0;
 }
 
