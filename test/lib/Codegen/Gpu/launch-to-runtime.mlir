@@ -2,7 +2,7 @@
 
 // A kernel takes pointers and numbers; equal kernels are there once; a pointer
 // is marked as its function's is.
-// CHECK: ssm.device_kernels = ["first_kernel"]
+// CHECK: ssm.device_kernels = ["first_kernel", "together_kernel"]
 // CHECK-LABEL: func.func private @first
 // CHECK: %[[args:.*]] = llvm.alloca %{{.*}} x !llvm.array<2 x ptr>
 // CHECK: llvm.store %arg1, %[[slot:.*]] : !llvm.ptr, !llvm.ptr
@@ -10,9 +10,13 @@
 // CHECK: call @ssmrt_launch(%arg0, %c0_i32
 // CHECK-LABEL: func.func private @second
 // CHECK: call @ssmrt_launch(%arg0, %c0_i32
+// Blocks that wait for each other.
+// CHECK-LABEL: func.func private @together
+// CHECK: call @ssmrt_launch_together(
 // CHECK: gpu.module @ssm_device
 // CHECK: gpu.func @first_kernel(%{{.*}}: !llvm.ptr {llvm.noalias}, %{{.*}}: i64) kernel
 // CHECK: arith.constant 2.000000e+00
+// CHECK: gpu.func @together_kernel
 // CHECK-NOT: gpu.func
 func.func private @first(%context: !llvm.ptr, %p: !llvm.ptr {llvm.noalias}, %n: i64) attributes {ssm.kernel} {
   %c1 = arith.constant 1 : index
@@ -41,9 +45,6 @@ func.func private @second(%context: !llvm.ptr, %p: !llvm.ptr {llvm.noalias}, %n:
   return
 }
 
-// Blocks that wait for each other.
-// CHECK-LABEL: func.func private @together
-// CHECK: call @ssmrt_launch_together(
 func.func private @together(%context: !llvm.ptr) attributes {ssm.kernel} {
   %c1 = arith.constant 1 : index
   gpu.launch blocks(%x, %y, %z) in (%gx = %c1, %gy = %c1, %gz = %c1) threads(%i, %j, %k) in (%bx = %c1, %by = %c1, %bz = %c1) {
