@@ -31,6 +31,16 @@ struct Recorder : OpBuilder::Listener {
 };
 } // namespace
 
+/// Whether types may be equal at every length.
+static bool mayBeEqual(Type a, Type b) {
+  auto x = dyn_cast<RankedTensorType>(a), y = dyn_cast<RankedTensorType>(b);
+  return x && y && x.getElementType() == y.getElementType() &&
+         x.getShape() == y.getShape();
+}
+
+static const char *const kUnwritable =
+    "its layout cannot be written with free extents";
+
 Proposal::Proposal(const Raise &raise, const AxisAnalysis &analysis, bool plant)
     : raise(raise), roots{raise.region.exit}, identity(raise.identity),
       form(raise.structure) {
@@ -45,11 +55,16 @@ Proposal::Proposal(const Raise &raise, const AxisAnalysis &analysis, bool plant)
       if (Value fitted = writer.fit(value, root.getType()))
         value = fitted;
   // A graph may fix an extent on the way that is free at its inputs.
-  if (failed(emitted) || TypeRange(*emitted) != TypeRange(roots)) {
-    verdict.reason = "its layout cannot be written with free extents";
+  if (failed(emitted) || emitted->size() != roots.size() ||
+      !llvm::all_of(llvm::zip_equal(*emitted, roots), [](const auto &pair) {
+        auto [value, root] = pair;
+        return mayBeEqual(value.getType(), root.getType());
+      })) {
+    verdict.reason = kUnwritable;
     return;
   }
   values = std::move(*emitted);
+  renamesExtents = TypeRange(values) != TypeRange(roots);
   if (plant)
     values.front() = scaleABit(writer, values.front());
   exact = std::move(writer.exact);
@@ -66,10 +81,11 @@ void Proposal::setProblems(std::vector<Problem> given, LengthPlan lengths) {
   problems = std::move(given);
   plan = std::move(lengths);
   identity = llvm::hash_combine(identity, plan.identity);
-  if (plan.refusal.empty())
-    return;
   verdict.reason = plan.refusal;
-  values.clear();
+  if (renamesExtents && plan.ends.empty() && plan.refusal.empty())
+    verdict.reason = kUnwritable;
+  if (!verdict.reason.empty())
+    values.clear();
 }
 
 static void check(ArrayRef<Proposal *> proposals,

@@ -25,6 +25,10 @@ struct Proposal {
   /// The region's exit, then its states; none where its layout cannot be
   /// written.
   llvm::SmallVector<mlir::Value> roots, values;
+  /// Some of the values have other extents by name: the graph says the tokens
+  /// of a table that is cut, the mixer those of its inputs. They are the same
+  /// where the graph is defined. Types are to be inferred then.
+  bool renamesExtents = false;
   llvm::DenseMap<mlir::Value, Tensor> exact;
   /// Structure, weights and what is written; the same without the weights.
   size_t identity, form;

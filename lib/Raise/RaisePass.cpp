@@ -83,6 +83,7 @@ struct SsmRaisePass : public ssmc::impl::SsmRaiseBase<SsmRaisePass> {
   LogicalResult raiseJoined(func::FuncOp func);
   /// Attention that no sequence shows.
   void raiseSites(func::FuncOp func);
+  void finish(const Graph &graph, ArrayRef<Proposal> proposals);
   /// Gives the nodes that are gone.
   llvm::DenseSet<Operation *> replaceAll(const Graph &graph,
                                          ArrayRef<Proposal> proposals);
@@ -119,6 +120,11 @@ struct SsmRaisePass : public ssmc::impl::SsmRaiseBase<SsmRaisePass> {
   int64_t count = 0;
 };
 } // namespace
+
+static LogicalResult infer(func::FuncOp func) {
+  ShapeInference inference(func->getParentOfType<ModuleOp>());
+  return inference.run(func);
+}
 
 /// What only the replaced regions needed is gone.
 static void eraseUnused(const Graph &graph) {
@@ -168,27 +174,34 @@ void SsmRaisePass::raise(func::FuncOp func) {
     }
   }
   checkProposals(proposals);
-  forgetKept(replaceAll(graph, proposals));
-  eraseUnused(graph);
+  finish(graph, proposals);
   if (round == Round::Again)
     noteRemaining(func);
   else if (round == Round::First)
     noteLeft(func, recogniser.leftovers);
 }
 
+void SsmRaisePass::finish(const Graph &graph, ArrayRef<Proposal> proposals) {
+  forgetKept(replaceAll(graph, proposals));
+  eraseUnused(graph);
+  if (llvm::any_of(proposals,
+                   [](const Proposal &proposal) {
+                     return proposal.verdict.accepted &&
+                            proposal.renamesExtents;
+                   }) &&
+      failed(infer(graph.getFunc())))
+    signalPassFailure();
+}
+
 LogicalResult SsmRaisePass::raiseJoined(func::FuncOp func) {
-  auto infer = [&] {
-    ShapeInference inference(func->getParentOfType<ModuleOp>());
-    return inference.run(func);
-  };
   llvm::DenseSet<Operation *> joined = joinGathers(func);
   if (joined.empty())
     return success();
-  if (failed(infer()))
+  if (failed(infer(func)))
     return failure();
   raise(func);
   if (partGathers(func))
-    return infer();
+    return infer(func);
   forgetKept(joined);
   return success();
 }
@@ -272,8 +285,7 @@ void SsmRaisePass::raiseSites(func::FuncOp func) {
   }
   count += recogniser.raises.size();
   checkProposals(proposals);
-  forgetKept(replaceAll(graph, proposals));
-  eraseUnused(graph);
+  finish(graph, proposals);
 }
 
 /// The entry of the loop that the region consists of, where it was rolled up

@@ -61,12 +61,13 @@ class Graph:
         weight = self.random.normal(size=(H * D, H * D)).astype(np.float32) / 4
         return self("Transpose", self("Reshape", self("MatMul", x, weight), [0, 0, H, D]), perm=[0, 2, 1, 3])
 
-    def mix(self, weigh, x="x"):
-        """What `weigh` makes of scores, times values."""
+    def mix(self, weigh, x="x", beside=False):
+        """What `weigh` makes of scores, times values, and x `beside` it."""
         q, k, v = (self.project(x) for _ in range(3))
         scores = self("MatMul", q, self("Transpose", k, perm=[0, 1, 3, 2]))
         y = self("MatMul", weigh(self("Mul", scores, np.float32(D ** -0.5))), v)
-        return self.model(self("Reshape", self("Transpose", y, perm=[0, 2, 1, 3]), [0, 0, H * D]))
+        y = self("Reshape", self("Transpose", y, perm=[0, 2, 1, 3]), [0, 0, H * D])
+        return self.model(self("Add", x, y) if beside else y)
 
     def model(self, y):
         self.nodes.append(helper.make_node("Identity", [y], ["y"]))
@@ -198,7 +199,7 @@ def decaying():
     return g.mix(weigh)
 
 
-def band(size, width, **shape):
+def band(size, width, beside=False, **shape):
     """Attention with a table of who sees whom, of `size` positions."""
     g = Graph(**shape)
 
@@ -210,7 +211,7 @@ def band(size, width, **shape):
             table = g("Slice", table, [0], length, [axis])
         return g("Softmax", g("Where", table, scores, HIDDEN), axis=-1)
 
-    return g.mix(weigh)
+    return g.mix(weigh, beside=beside)
 
 
 def cached(width, size=None, length=1):
@@ -281,6 +282,8 @@ TABLES = {
     "all of 40": (band(40, 40), ATTENTION, "at most 40 tokens", [30, 40]),
     "32 of 40": (band(40, 32), ATTENTION, "at most 40 tokens", [30, 40]),
     "all of 1024": (band(1024, 1024), ATTENTION, "at most 1024 tokens", [30, 700]),
+    # Nothing says of the extents of what is mixed that they are those of x.
+    "all of 1024, a residual": (band(1024, 1024, beside=True), ATTENTION, "at most 1024 tokens", [30, 700]),
     "40 of 1024": (band(1024, 40), ATTENTION, "at most 1024 tokens", [30, 700]),
     "256 of 1024": (band(1024, 256), ATTENTION, "at most 1024 tokens", [30, 700]),
     "300 of 1024": (band(1024, 300), [], "deviates", [30, 700]),
