@@ -76,6 +76,9 @@ public:
                bool chained) {
     return analysis.gather(kinds, count, width, chained);
   }
+  /// An axis gets another extent. True where it is plainly one of time; any
+  /// other has no label then, and mixes if it had one.
+  bool resizesTime(Digits &axis, int64_t extent);
   /// Result `result` holds the tokens `first` to `last` of operand `i`, cut
   /// along digit `digit` of it; noted if that is the outermost time digit.
   void covers(unsigned result, unsigned i, const Digit &digit, int64_t begin,

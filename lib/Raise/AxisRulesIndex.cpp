@@ -52,15 +52,8 @@ static void cut(AxisTransfer &t, unsigned result, Digits &digits, int64_t start,
     extent *= digit.extent;
   if (start == 0 && step == 1 && count == extent)
     return;
-  if (!isLabelled(digits)) {
-    digits = {Digit{AxisKind::Other, 1, count}};
+  if (!t.resizesTime(digits, count))
     return;
-  }
-  if (!isPlainTime(digits)) {
-    t.mix();
-    digits = {Digit{AxisKind::Other, 1, count}};
-    return;
-  }
   bool unpads = start == 0 && step == 1 &&
                 count >= t.extentOf(digits[0].kind) &&
                 tiles(t.axes(0), digits[0].kind, t.extentOf(digits[0].kind));

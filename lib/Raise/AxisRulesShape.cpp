@@ -106,15 +106,8 @@ static void pad(AxisTransfer &t) {
       continue;
     int64_t extent = t.resultShape(0)[axis];
     Digits &digits = labels[axis];
-    if (!isLabelled(digits)) {
-      digits = {Digit{AxisKind::Other, 1, extent}};
+    if (!t.resizesTime(digits, extent))
       continue;
-    }
-    if (!isPlainTime(digits)) {
-      t.mix();
-      digits = {Digit{AxisKind::Other, 1, extent}};
-      continue;
-    }
     AxisKind kind = digits[0].kind;
     if (front != 0 || back < 0 || !zeros ||
         !tiles(t.axes(0), kind, t.extentOf(kind)))

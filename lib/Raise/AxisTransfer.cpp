@@ -61,6 +61,15 @@ void AxisTransfer::setLike(unsigned result, unsigned i) {
   set(result, std::move(labels));
 }
 
+bool AxisTransfer::resizesTime(Digits &axis, int64_t extent) {
+  if (isPlainTime(axis))
+    return true;
+  if (isLabelled(axis))
+    mix();
+  axis = {Digit{AxisKind::Other, 1, extent}};
+  return false;
+}
+
 void AxisTransfer::covers(unsigned result, unsigned i, const Digit &digit,
                           int64_t begin, int64_t end) {
   // Positions along outer digits are all there.
