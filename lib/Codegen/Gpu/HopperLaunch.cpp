@@ -145,7 +145,7 @@ void HopperLaunch::launch(SymbolRefAttr kernel, Value blocks, int64_t threads,
                             args);
 }
 
-void ssmc::replaceByLaunch(Operation *op, ValueRange mapped,
+bool ssmc::replaceByLaunch(Operation *op, ValueRange mapped,
                            function_ref<void(HopperLaunch &)> emit) {
   HopperLaunch launch(op);
   Value aligned;
@@ -157,10 +157,11 @@ void ssmc::replaceByLaunch(Operation *op, ValueRange mapped,
   if (!aligned) {
     emit(launch);
     op->erase();
-    return;
+    return false;
   }
   auto branch = scf::IfOp::create(launch.b, aligned, /*withElseRegion=*/true);
   op->moveBefore(branch.elseBlock()->getTerminator());
   launch.b.setInsertionPointToStart(branch.thenBlock());
   emit(launch);
+  return true;
 }

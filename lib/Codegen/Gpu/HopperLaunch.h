@@ -51,8 +51,8 @@ private:
 };
 
 /// Replaces `op` by `emit`; where a buffer's alignment is only known when the
-/// program runs, `op` stays for those that have none.
-void replaceByLaunch(mlir::Operation *op, mlir::ValueRange mapped,
+/// program runs, `op` stays for those that have none: then this is true.
+bool replaceByLaunch(mlir::Operation *op, mlir::ValueRange mapped,
                      llvm::function_ref<void(HopperLaunch &)> emit);
 
 } // namespace ssmc

@@ -49,6 +49,7 @@ HopperSemiseparable::get(const HopperMixing &mixing) {
   shape.addsToOutput = mixing.addsToOutput;
   shape.hasState = mixing.state != nullptr;
   shape.hasResets = mixing.resets != nullptr;
+  shape.startsAtZero = mixing.start.isZero();
   shape.element = typeOf(mixing.q).getElementType();
   for (Value buffer : {mixing.q, mixing.k, mixing.v, mixing.y})
     if (!canMap(buffer) || typeOf(buffer).getElementType() != shape.element ||
@@ -140,10 +141,12 @@ static void launchMixing(HopperLaunch &launch, const HopperMixing &mixing,
           launch.toI64(d < 0 ? launch.index(0) : launch.stride(buffer, d)));
   }
   // Where there is no state, its pointer is not used.
-  Value state = launch.pointer(mixing.state ? mixing.state : mixing.y);
+  Value written = mixing.state ? mixing.state : mixing.y;
+  Value state = launch.pointer(written);
+  Value begin = launch.pointer(mixing.start.bufferOr(written));
   auto emit = [&](const HopperKernelOf &kernel, Value count, Value kept) {
     SmallVector<Value> args(maps);
-    args.append({state, kept});
+    args.append({begin, state, kept});
     for (Value optional : {mixing.decay, mixing.resets, mixing.diagonal})
       if (optional)
         args.push_back(launch.pointer(optional));
@@ -185,10 +188,15 @@ void ssmc::lowerHopperMixings(Operation *op, ArrayRef<HopperMixing> mixings,
       if (!llvm::is_contained(mapped, buffer))
         mapped.push_back(buffer);
   }
-  replaceByLaunch(op, mapped, [&](HopperLaunch &launch) {
+  Operation *start = mixings.front().start.op;
+  bool isLeft = replaceByLaunch(op, mapped, [&](HopperLaunch &launch) {
     for (size_t i = 0; i < mixings.size(); ++i)
       launchMixing(launch, mixings[i], shapes[i], ends[i], whole[i]);
   });
+  if (start && isLeft)
+    start->moveBefore(op);
+  else if (start)
+    start->erase();
 }
 
 namespace {
@@ -208,6 +216,7 @@ struct HopperSemiseparablePass
                           op.getResets(),
                           /*diagonal=*/Value(),
                           op.getReverse()};
+      mixing.start = findJoinedStart(op, op.getState());
       if (std::optional<HopperSemiseparable> shape =
               HopperSemiseparable::get(mixing))
         lowerHopperMixings(op, mixing, *shape);

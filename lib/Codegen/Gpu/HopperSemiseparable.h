@@ -4,6 +4,7 @@
 
 #include "dialects/ssm/SsmOps.h"
 #include "lib/Codegen/Gpu/HopperBuilder.h"
+#include "lib/Codegen/Gpu/StateStart.h"
 
 namespace ssmc {
 
@@ -18,6 +19,8 @@ struct HopperMixing {
   bool isStrict = false;
   /// The outputs are added to what `y` holds.
   bool addsToOutput = false;
+  /// What the state begins with instead of what it holds.
+  StateStart start = {};
 };
 
 /// What the kernel of a pass is made for; length and batch are arguments.
@@ -26,7 +29,7 @@ struct HopperSemiseparable {
   mlir::Type decay, diagonal;          // element types; null: none
   int64_t keySize, valueSize;          // N and P
   int64_t heads, keyHeads, queryHeads; // H, G and J
-  bool isReverse, isStrict, addsToOutput, hasState, hasResets;
+  bool isReverse, isStrict, addsToOutput, hasState, hasResets, startsAtZero;
   /// In elements; those that the type leaves open are arguments.
   llvm::SmallVector<int64_t, 3> stateStrides, decayStrides, resetStrides,
       diagonalStrides;
@@ -61,8 +64,8 @@ struct HopperSemiseparable {
 using HopperKernelOf = std::pair<mlir::SymbolRefAttr, int64_t>;
 
 /// The kernel, or that of the states at the ends of segments. Arguments: maps
-/// of q, k, v and y; the state; what is kept between the two; the decay, the
-/// resets and the diagonal where there are any; i32 length, blocks of a batch
+/// of q, k, v and y; where the state is read, and written; what is kept between
+/// the two; the decay, the resets and the diagonal where there are any; i32 length, blocks of a batch
 /// row, blocks of a segment, segments, chunks of a segment; i64 strides of the
 /// state (3), the decay (3), the resets (2) and the diagonal (3).
 HopperKernelOf emitHopperSemiseparable(mlir::Operation *op,

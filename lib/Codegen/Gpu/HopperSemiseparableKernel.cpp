@@ -327,7 +327,7 @@ SymbolRefAttr SemiseparableKernel::emit() {
   for (int64_t i = 0; i < 4; ++i)
     kernel.addMap();
   for (int64_t i = 0;
-       i < 2 + bool(shape.decay) + shape.hasResets + bool(shape.diagonal); ++i)
+       i < 3 + bool(shape.decay) + shape.hasResets + bool(shape.diagonal); ++i)
     kernel.addPointer();
   for (int64_t i = 0; i < 5; ++i)
     kernel.addNumber(IntegerType::get(context, 32));
@@ -341,7 +341,7 @@ SymbolRefAttr SemiseparableKernel::emit() {
       args = args.drop_front();
       return value;
     };
-    for (Value *value : {&mapQ, &mapK, &mapV, &mapY, &state, &kept})
+    for (Value *value : {&mapQ, &mapK, &mapV, &mapY, &begin, &state, &kept})
       *value = next();
     if (shape.decay)
       decay = next();

@@ -106,7 +106,7 @@ private:
   int64_t queries, keys, values, mixed, outputs, sums;
   TileRing queryRing, ring, mixedRing;
 
-  mlir::Value mapQ, mapK, mapV, mapY, state, kept, decay, resets, diagonal;
+  mlir::Value mapQ, mapK, mapV, mapY, begin, state, kept, decay, resets, diagonal;
   mlir::Value length, blocksOfRow, blocks, segments, chunksOfSegment;
   mlir::Value stateStrides[3], decayStrides[3], resetStrides[2];
   mlir::Value diagonalStrides[3];

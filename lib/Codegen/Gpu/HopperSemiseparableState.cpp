@@ -67,7 +67,7 @@ Values SemiseparableKernel::decayed(HopperBuilder &b, Value tile,
 /// Loads the thread's elements of the state, or stores them where some are
 /// given.
 Values SemiseparableKernel::transferState(HopperBuilder &b, ValueRange given) {
-  if (!shape.hasState)
+  if (!shape.hasState || (shape.startsAtZero && given.empty()))
     return Values(columns / 2, b.f32(0));
   Value head = headOf(b, group);
   Value isMine = b.isLess(head, shape.heads);
@@ -88,7 +88,8 @@ Values SemiseparableKernel::transferState(HopperBuilder &b, ValueRange given) {
     n = b.least(n, shape.keySize - 1);
     p = b.least(p, shape.valueSize - 1);
     Value index = b.wideMulAdd(n, stateStrides[2], start);
-    Value at = b.elementAt(f32, state, b.wideMulAdd(p, b.i64(1), index));
+    Value at = b.elementAt(f32, given.empty() ? begin : state,
+                           b.wideMulAdd(p, b.i64(1), index));
     if (given.empty())
       loaded.push_back(b.select(exists, b.load(f32, at, 4), b.f32(0)));
     else

@@ -19,6 +19,7 @@
 #include "dialects/ssm/SsmOps.h"
 #include "lib/Codegen/Gpu/GpuPasses.h"
 #include "lib/Codegen/Gpu/Ring.h"
+#include "lib/Codegen/Gpu/StateStart.h"
 #include "lib/Codegen/Gpu/StateTile.h"
 
 namespace ssmc {
@@ -90,12 +91,21 @@ std::optional<Shape> Shape::get(ssm::SemiseparableOp op) {
 class Kernel {
 public:
   Kernel(LaunchBuilder &b, ssm::SemiseparableOp op)
-      : b(b), op(op), shape(*Shape::get(op)), tile(shape.tile) {}
+      : b(b), op(op), shape(*Shape::get(op)), tile(shape.tile),
+        start(findJoinedStart(op, op.getState())) {}
 
   void emit() {
     batches = b.dim(op.getV(), 0);
     length = b.dim(op.getV(), 1);
-    b.when(b.less(b.idx(0), length), [&] { emitWalks(); });
+    // Without a token, the state is what it begins with.
+    b.when(
+        b.less(b.idx(0), length), [&] { emitWalks(); },
+        [&] {
+          if (start.op)
+            b.clone(*start.op);
+        });
+    if (start.op)
+      start.op->erase();
   }
 
 private:
@@ -450,17 +460,23 @@ private:
 
   // --- States --------------------------------------------------------------
 
+  SmallVector<Value> loadBegin(StateLane &lane, const Place &place) {
+    if (start.isZero())
+      return lane.zeros();
+    return lane.load(start.bufferOr(op.getState()), {place.batch, place.head});
+  }
+
   /// The op's state, which the last segment writes, is kept by the first launch
   /// in the place of the last segment's end.
   SmallVector<Value> beginState(StateLane &lane, const Place &place,
                                 bool isFirst) {
     if (!ends)
-      return lane.load(op.getState(), {place.batch, place.head});
+      return loadBegin(lane, place);
     Value isBegin = b.equal(place.segment, b.idx(0));
     Value copied = b.sub(place.segments, b.idx(1));
     if (isFirst) {
       b.when(isBegin, [&] {
-        lane.store(lane.load(op.getState(), {place.batch, place.head}), ends,
+        lane.store(loadBegin(lane, place), ends,
                    {copied, place.batch, place.head});
       });
       return lane.zeros();
@@ -527,6 +543,7 @@ private:
   ssm::SemiseparableOp op;
   Shape shape;
   const StateTile &tile;
+  StateStart start;
   Value batches, length, thread;
   Value ends, decays; // of segments
 };
