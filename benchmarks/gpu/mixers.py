@@ -24,7 +24,7 @@ def module(inputs, outputs, op):
     extents = ", ".join({"s0": "%B", "s1": "%L"}[d] for d in outputs[0][2] if isinstance(d, str))
     for name, text in types.items():
         op = op.replace("{" + name + "}", text)
-    return f"""module {{
+    text = f"""module {{
   func.func @forward({args}) -> ({results})
       attributes {{ssm.signature = {signature(inputs, outputs)}}} {{
     %B = onnx.symbol "B"
@@ -35,6 +35,9 @@ def module(inputs, outputs, op):
   }}
 }}
 """
+    if not any("s1" in dims for _, _, dims in inputs):  # no length
+        text = text.replace("[s0, s1]", "[s0]").replace('["B", "L"]', '["B"]').replace('    %L = onnx.symbol "L"\n', "")
+    return text
 
 
 def rg_lru(kind="bf16", channels=4096):
@@ -72,4 +75,5 @@ def matrix_state(kind="f32", heads=64, key_heads=1, keys=128, columns=64, decay=
 
 MIXERS = {"rg_lru": rg_lru, "mamba1": mamba1, "short_conv": short_conv,
           "ssd_f32": matrix_state, "ssd_step": lambda: matrix_state(steps=1),
+          "gla": lambda: matrix_state("bf16", heads=16, key_heads=16, columns=128, decay="key"),
           "gla_f32": lambda: matrix_state(heads=16, key_heads=16, columns=128, decay="key")}

@@ -10,6 +10,7 @@ before; those of torch's attention are from the same process, interleaved.
 """
 import ctypes
 import json
+import math
 import pathlib
 import statistics
 import subprocess
@@ -17,7 +18,7 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 ONNX = {"f32": 1, "i1": 9, "f16": 10, "bf16": 16}
-TOLERANCE = {"bf16": 6e-3, "f16": 1.5e-3}
+TOLERANCE = {"bf16": 6e-3, "f16": 1.5e-3, "f32": 2e-6}
 
 
 def module(op, inputs, outputs, empty):
@@ -33,16 +34,23 @@ def module(op, inputs, outputs, empty):
         text = text.replace("{" + name + "}", kind)
     args = ", ".join(f'%{n}: {types[n]} {{onnx.name = "{n}"}}' for n, _, _ in inputs)
     results = ", ".join(types[n] for n, _, _ in outputs)
-    lines = [f"    %{n}0 = tensor.empty(%B, %L) : {types[n]}" for n in empty]
-    return "\n".join([
+    dims_of = {n: dims for n, _, dims in inputs + outputs}
+
+    def extents(name):
+        return ", ".join({"s0": "%B", "s1": "%L"}[d] for d in dims_of[name] if isinstance(d, str))
+    body = [f"    %{n}0 = tensor.empty({extents(n)}) : {types[n]}" for n in empty]
+    text = "\n".join([
         "module {", f"  func.func @forward({args})",
         "      -> (" + ", ".join(f'{types[n]} {{onnx.name = "{n}"}}' for n, _, _ in outputs) + ")",
         f'      attributes {{ssm.signature = {{symbols = ["B", "L"], inputs = [{listed(inputs)}],',
         f"                                    outputs = [{listed(outputs)}]}}}} {{",
         "    %c0 = arith.constant 0 : index", "    %c1 = arith.constant 1 : index",
-        f"    %B = tensor.dim %q, %c0 : {types['q']}", f"    %L = tensor.dim %q, %c1 : {types['q']}", *lines,
+        f"    %B = tensor.dim %q, %c0 : {types['q']}", f"    %L = tensor.dim %q, %c1 : {types['q']}", *body,
         f"    %r:{len(outputs)} = {text} -> {results}",
         "    return " + ", ".join(f"%r#{i}" for i in range(len(outputs))) + f" : {results}", "  }", "}", ""])
+    if not any("s1" in str(d) for _, _, dims in inputs for d in dims):  # no length
+        text = text.replace("[s0, s1]", "[s0]").replace('["B", "L"]', '["B"]')
+    return text
 
 
 class Attention:
@@ -128,20 +136,21 @@ class Attention:
 
 class Semiseparable:
     def __init__(self, heads, key_heads, query_heads, keys, values, kind="bf16", decay="token", decay_kind="f32",
-                 reverse=False, resets=False):
+                 reverse=False, resets=False, steps="s1"):
         self.__dict__.update(locals())
+        self.of_decay = {"token": (self.heads,), "key": (self.heads, self.keys)}.get(decay)
 
     def text(self):
-        inputs = [("q", self.kind, ("s0", "s1", self.query_heads, self.keys)),
-                  ("k", self.kind, ("s0", "s1", self.key_heads, self.keys)),
-                  ("v", self.kind, ("s0", "s1", self.heads, self.values))]
+        inputs = [("q", self.kind, ("s0", self.steps, self.query_heads, self.keys)),
+                  ("k", self.kind, ("s0", self.steps, self.key_heads, self.keys)),
+                  ("v", self.kind, ("s0", self.steps, self.heads, self.values))]
         if self.decay:
-            inputs.append(("g", self.decay_kind, ("s0", "s1", self.heads) if self.decay == "token" else (self.heads,)))
+            inputs.append(("g", self.decay_kind, ("s0", self.steps, *self.of_decay) if self.of_decay else (self.heads,)))
         if self.resets:
             inputs.append(("resets", "i1", ("s0", "s1")))
         state = ("s0", self.heads, self.keys, self.values)
         inputs.append(("begin", "f32", state))
-        outputs = [("y", self.kind, ("s0", "s1", self.heads, self.values)), ("last", "f32", state)]
+        outputs = [("y", self.kind, ("s0", self.steps, self.heads, self.values)), ("last", "f32", state)]
         decay = " decay(%g : {g})" if self.decay else ""
         decay += " resets(%resets : {resets})" if self.resets else ""
         reverse = " reverse" if self.reverse else ""
@@ -156,7 +165,7 @@ class Semiseparable:
                   "k": (make(batch, length, self.key_heads, self.keys) * 0.5).to(kind),
                   "v": (make(batch, length, self.heads, self.values) * 0.5).to(kind)}
         if self.decay:
-            shape = (batch, length, self.heads) if self.decay == "token" else (self.heads,)
+            shape = (batch, length, *self.of_decay) if self.of_decay else (self.heads,)
             values["g"] = (-torch.rand(shape, device="cuda", generator=generator) ** 2 * 0.5).to(dtype[self.decay_kind])
         if self.resets:
             values["resets"] = torch.rand(batch, length, device="cuda", generator=generator) < 0.02
@@ -177,22 +186,32 @@ class Semiseparable:
             if self.resets:
                 s = s * ~values["resets"][:, t, None, None, None]
             if g is not None:
-                s = s * (g[:, t, :, None, None] if self.decay == "token" else g[None, :, None, None])
+                s = s * {"token": lambda: g[:, t, :, None, None], "key": lambda: g[:, t, :, :, None],
+                         "head": lambda: g[None, :, None, None]}[self.decay]()
             s = s + k[:, t, :, :, None] * v[:, t, :, None, :]
             y[:, t] = (q[:, t, :, None, :] @ s)[:, :, 0]
         return {"y": y, "last": s}
 
     def work(self, batch, length):
         row = 2 * (self.query_heads * self.keys + self.key_heads * self.keys + 2 * self.heads * self.values)
-        row += 4 * self.heads if self.decay == "token" else 0
+        row *= 2 if self.kind == "f32" else 1
+        row += 4 * math.prod(self.of_decay) if self.of_decay else 0
         return {"bytes": batch * (length * row + 8 * self.heads * self.keys * self.values)}
 
     def peers(self, torch, values):
         """Triton kernels of mamba_ssm and fla, where Python finds them."""
-        if self.decay != "token":
+        if not self.of_decay or self.kind == "f32":
             return {}
         q, k, v, g = (values[n] for n in "qkvg")
         found = {}
+        if self.decay == "key":
+            try:
+                from fla.ops.gla import chunk_gla
+                found["fla"] = lambda: chunk_gla(q, k, v, g, scale=1.0, initial_state=values["begin"],
+                                                 output_final_state=True)
+            except ImportError as error:
+                print("no peer:", error)
+            return found
         if self.heads != self.key_heads:
             try:
                 from mamba_ssm.ops.triton.ssd_chunk_state import _chunk_cumsum_fwd  # noqa: F401
@@ -298,6 +317,12 @@ CASES = {
     "hydra_keys": (Quasiseparable(64, 64, 1, 128, 64), ODD, [(8, 4096)]),
     "both_ways": (Quasiseparable(6, 3, 2, 48, 80, kind="f16", decay=False, diagonal=False), LONG, []),
     "linear": (Semiseparable(4, 2, 1, 48, 80, decay=None), LONG, []),
+    "ssd_f32": (Semiseparable(64, 1, 1, 128, 64, kind="f32"), LONG, [(8, 4096), (1, 4096), (1, 16)]),
+    "ssd_step": (Semiseparable(64, 1, 1, 128, 64, kind="f32", steps=1), [(1, 1), (3, 1)], [(64, 1), (1, 1)]),
+    "ssd_step_16": (Semiseparable(64, 1, 1, 128, 64, steps=1), [(1, 1), (3, 1)], [(64, 1), (1, 1)]),
+    "gla": (Semiseparable(16, 16, 16, 128, 128, decay="key"), LONG, [(8, 4096), (1, 4096)]),
+    "gla_f32": (Semiseparable(4, 4, 4, 64, 80, kind="f32", decay="key"), LONG, []),
+    "packed_f32": (Semiseparable(4, 2, 2, 33, 65, kind="f32", decay="head", resets=True, reverse=True), LONG, []),
     "grouped": (Semiseparable(6, 2, 2, 64, 64, decay_kind="bf16"), LONG, []),
 }
 

@@ -156,6 +156,17 @@ def SsmLaunchSemiseparable : LaunchPass<"ssm-launch-semiseparable"> {
   }];
 }
 
+def SsmMmaSemiseparable : LaunchPass<"ssm-mma-semiseparable"> {
+  let summary = "Lower matrix states that decay for each key to tensor cores";
+  let description = [{
+    `ssm.semiseparable` on buffers of bf16 or f16 with decays of token and key, 64
+    or 128 keys and columns in whole warps becomes a launch of blocks that walk over
+    chunks of 16 tokens, with the state in registers and products by `mma.sync`. The
+    products of decays between tokens of a chunk are exact. Resets, constant decays
+    and fewer than 16 tokens, where that is known, are left alone.
+  }];
+}
+
 def SsmLaunchShortConv : LaunchPass<"ssm-launch-short-conv"> {
   let summary = "Lower ssm.short_conv on buffers to a streaming kernel";
   let description = [{

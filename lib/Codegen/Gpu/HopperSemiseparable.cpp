@@ -14,7 +14,7 @@ using namespace ssmc;
 
 // Dimensions of q, k, v, y from the innermost: columns, tokens, heads, batch.
 static constexpr int64_t mapOrder[] = {3, 1, 2, 0};
-static constexpr int64_t maxKeySize = 128, maxValueSize = 4096;
+static constexpr int64_t maxKeySize = 128, maxValueSize = 4096, fewTokens = 16;
 // Of an H100 or H200; a segment's state costs a second pass over keys and
 // values, and what is kept a read.
 static constexpr int64_t multiprocessors = 132, shortestSegment = 4;
@@ -79,6 +79,10 @@ HopperSemiseparable::get(const HopperMixing &mixing) {
   shape.queryHeads = typeOf(mixing.q).getDimSize(2);
   shape.keyHeads = typeOf(mixing.k).getDimSize(2);
   shape.heads = typeOf(mixing.v).getDimSize(2);
+  // A few tokens fill no tile: they are streamed.
+  int64_t length = typeOf(mixing.v).getDimSize(1);
+  if (mixing.state && length >= 0 && length < fewTokens)
+    return std::nullopt;
   if (shape.queryHeads > shape.heads || shape.keySize < 1 ||
       shape.keySize > maxKeySize || shape.valueSize < 1 ||
       shape.valueSize > maxValueSize)

@@ -200,6 +200,26 @@ Value LaunchBuilder::shared(gpu::LaunchOp launch, int64_t count, Type element) {
   return launch.addWorkgroupAttribution(type, getLoc());
 }
 
+SmallVector<Value> LaunchBuilder::loadMatrices(Value address, bool transposed) {
+  SmallVector<Type> types(4, getI32Type());
+  Value all = NVVM::LdMatrixOp::create(
+      *this, LLVM::LLVMStructType::getLiteral(getContext(), types),
+      sharedAt(address), 4,
+      transposed ? NVVM::MMALayout::col : NVVM::MMALayout::row,
+      NVVM::LdStMatrixShapeAttr::get(getContext(), 8, 8),
+      NVVM::LdStMatrixEltType::B16);
+  SmallVector<Value> words;
+  for (int64_t i = 0; i < 4; ++i)
+    words.push_back(LLVM::ExtractValueOp::create(*this, all, i));
+  return words;
+}
+
+Value LaunchBuilder::packWord(Type element, Value low, Value high) {
+  Value both = vector::FromElementsOp::create(
+      *this, VectorType::get({2}, getF32Type()), ValueRange{low, high});
+  return LLVM::BitcastOp::create(*this, getI32Type(), narrow(both, element));
+}
+
 Value LaunchBuilder::shuffleXor(Value x, int64_t mask) {
   auto number = [&](int64_t value) {
     return arith::ConstantIntOp::create(*this, getI32Type(), value);

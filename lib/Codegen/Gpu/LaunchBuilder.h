@@ -135,6 +135,12 @@ public:
                                         llvm::ArrayRef<Value> left,
                                         llvm::ArrayRef<Value> right,
                                         llvm::ArrayRef<Value> sums);
+  /// Four matrices of 8 x 8 elements of 16 bits as such words, each two
+  /// neighbours of a row, or of a column where `transposed`. Lanes 8 i to 8 i +
+  /// 7 give the addresses of the rows of matrix i, in shared memory.
+  llvm::SmallVector<Value> loadMatrices(Value address, bool transposed);
+  /// Two numbers of f32 as such a word.
+  Value packWord(mlir::Type element, Value low, Value high);
   /// `x`, of 32 bits, of the lane whose number differs in the bits of `mask`.
   Value shuffleXor(Value x, int64_t mask);
 

@@ -131,17 +131,7 @@ SmallVector<Value> Tiles::load(Value stage, Value first, int64_t k,
   Value place = alongSum ? placeOf(b.add(rows, inside), b.div(sums, piece))
                          : placeOf(b.add(sums, inside), b.div(rows, piece));
   Value at = b.add(b.add(shared, b.mul(stage, bytes())), place);
-  SmallVector<Type> types(4, b.getI32Type());
-  auto type = LLVM::LLVMStructType::getLiteral(b.getContext(), types);
-  Value all = NVVM::LdMatrixOp::create(
-      b, type, b.sharedAt(at), 4,
-      alongSum ? NVVM::MMALayout::row : NVVM::MMALayout::col,
-      NVVM::LdStMatrixShapeAttr::get(b.getContext(), 8, 8),
-      NVVM::LdStMatrixEltType::B16);
-  SmallVector<Value> values;
-  for (int64_t i = 0; i < 4; ++i)
-    values.push_back(LLVM::ExtractValueOp::create(b, all, i));
-  return values;
+  return b.loadMatrices(at, !alongSum);
 }
 
 class Kernel {

@@ -6,9 +6,9 @@
 //   S[n] = a[t, n] * S[n] + k[t, n] * v[t]        y[t] = sum_n q[t, n] * S[n]
 //
 // Keys, queries, values and powers of the decays of some steps lie in shared
-// memory, extended to f32; while the block computes a step, it brings along the
-// step that takes the place one tile later. What lies beyond the end is staged
-// as a step that changes nothing.
+// memory, extended to f32, in two tiles in turn: while the block computes the
+// steps of one, it brings along those of the next. What lies beyond the end is
+// staged as a step that changes nothing.
 //
 // Where few blocks would walk, time is cut into segments: a first launch finds
 // the states at their ends, from zero but for the first segment, and the
@@ -349,18 +349,25 @@ private:
     endState(lane, place, all.take_front(keys), all.drop_front(keys), isFirst);
   }
 
+  /// What a step fetches is stored two steps later, when it is there.
   SmallVector<Value> walkTile(StateLane &lane, ArrayRef<Staged> sequences,
                               const Place &place, Value t, ValueRange before,
                               bool isFirst) {
     Value buffer = b.rem(t, 2), other = b.sub(b.idx(1), buffer);
     Value first = b.mul(t, shape.steps);
     SmallVector<Value> carried(before);
+    SmallVector<SmallVector<Value>> coming;
+    int64_t stored = 0;
     for (int64_t s = 0; s < shape.steps; ++s) {
       Value now = b.add(first, s);
-      SmallVector<Value> next =
-          fetch(sequences, place, b.add(now, shape.steps));
+      int64_t fetched = std::min(s + 2, shape.steps);
+      while (static_cast<int64_t>(coming.size()) < fetched)
+        coming.push_back(
+            fetch(sequences, place, b.add(first, shape.steps + coming.size())));
       carried = step(lane, sequences, place, buffer, s, now, carried, isFirst);
-      put(sequences, next, other, b.idx(s));
+      int64_t ready = s + 1 == shape.steps ? shape.steps : s - 1;
+      for (; stored < ready; ++stored)
+        put(sequences, coming[stored], other, b.idx(stored));
     }
     b.barrier();
     return carried;

@@ -43,6 +43,7 @@ void ssmc::addGpuKernels(OpPassManager &pm, StringRef target) {
     pm.addPass(createSsmHopperSemiseparable());
     pm.addPass(createSsmHopperQuasiseparable());
   }
+  pm.addNestedPass<func::FuncOp>(createSsmMmaSemiseparable());
   // What the tensor cores leave alone.
   pm.addNestedPass<func::FuncOp>(createSsmLaunchSemiseparable());
 }
