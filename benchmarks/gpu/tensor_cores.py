@@ -231,6 +231,63 @@ class Semiseparable:
         return found
 
 
+class DeltaRule(Semiseparable):
+    """As many keys and queries as heads, keys of length one, and beta below one."""
+
+    def __init__(self, heads, keys, values, **options):
+        super().__init__(heads, heads, heads, keys, values, **options)
+
+    def text(self):
+        beta = ("s0", self.steps, self.heads)
+        inputs = [(n, self.kind, ("s0", self.steps, self.heads, c))
+                  for n, c in (("q", self.keys), ("k", self.keys), ("v", self.values))]
+        inputs += [("beta", self.kind, beta), ("g", self.decay_kind, ("s0", self.steps, *self.of_decay))]
+        state = ("s0", self.heads, self.keys, self.values)
+        inputs.append(("begin", "f32", state))
+        outputs = [("y", self.kind, ("s0", self.steps, self.heads, self.values)), ("last", "f32", state)]
+        return module("ssm.delta_rule ins(%q, %k, %v : {q}, {k}, {v}) beta(%beta : {beta}) decay(%g : {g}) "
+                      "outs(%y0, %begin : {y}, {begin})", inputs, outputs, ["y"])
+
+    def inputs(self, torch, batch, length, generator):
+        values = super().inputs(torch, batch, length, generator)
+        for n in "qk":
+            values[n] = torch.nn.functional.normalize(values[n].float(), dim=-1).to(values[n].dtype)
+        beta = torch.rand(batch, length, self.heads, device="cuda", generator=generator)
+        begin = values.pop("begin")
+        g = values.pop("g")
+        return {**values, "beta": beta.to(values["q"].dtype), "g": g, "begin": begin}
+
+    def expected(self, torch, values):
+        q, k, v, beta, s = (values[n].double() for n in ("q", "k", "v", "beta", "begin"))
+        g = torch.exp(values["g"].double())
+        y = torch.empty_like(v)
+        for t in range(q.shape[1]):
+            s = s * (g[:, t, :, None, None] if self.decay == "token" else g[:, t, :, :, None])
+            error = beta[:, t, :, None] * (v[:, t] - (k[:, t, :, None, :] @ s)[:, :, 0])
+            s = s + k[:, t, :, :, None] * error[:, :, None, :]
+            y[:, t] = (q[:, t, :, None, :] @ s)[:, :, 0]
+        return {"y": y, "last": s}
+
+    def work(self, batch, length):
+        size = 4 if self.kind == "f32" else 2
+        return {"bytes": super().work(batch, length)["bytes"] + batch * length * self.heads * size}
+
+    def peers(self, torch, values):
+        if self.kind == "f32":
+            return {}
+        q, k, v, beta, g = (values[n] for n in ("q", "k", "v", "beta", "g"))
+        options = {"scale": 1.0, "initial_state": values["begin"], "output_final_state": True}
+        try:
+            if self.decay == "key":
+                from fla.ops.kda import chunk_kda
+                return {"fla": lambda: chunk_kda(q, k, v, g, beta, **options)}
+            from fla.ops.gated_delta_rule import chunk_gated_delta_rule
+            return {"fla": lambda: chunk_gated_delta_rule(q, k, v, g, beta, **options)}
+        except ImportError as error:
+            print("no peer:", error)
+            return {}
+
+
 class Quasiseparable:
     def __init__(self, heads, key_heads, query_heads, keys, values, kind="bf16", decay=True, diagonal=True):
         self.__dict__.update(locals())
@@ -308,6 +365,11 @@ CASES = {
     "attention_more": (Attention(4, 4, 128, keys="s1 + 500"), ODD, []),
     "attention_fewer": (Attention(4, 4, 128, keys="100"), ODD, []),
     "ssd": (Semiseparable(64, 1, 1, 128, 64), [*LONG, (2, 4096)], [(8, 4096), (1, 4096), (1, 65536)]),
+    "gated_delta": (DeltaRule(16, 128, 128), LONG, [(8, 4096), (1, 4096)]),
+    "kda": (DeltaRule(16, 128, 128, decay="key"), LONG, [(8, 4096)]),
+    "gated_delta_64": (DeltaRule(3, 64, 64, kind="f16"), LONG, []),
+    "gated_delta_f32": (DeltaRule(12, 128, 128, kind="f32"), LONG, [(8, 4096)]),
+    "gated_delta_step": (DeltaRule(16, 128, 128, steps=1), [(2, 1), (8, 1)], [(8, 1)]),
     "simple_gla": (Semiseparable(16, 16, 16, 128, 128), LONG, [(8, 4096)]),
     "retnet": (Semiseparable(3, 3, 3, 64, 64, kind="f16", decay="head"), LONG, []),
     "reverse": (Semiseparable(8, 8, 2, 64, 64, reverse=True), LONG, []),

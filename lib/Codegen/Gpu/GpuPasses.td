@@ -167,6 +167,17 @@ def SsmMmaSemiseparable : LaunchPass<"ssm-mma-semiseparable"> {
   }];
 }
 
+def SsmLaunchDeltaRule : LaunchPass<"ssm-launch-delta-rule"> {
+  let summary = "Lower ssm.delta_rule on buffers to a streaming kernel";
+  let description = [{
+    A block has the state of a head, or of some of its columns, in registers and
+    walks over time; the operands come through shared memory, the steps of a tile
+    while those of the one before are computed. Left alone are types other than
+    f32, f16 and bf16, states that are not f32 or whose extents are not static,
+    of more than 1024 keys, and more than eight queries for a state.
+  }];
+}
+
 def SsmLaunchShortConv : LaunchPass<"ssm-launch-short-conv"> {
   let summary = "Lower ssm.short_conv on buffers to a streaming kernel";
   let description = [{

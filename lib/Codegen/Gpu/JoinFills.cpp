@@ -39,13 +39,15 @@ struct JoinFills : ssmc::impl::SsmJoinFillsBase<JoinFills> {
       start->moveBefore(end);
       op->moveBefore(end);
     }
-    joinStates();
+    joinStates<ssm::SemiseparableOp>();
+    joinStates<ssm::DeltaRuleOp>();
   }
 
+  template <typename Mixer>
   void joinStates() {
-    SmallVector<ssm::SemiseparableOp> mixers;
-    getOperation().walk([&](ssm::SemiseparableOp op) { mixers.push_back(op); });
-    for (ssm::SemiseparableOp op : mixers) {
+    SmallVector<Mixer> mixers;
+    getOperation().walk([&](Mixer op) { mixers.push_back(op); });
+    for (Mixer op : mixers) {
       forwardState(op, op.getStateMutable());
       if (StateStart start = findJoinableStart(op, op.getState(), op.getY());
           start.op)

@@ -5,10 +5,8 @@
 //
 //   S[n] = a[t, n] * S[n] + k[t, n] * v[t]        y[t] = sum_n q[t, n] * S[n]
 //
-// Keys, queries, values and powers of the decays of some steps lie in shared
-// memory, extended to f32, in two tiles in turn: while the block computes the
-// steps of one, it brings along those of the next. What lies beyond the end is
-// staged as a step that changes nothing.
+// Keys, queries, values and powers of the decays come through shared memory
+// (StagedSteps.h).
 //
 // Where few blocks would walk, time is cut into segments: a first launch finds
 // the states at their ends, from zero but for the first segment, and the
@@ -19,6 +17,7 @@
 #include "dialects/ssm/SsmOps.h"
 #include "lib/Codegen/Gpu/GpuPasses.h"
 #include "lib/Codegen/Gpu/Ring.h"
+#include "lib/Codegen/Gpu/StagedSteps.h"
 #include "lib/Codegen/Gpu/StateStart.h"
 #include "lib/Codegen/Gpu/StateTile.h"
 
@@ -70,14 +69,13 @@ std::optional<Shape> Shape::get(ssm::SemiseparableOp op) {
   if (!tile)
     return std::nullopt;
   int64_t heads = extentOf(op.getV(), 2), queryHeads = extentOf(op.getQ(), 2);
-  int64_t rank = op.getDecay() ? typeOf(op.getDecay()).getRank() : 0;
   Shape shape{*tile,
               heads,
               extentOf(op.getK(), 2),
               queryHeads,
               std::max<int64_t>(queryHeads / heads, 1),
               op.getDecay() != nullptr,
-              rank == 2 || rank == 4,
+              op.getDecay() && isDecayOfKey(op.getDecay()),
               mostSteps};
   if (shape.queries > mostQueries || 2 * shape.rowBytes() > mostTileBytes)
     return std::nullopt;
@@ -109,14 +107,9 @@ public:
   }
 
 private:
-  /// A sequence on its way to shared memory: the elements of a step that the
-  /// thread brings, as addresses at step zero and whether they exist.
-  struct Staged {
-    Value memref, shared, stride;
-    int64_t size; // of a step, in shared memory
-    double neutral;
-    bool isDecay;
-    SmallVector<Value> addresses, exists, places;
+  /// What goes through shared memory, by its number there.
+  struct Sequences {
+    StagedSteps::Sequence keys, values, queries, decay, resets;
   };
   struct Place {
     Value batch, head, segment, segments, first, count;
@@ -175,8 +168,8 @@ private:
     at.first = b.mul(at.segment, steps);
     at.count = b.min(steps, b.sub(length, at.first));
     StateLane lane(b, tile, thread, part);
-    SmallVector<Staged> sequences = findSequences(launch, at, lane, isFirst);
-    walk(lane, sequences, at, isFirst);
+    StagedSteps staged(b, launch, thread, tile.threads(), shape.steps);
+    walk(lane, staged, stage(staged, at, lane, isFirst), at, isFirst);
   }
 
   /// The index of a step.
@@ -184,145 +177,42 @@ private:
     return op.getReverse() ? b.sub(b.sub(length, b.idx(1)), step) : step;
   }
 
-  // --- What goes through shared memory -------------------------------------
+  // --- The walk ------------------------------------------------------------
 
-  SmallVector<Staged> findSequences(gpu::LaunchOp launch, const Place &place,
-                                    StateLane &lane, bool isFirst) {
+  Sequences stage(StagedSteps &staged, const Place &place, StateLane &lane,
+                  bool isFirst) {
+    Sequences all{};
     int64_t padded = tile.paddedKeys();
-    SmallVector<Staged> sequences;
-    auto add = [&](Value memref, int64_t size, double neutral) -> Staged & {
-      auto space = gpu::AddressSpaceAttr::get(b.getContext(),
-                                              gpu::AddressSpace::Workgroup);
-      auto type = MemRefType::get({2, shape.steps, size}, b.getF32Type(),
-                                  MemRefLayoutAttrInterface(), space);
-      Value shared = launch.addWorkgroupAttribution(type, b.getLoc());
-      sequences.push_back(
-          {memref, shared, b.idx(0), size, neutral, false, {}, {}, {}});
-      return sequences.back();
-    };
     auto headOf = [&](int64_t heads) {
       return b.div(b.mul(place.head, heads), shape.heads);
     };
-    Staged &keys = add(op.getK(), padded, 0.0);
-    findElements(keys, place, headOf(shape.keyHeads), b.idx(0), padded,
-                 tile.keys);
-    Staged &values = add(op.getV(), tile.blockColumns(), 0.0);
-    findElements(values, place, place.head, lane.columnOfBlock(),
-                 tile.blockColumns(), tile.columns);
+    auto ofHead = [&](Value head) {
+      return SmallVector<Value>{place.batch, b.idx(0), head};
+    };
+    all.keys = staged.add(op.getK(), padded, 0.0);
+    staged.addElements(all.keys, ofHead(headOf(shape.keyHeads)), b.idx(0),
+                       padded, tile.keys);
+    all.values = staged.add(op.getV(), tile.blockColumns(), 0.0);
+    staged.addElements(all.values, ofHead(place.head), lane.columnOfBlock(),
+                       tile.blockColumns(), tile.columns);
     if (!isFirst) {
-      Staged &queries = add(op.getQ(), shape.queries * padded, 0.0);
+      all.queries = staged.add(op.getQ(), shape.queries * padded, 0.0);
+      Value first =
+          b.mul(headOf(shape.queryHeads / shape.queries), shape.queries);
       for (int64_t i = 0; i < shape.queries; ++i)
-        findElements(queries, place,
-                     b.add(b.mul(headOf(shape.queryHeads / shape.queries),
-                                 shape.queries),
-                           i),
-                     b.idx(0), padded, tile.keys, i * padded);
+        staged.addElements(all.queries, ofHead(b.add(first, i)), b.idx(0),
+                           padded, tile.keys, i * padded);
     }
-    if (shape.hasDecay) {
-      Staged &decay = add(op.getDecay(), shape.isOfKey ? padded : 1, 1.0);
-      decay.isDecay = true;
-      findDecays(decay, place);
-    }
+    if (shape.hasDecay)
+      all.decay =
+          stageDecay(b, staged, op.getDecay(), tile, place.batch, place.head);
     if (op.getResets())
-      add(op.getResets(), 1, 0.0);
-    return sequences;
+      all.resets = staged.addFlags(op.getResets(), place.batch);
+    return all;
   }
 
-  /// The thread's of `size` elements, which are those of a head from `first`
-  /// on; the head has `count`.
-  void findElements(Staged &staged, const Place &place, Value head, Value first,
-                    int64_t size, int64_t count, int64_t offset = 0) {
-    staged.stride = b.byteStride(staged.memref, 1);
-    forEach(size, [&](Value element) {
-      Value index = b.add(first, element);
-      bool isWhole = count % size == 0;
-      staged.exists.push_back(isWhole ? Value() : b.less(index, b.idx(count)));
-      if (!isWhole)
-        index = b.min(index, b.idx(count - 1));
-      staged.addresses.push_back(
-          b.addressOf(staged.memref, {place.batch, b.idx(0), head, index}));
-      staged.places.push_back(b.add(element, offset));
-    });
-  }
-
-  void findDecays(Staged &staged, const Place &place) {
-    int64_t rank = typeOf(staged.memref).getRank();
-    if (rank > 2)
-      staged.stride = b.byteStride(staged.memref, 1);
-    forEach(staged.size, [&](Value element) {
-      SmallVector<Value> index;
-      if (rank > 2)
-        index = {place.batch, b.idx(0)};
-      index.push_back(place.head);
-      staged.exists.push_back(Value());
-      if (shape.isOfKey) {
-        index.push_back(b.min(element, b.idx(tile.keys - 1)));
-        if (staged.size != tile.keys)
-          staged.exists.back() = b.less(element, b.idx(tile.keys));
-      }
-      staged.addresses.push_back(b.addressOf(staged.memref, index));
-      staged.places.push_back(element);
-    });
-  }
-
-  /// The thread's of `size` elements; the last one may be several threads'.
-  void forEach(int64_t size, function_ref<void(Value)> body) {
-    for (int64_t first = 0; first < size; first += tile.threads()) {
-      Value element = b.add(thread, first);
-      if (first + tile.threads() > size)
-        element = b.min(element, b.idx(size - 1));
-      body(element);
-    }
-  }
-
-  /// The thread's elements of a step, which need not exist.
-  SmallVector<Value> fetch(ArrayRef<Staged> sequences, const Place &place,
-                           Value step) {
-    Value isStep = b.less(step, place.count);
-    Value t = at(b.add(place.first, b.min(step, b.sub(place.count, b.idx(1)))));
-    SmallVector<Value> fetched;
-    for (const Staged &staged : sequences) {
-      Value neutral = b.real(staged.neutral);
-      if (staged.memref == op.getResets()) {
-        Value begins = memref::LoadOp::create(b, staged.memref,
-                                              ValueRange{place.batch, t});
-        fetched.push_back(
-            b.select(b.both(isStep, begins), b.real(1.0), neutral));
-        continue;
-      }
-      Type type = typeOf(staged.memref).getElementType();
-      for (auto [address, exists] :
-           llvm::zip(staged.addresses, staged.exists)) {
-        Value from = b.globalAt(b.add(address, b.mul(t, staged.stride)));
-        Value value =
-            b.widen(b.loadAt(type, from, type.getIntOrFloatBitWidth() / 8));
-        if (staged.isDecay)
-          value = b.exp2(b.fmul(value, b.real(log2e)));
-        fetched.push_back(
-            b.select(exists ? b.both(isStep, exists) : isStep, value, neutral));
-      }
-    }
-    return fetched;
-  }
-
-  void put(ArrayRef<Staged> sequences, ValueRange fetched, Value buffer,
-           Value step) {
-    for (const Staged &staged : sequences) {
-      SmallVector<Value> places(staged.places);
-      if (places.empty())
-        places.push_back(b.idx(0));
-      for (Value place : places) {
-        memref::StoreOp::create(b, fetched.front(), staged.shared,
-                                ValueRange{buffer, step, place});
-        fetched = fetched.drop_front();
-      }
-    }
-  }
-
-  // --- The walk ------------------------------------------------------------
-
-  void walk(StateLane &lane, ArrayRef<Staged> sequences, const Place &place,
-            bool isFirst) {
+  void walk(StateLane &lane, StagedSteps &staged, const Sequences &sequences,
+            const Place &place, bool isFirst) {
     SmallVector<Value> carried = beginState(lane, place, isFirst);
     size_t keys = carried.size();
     if (isFirst && tracksDecay()) {
@@ -330,71 +220,24 @@ private:
       carried.append(shape.isOfKey ? tile.laneVectors() : 1,
                      b.real(1.0, shape.isOfKey ? ofKeys : Type()));
     }
-    for (int64_t s = 0; s < shape.steps; ++s)
-      put(sequences, fetch(sequences, place, b.idx(s)), b.idx(0), b.idx(s));
-    b.barrier();
-    int64_t known = extentOf(op.getV(), 1);
-    if (known == shape.steps) {
-      for (int64_t s = 0; s < shape.steps; ++s)
-        carried = step(lane, sequences, place, b.idx(0), s, b.idx(s), carried,
-                       isFirst);
-    } else {
-      Value tiles = b.ceilDiv(place.count, shape.steps);
-      carried = llvm::to_vector(b.keepRolled(
-          b.loop(b.idx(0), tiles, 1, carried, [&](Value t, ValueRange before) {
-            return walkTile(lane, sequences, place, t, before, isFirst);
-          })));
-    }
+    carried = staged.walk(
+        extentOf(op.getV(), 1), place.count,
+        [&](Value step) { return at(b.add(place.first, step)); }, carried,
+        [&](Value buffer, int64_t s, Value now, ValueRange before) {
+          return step(lane, staged, sequences, place, buffer, s, now, before,
+                      isFirst);
+        });
     ValueRange all(carried);
     endState(lane, place, all.take_front(keys), all.drop_front(keys), isFirst);
   }
 
-  /// What a step fetches is stored two steps later, when it is there.
-  SmallVector<Value> walkTile(StateLane &lane, ArrayRef<Staged> sequences,
-                              const Place &place, Value t, ValueRange before,
-                              bool isFirst) {
-    Value buffer = b.rem(t, 2), other = b.sub(b.idx(1), buffer);
-    Value first = b.mul(t, shape.steps);
-    SmallVector<Value> carried(before);
-    SmallVector<SmallVector<Value>> coming;
-    int64_t stored = 0;
-    for (int64_t s = 0; s < shape.steps; ++s) {
-      Value now = b.add(first, s);
-      int64_t fetched = std::min(s + 2, shape.steps);
-      while (static_cast<int64_t>(coming.size()) < fetched)
-        coming.push_back(
-            fetch(sequences, place, b.add(first, shape.steps + coming.size())));
-      carried = step(lane, sequences, place, buffer, s, now, carried, isFirst);
-      int64_t ready = s + 1 == shape.steps ? shape.steps : s - 1;
-      for (; stored < ready; ++stored)
-        put(sequences, coming[stored], other, b.idx(stored));
-    }
-    b.barrier();
-    return carried;
-  }
-
-  Value loadVector(const Staged &staged, Value buffer, int64_t s, Value place,
-                   VectorType type) {
-    int64_t bytes = type.getNumElements() * sizeof(float);
-    return vector::LoadOp::create(
-        b, type, staged.shared, ValueRange{buffer, b.idx(s), place},
-        /*nontemporal=*/false, llvm::MaybeAlign(bytes));
-  }
-
   /// A step, which lies as the `s`-th in a buffer and is step `now` of the
   /// segment. Carried: the state, and of a first launch the decays' product.
-  SmallVector<Value> step(StateLane &lane, ArrayRef<Staged> sequences,
-                          const Place &place, Value buffer, int64_t s,
-                          Value now, ValueRange before, bool isFirst) {
+  SmallVector<Value> step(StateLane &lane, StagedSteps &staged,
+                          const Sequences &sequences, const Place &place,
+                          Value buffer, int64_t s, Value now, ValueRange before,
+                          bool isFirst) {
     auto ofKeys = VectorType::get({StateTile::vectorKeys}, b.getF32Type());
-    const Staged &keys = sequences[0], &values = sequences[1];
-    const Staged *rest = sequences.data() + 2;
-    const Staged *queries = isFirst ? nullptr : rest++;
-    const Staged *decay = shape.hasDecay ? rest++ : nullptr;
-    auto scalar = [&](const Staged &staged) -> Value {
-      return memref::LoadOp::create(b, staged.shared,
-                                    ValueRange{buffer, b.idx(s), b.idx(0)});
-    };
     auto splat = [&](Value x) -> Value {
       return vector::BroadcastOp::create(b, lane.type(), x);
     };
@@ -403,23 +246,28 @@ private:
     Value resets;
     if (op.getResets())
       resets = arith::CmpFOp::create(b, arith::CmpFPredicate::ONE,
-                                     scalar(*rest), b.real(0.0));
-    Value v = loadVector(values, buffer, s, lane.columnInBlock(), lane.type());
-    Value shrink = decay && !shape.isOfKey ? scalar(*decay) : Value();
+                                     staged.scalar(sequences.resets, buffer, s),
+                                     b.real(0.0));
+    Value v = staged.vector(sequences.values, buffer, s, lane.columnInBlock(),
+                            lane.type());
+    bool decay = shape.hasDecay;
+    Value shrink = decay && !shape.isOfKey
+                       ? staged.scalar(sequences.decay, buffer, s)
+                       : Value();
     SmallVector<Value> sums(isFirst ? 0 : shape.queries,
                             b.real(0.0, lane.type()));
     for (int64_t vector = 0; vector < tile.laneVectors(); ++vector) {
       Value place = lane.keyOf(vector);
-      Value k = loadVector(keys, buffer, s, place, ofKeys), ofEach;
+      Value k = staged.vector(sequences.keys, buffer, s, place, ofKeys), ofEach;
       if (decay && shape.isOfKey) {
-        ofEach = loadVector(*decay, buffer, s, place, ofKeys);
+        ofEach = staged.vector(sequences.decay, buffer, s, place, ofKeys);
         if (isFirst)
           product[vector] = reset(resets, b.fmul(product[vector], ofEach));
       }
       SmallVector<Value> q;
       for (size_t i = 0; i < sums.size(); ++i)
-        q.push_back(loadVector(*queries, buffer, s,
-                               b.add(place, i * tile.paddedKeys()), ofKeys));
+        q.push_back(staged.vector(sequences.queries, buffer, s,
+                                  b.add(place, i * tile.paddedKeys()), ofKeys));
       for (int64_t e = 0; e < StateTile::vectorKeys; ++e) {
         auto element = [&](Value of) -> Value {
           return vector::ExtractOp::create(b, of, e);

@@ -24,7 +24,8 @@ static bool hasWgmma(StringRef name) {
 
 SmallVector<std::string> ssmc::listGpuKernels(StringRef target) {
   SmallVector<std::string> kernels{
-      "ssm.scan:recurrent", "ssm.selective_scan:recurrent",
+      "ssm.delta_rule:chunked",    "ssm.delta_rule:recurrent",
+      "ssm.scan:recurrent",        "ssm.selective_scan:recurrent",
       "ssm.semiseparable:chunked", "ssm.semiseparable:recurrent",
       "ssm.short_conv:recurrent"};
   if (hasWgmma(target))
@@ -38,6 +39,7 @@ void ssmc::addGpuKernels(OpPassManager &pm, StringRef target) {
   pm.addNestedPass<func::FuncOp>(createSsmLaunchScan());
   pm.addNestedPass<func::FuncOp>(createSsmLaunchSelectiveScan());
   pm.addNestedPass<func::FuncOp>(createSsmLaunchShortConv());
+  pm.addNestedPass<func::FuncOp>(createSsmLaunchDeltaRule());
   if (hasWgmma(target)) {
     pm.addPass(createSsmHopperAttention());
     pm.addPass(createSsmHopperSemiseparable());

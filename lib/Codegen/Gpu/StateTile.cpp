@@ -76,6 +76,25 @@ Values StateLane::sum(Value ofLane) {
   return sums;
 }
 
+Value StateLane::sumAll(Value ofLane) {
+  Values sums = sum(ofLane);
+  // The halves of the columns, in the order in which they were given away last.
+  int64_t last = tile.keyLanes * summed() / tile.laneColumns;
+  for (int64_t mask = last;
+       static_cast<int64_t>(sums.size()) < tile.laneColumns; mask *= 2) {
+    Value isLower = b.equal(b.rem(b.div(keyLane, mask), 2), b.idx(0));
+    Values lower, upper;
+    for (Value mine : sums) {
+      Value other = b.shuffleXor(mine, mask);
+      lower.push_back(b.select(isLower, mine, other));
+      upper.push_back(b.select(isLower, other, mine));
+    }
+    sums = lower;
+    llvm::append_range(sums, upper);
+  }
+  return vector::FromElementsOp::create(b, vec, sums);
+}
+
 Value StateLane::keyOf(int64_t vector) {
   return b.mul(b.add(keyLane, vector * tile.keyLanes), StateTile::vectorKeys);
 }
@@ -184,4 +203,25 @@ void StateLane::storeKeys(ValueRange numbers, Value memref, ValueRange index) {
         b.store(vector::ExtractOp::create(b, numbers[v], e), memref, at);
       });
     }
+}
+
+bool ssmc::isDecayOfKey(Value decay) {
+  return cast<MemRefType>(decay.getType()).getRank() % 2 == 0;
+}
+
+StagedSteps::Sequence ssmc::stageDecay(LaunchBuilder &b, StagedSteps &staged,
+                                       Value decay, const StateTile &tile,
+                                       Value batch, Value head) {
+  auto type = cast<MemRefType>(decay.getType());
+  bool isOfKey = isDecayOfKey(decay);
+  int64_t size = isOfKey ? tile.paddedKeys() : 1;
+  Values index;
+  if (type.getRank() > 2)
+    index = {batch, b.idx(0)};
+  if (isOfKey)
+    index.push_back(head);
+  auto sequence = staged.add(decay, size, 1.0, /*isLog=*/true);
+  staged.addElements(sequence, index, isOfKey ? b.idx(0) : head, size,
+                     isOfKey ? tile.keys : type.getShape().back());
+  return sequence;
 }

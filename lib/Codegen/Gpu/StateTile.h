@@ -8,7 +8,7 @@
 
 #pragma once
 
-#include "lib/Codegen/Gpu/LaunchBuilder.h"
+#include "lib/Codegen/Gpu/StagedSteps.h"
 
 namespace ssmc {
 
@@ -55,6 +55,8 @@ public:
   /// columns, `summed()` of them from column `sumColumn` on.
   Values sum(Value ofLane);
   int64_t summed() const;
+  /// The same for all columns of the lane, in every lane of a column.
+  Value sumAll(Value ofLane);
   Value sumColumn() const { return firstSum; }
 
   mlir::VectorType type() const { return vec; }
@@ -75,5 +77,12 @@ private:
   mlir::VectorType vec;
   Value keyLane, inBlock, ofBlock, firstSum;
 };
+
+/// Whether decays of H, H x N, B x L x H or B x L x H x N are of each key.
+bool isDecayOfKey(mlir::Value decay);
+/// Stages their powers in a head, which are one or `paddedKeys` for a step.
+StagedSteps::Sequence stageDecay(LaunchBuilder &b, StagedSteps &staged,
+                                 mlir::Value decay, const StateTile &tile,
+                                 mlir::Value batch, mlir::Value head);
 
 } // namespace ssmc

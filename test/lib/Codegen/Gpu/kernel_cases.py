@@ -1,6 +1,6 @@
 """One mixer to an entry, on an emulated device (emulate.py), beside numpy.
 
-    kernel_cases.py scan|selective_scan|semiseparable|short_conv|...
+    kernel_cases.py scan|selective_scan|semiseparable|short_conv|delta_rule
 
 Static shapes: of full blocks and ragged ones, of lengths that are whole tiles and
 not, aligned and not, and so short of rows that time is cut.
@@ -240,6 +240,63 @@ def semiseparables():
     semiseparable("bf16", 1, 20, 2, 64, 256, query_heads=1, decay="key", decay_kind="bf16", tolerance=1.2e-2)
 
 
+def delta_rule(kind, batch, length, heads, keys, columns, key_heads=None, query_heads=None, decay="token", erase=False,
+               reverse=False, resets=False):
+    case, key_heads, query_heads = Case(kind), key_heads or heads, query_heads or heads
+    outputs = max(heads, query_heads)
+    of_keys = lambda name, n: case.input(name, rng.standard_normal((batch, length, n, keys)) / keys ** 0.5)
+    q, k = of_keys("q", query_heads), of_keys("k", key_heads)
+    v = case.input("v", rng.standard_normal((batch, length, heads, columns)))
+    parts, g, r = "", np.zeros(1), np.zeros((batch, length), bool)
+    if erase:
+        a, e = of_keys("a", key_heads), of_keys("e", key_heads)
+        parts += f" erase({case.ref('a', 'e')})"
+        a, e = a.repeat(heads // key_heads, 2), e.repeat(heads // key_heads, 2)
+    else:
+        beta = case.input("beta", rng.random((batch, length, heads)), "f32")
+        parts += f" beta({case.ref('beta')})"
+    shape = {"token": (batch, length, heads), "key": (batch, length, heads, keys), "head": (heads,),
+             "head_key": (heads, keys)}.get(decay)
+    if decay:
+        g = case.input("g", -rng.random(shape), "f32")
+        parts += f" decay({case.ref('g')})"
+    if resets:
+        r = case.flags("r", rng.random((batch, length)) < 0.1)
+        parts += f" resets({case.ref('r')})"
+    S = case.input("s", rng.standard_normal((batch, heads, keys, columns)), "f32")
+    q, k = q.repeat(outputs // query_heads, 2), k.repeat(heads // key_heads, 2)
+    y = np.zeros((batch, length, outputs, columns))
+    for t in range(length)[::-1 if reverse else 1]:
+        S = np.where(r[:, t, None, None, None], 0, S)
+        now = g[:, t] if decay in ("token", "key") else g
+        D = np.exp(now[..., None] if decay in ("key", "head_key") else now[..., None, None]) * S
+        if erase:
+            D, error = D + e[:, t, ..., None] * np.einsum("bhn,bhnp->bhp", a[:, t], S)[:, :, None], v[:, t]
+        else:
+            error = beta[:, t, :, None] * (v[:, t] - np.einsum("bhn,bhnp->bhp", k[:, t], D))
+        S = D + k[:, t, ..., None] * error[:, :, None]
+        y[:, t] = np.einsum("bhn,bhnp->bhp", q[:, t], S.repeat(outputs // heads, 1))
+    case.result("y", y)
+    case.result("last", S, "f32")
+    case.run(f"ssm.delta_rule {'reverse' if reverse else ''} ins({case.ref('q', 'k', 'v')}){parts} "
+             f"outs(%y, %s : {{y}}, {case.type('s')})",
+             f"delta_rule {kind} {batch} {length} {heads}x{keys}x{columns} {key_heads} {query_heads} {decay} {erase} "
+             f"{reverse} {resets}", tolerance={"f32": 2e-5}.get(kind))
+
+
+def delta_rules():
+    delta_rule("f32", 2, 1, 4, 128, 64, key_heads=2)
+    delta_rule("bf16", 1, 21, 2, 64, 128)
+    delta_rule("f32", 1, 37, 2, 16, 20, decay="key", resets=True)
+    delta_rule("f16", 2, 9, 2, 5, 3, decay="head", reverse=True)
+    delta_rule("f32", 1, 12, 2, 33, 65, decay=None, query_heads=6, resets=True)
+    delta_rule("f32", 2, 11, 2, 64, 64, decay="key", erase=True)
+    delta_rule("bf16", 1, 8, 2, 12, 8, key_heads=1, decay="head_key", erase=True, reverse=True, resets=True)
+    delta_rule("f32", 1, 3, 1, 300, 1)
+
+
 if __name__ == "__main__":
-    {"scan": scans, "selective_scan": selective_scans, "semiseparable": semiseparables, "short_conv": short_convs}[sys.argv[1]]()
+    cases = {"scan": scans, "selective_scan": selective_scans, "semiseparable": semiseparables, "short_conv": short_convs,
+             "delta_rule": delta_rules}
+    cases[sys.argv[1]]()
     print("ok")
