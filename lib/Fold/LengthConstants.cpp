@@ -226,10 +226,12 @@ LogicalResult LengthFreeing::adaptConstant(onnx::NodeOp node,
         llvm::map_range(type.getShape(),
                         [](int64_t extent) { return std::to_string(extent); }),
         "x");
-    return forbid(node, "its input " + Twine(operand.getOperandNumber()) +
-                            " is a constant of the traced size (" + shape +
-                            "), such as a mask, that follows no rule by which "
-                            "another size of it can be computed");
+    return forbid(
+        node, "its input " + Twine(operand.getOperandNumber()) +
+                  " is a constant of the traced size (" + shape +
+                  "), such as a mask or a table of positions, that follows no "
+                  "rule by which "
+                  "another size of it can be computed");
   };
   if (type.getNumElements() > (1 << 20))
     return refuse();

@@ -29,7 +29,7 @@ func.func @forward(%x: tensor<2x24x6xf32> {onnx.name = "x"}) -> (tensor<2x24x6xf
 // length, and the node that reads it is named.
 func.func @mask(%x: tensor<1x4x4xf32> {onnx.name = "x"}) -> tensor<1x4x4xf32> {
   %causal = onnx.constant dense<[[0.0, -1.0, -1.0, -1.0], [0.0, 0.0, -1.0, -1.0], [0.0, 0.0, 0.0, -1.0], [0.0, 0.0, 0.0, 0.0]]> : tensor<4x4xf32>
-  // expected-error @below {{its input 1 is a constant of the traced size (4x4), such as a mask, that follows no rule by which another size of it can be computed, so --dim x:0=B, --dim x:1=L cannot be met}}
+  // expected-error @below {{its input 1 is a constant of the traced size (4x4), such as a mask or a table of positions, that follows no rule by which another size of it can be computed, so --dim x:0=B, --dim x:1=L cannot be met}}
   %0 = onnx.node "Add"(%x, %causal) version 20 : (tensor<1x4x4xf32>, tensor<4x4xf32>) -> tensor<1x4x4xf32>
   return %0 : tensor<1x4x4xf32>
 }
@@ -41,7 +41,7 @@ func.func @hole(%x: tensor<1x8x8xf32> {onnx.name = "x"}) -> tensor<1x8x8xf32> {
   %causal = onnx.constant dense<[[0.0, -1.0, -1.0, -1.0, -1.0, -1.0, -1.0, -1.0], [0.0, 0.0, -1.0, -1.0, -1.0, -1.0, -1.0, -1.0], [0.0, 0.0, 0.0, -1.0, -1.0, -1.0, -1.0, -1.0], [0.0, 0.0, 0.0, 0.0, -1.0, -1.0, -1.0, -1.0], [0.0, 0.0, 0.0, 0.0, 0.0, -1.0, -1.0, -1.0], [0.0, 0.0, -1.0, 0.0, 0.0, 0.0, -1.0, -1.0], [0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, -1.0], [0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]]> : tensor<8x8xf32>
   %other = onnx.node "Transpose"(%x) version 20 attrs {perm = array<i64: 0, 2, 1>} : (tensor<1x8x8xf32>) -> tensor<1x8x8xf32>
   %scores = onnx.node "MatMul"(%x, %other) version 20 : (tensor<1x8x8xf32>, tensor<1x8x8xf32>) -> tensor<1x8x8xf32>
-  // expected-error @below {{its input 1 is a constant of the traced size (8x8), such as a mask, that follows no rule}}
+  // expected-error @below {{its input 1 is a constant of the traced size (8x8), such as a mask or a table of positions, that follows no rule}}
   %0 = onnx.node "Add"(%scores, %causal) version 20 : (tensor<1x8x8xf32>, tensor<8x8xf32>) -> tensor<1x8x8xf32>
   return %0 : tensor<1x8x8xf32>
 }
