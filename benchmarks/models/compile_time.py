@@ -1,8 +1,8 @@
-"""What compiling a model takes: by the clock, of the processor, of memory.
+"""What compiling a model takes: by the clock, of the processor, of memory; and opening it.
 
     compile_time.py MODEL [MODEL ...] [--runs=3] [--output FILE]
 
-needs ssmc in PATH. The first lines of `ssmc --time` (the stages) are kept. Models are
+needs ssmc and ssm-run in PATH. The first lines of `ssmc --time` (the stages) are kept. Models are
 those of export_mamba.py, whose weights should lie in the page cache: the first run of
 each is not counted.
 """
@@ -25,12 +25,16 @@ def compiled(model, folder):
                                stderr=subprocess.PIPE, text=True)
     errors = process.stderr.read()
     _, status, usage = os.wait4(process.pid, 0)
+    took = time.monotonic() - begin
     if status:
         raise SystemExit(f"ssmc {model} failed:\n{errors}")
+    begin_opening = time.monotonic()
+    subprocess.run(["ssm-run", folder / "model.so", "--info"], check=True, stdout=subprocess.DEVNULL)
+    opened = time.monotonic() - begin_opening
     stages = [line for line in errors.splitlines() if STAGES.match(line)]
     return [f"$ ssmc {model.name} --time", *stages,
-            f"{time.monotonic() - begin:.2f} s by the clock, {usage.ru_utime + usage.ru_stime:.2f} s of "
-            f"processor time, {usage.ru_maxrss} KiB", ""]
+            f"{took:.2f} s by the clock, {usage.ru_utime + usage.ru_stime:.2f} s of "
+            f"processor time, {usage.ru_maxrss} KiB; opened in {opened * 1e3:.1f} ms", ""]
 
 
 def main():
