@@ -168,8 +168,13 @@ static std::optional<Digit> interleave(AxisTransfer &t, int64_t axis) {
                     ? own.last == last || (i > 0 && own.last == last - outer)
                     : i == 0 && lag > 0);
       }
-      if (fits)
-        return Digit{kind, inner, n};
+      if (!fits)
+        continue;
+      // Later ones of which each knows of what the first one knows.
+      if (findSteps(t.steps(1), kind).first <=
+          findSteps(t.steps(0), kind).first)
+        t.gather({kind}, count * n, /*width=*/1, /*chained=*/true);
+      return Digit{kind, inner, n};
     }
   }
   return std::nullopt;

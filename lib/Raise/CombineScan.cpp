@@ -16,6 +16,8 @@ namespace ssmc {
 
 std::unique_ptr<Mixer> ScanMixer::combine(const Problem &problem,
                                           Region &region) {
+  if (late)
+    return withOwnToken(problem, region);
   if (!a || !c || logarithmic || c->view.getShape().size() != 3)
     return nullptr;
   int64_t channels = u->view.getShape()[2], count = u->view.getShape()[3];

@@ -291,6 +291,21 @@ Region RegionFinder::straighten(const Region &region) const {
   return result;
 }
 
+SmallVector<Region> RegionFinder::listClosedExits(const Region &region) const {
+  constexpr unsigned kMostSteps = 8;
+  SmallVector<Region> regions;
+  Region next = region;
+  for (unsigned i = 0; i < kMostSteps; ++i) {
+    SmallVector<Value> others;
+    next.exit = nextExit(next.exit, others);
+    if (!next.exit || !collectCone(graph, next.exit, region.frontier))
+      break;
+    if (!others.empty())
+      regions.push_back(next);
+  }
+  return regions;
+}
+
 Region RegionFinder::deepen(const Region &region) const {
   constexpr unsigned kMostSteps = 32;
   auto sizeOf = [&](Value value) {

@@ -72,6 +72,9 @@ public:
   /// the sequence on an axis of its own: in front of paddings and cuts into
   /// chunks, and behind what undoes them.
   Region straighten(const Region &region) const;
+  /// The same region to where what it gives has met its own frontier again,
+  /// the nearest such exit first.
+  llvm::SmallVector<Region> listClosedExits(const Region &region) const;
   /// The same region from deeper: what is computed for every pair of features
   /// from each of them, the matrix that is added to a state for one, and the
   /// exponentials of decays are inside.

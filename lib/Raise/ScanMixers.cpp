@@ -116,7 +116,13 @@ static void propose(const Problem &problem, const Shapes &shapes, Value a,
       return;
     finals.push_back(ways.front().view);
   }
-  for (const Role &roleA : decayRoles(problem, a, target, states))
+  SmallVector<Role, 1> decays = decayRoles(problem, a, target, states);
+  auto isLate = [&](bool reverse) {
+    return !decays.empty() && !shapes.initial &&
+           givesStateBefore(problem, *exit, reverse);
+  };
+  const bool late[] = {isLate(false), isLate(true)};
+  for (const Role &roleA : decays)
     for (const Role &roleU : roles(problem, u, target, states, true))
       for (const auto &read : reads)
         for (const auto &start : starts)
@@ -132,6 +138,7 @@ static void propose(const Problem &problem, const Shapes &shapes, Value a,
             mixer->exit = exit;
             mixer->states = finals;
             mixer->reverse = reverse;
+            mixer->late = late[reverse];
             mixers.push_back(std::move(mixer));
           }
 }
@@ -230,7 +237,7 @@ static bool readImpulses(const Problem &problem, ScanMixer &mixer) {
   bool scales = false;
   for (int64_t c = 0; c < width; ++c) {
     auto left = [&](const Tensor &h, int64_t t) {
-      return h.floats()[place(t) * width + c];
+      return h.floats()[place(t + mixer.late) * width + c];
     };
     double start = left(*first, 0);
     if (start == 0 || left(*first, 1) == 0 || left(*second, 1) == 0)
@@ -238,12 +245,14 @@ static bool readImpulses(const Problem &problem, ScanMixer &mixer) {
     // As many tokens later as enough is left: a table is rounded.
     double decay = left(*first, 1) / left(*second, 1);
     bool averages = std::abs(left(*second, 1) / start - 1) > 1e-6;
-    for (int64_t lag = 2; lag < length && !averages; ++lag) {
+    for (int64_t lag = 2; lag + mixer.late < length && !averages; ++lag) {
       double ratio = left(*first, lag) / start;
       if (!(ratio > 1e-2))
         break;
       decay = std::pow(ratio, 1.0 / lag);
     }
+    if (averages && mixer.late)
+      return false;
     mixer.averages |= averages;
     mixer.decay.mutableFloats()[c] = decay;
     gain.mutableFloats()[c] = start;
@@ -260,7 +269,7 @@ void proposeConstantScans(const Problem &problem, MixerList &mixers) {
   auto shapes = readShapes(problem, 1);
   int64_t length = problem.analysis.getLength();
   if (!shapes || shapes->initial || !problem.region.states.empty() ||
-      length < 3)
+      length < 4)
     return;
   Value u = shapes->tokens.front();
   auto exit = View::merged(*problem.analysis.getAxes(problem.region.exit));
@@ -273,6 +282,7 @@ void proposeConstantScans(const Problem &problem, MixerList &mixers) {
       mixer->u = role;
       mixer->exit = exit;
       mixer->reverse = reverse;
+      mixer->late = givesStateBefore(problem, *exit, reverse);
       if (!readImpulses(problem, *mixer))
         continue;
       mixers.push_back(std::move(mixer));
@@ -380,6 +390,8 @@ FailureOr<SmallVector<Value>> ScanMixer::emit(GraphWriter &writer) const {
   };
   auto scan = scanOf(*drive);
   Value y = scan->getResult(0);
+  if (late)
+    y = emitLate(writer, y);
   if (averages) {
     Tensor one(element, {1});
     one.mutableFloats()[0] = 1;

@@ -42,10 +42,17 @@ public:
   std::optional<View> exit;
   llvm::SmallVector<View, 1> states;
   bool reverse = false;
+  /// Each token is given the state before it.
+  bool late = false;
 
 private:
   mlir::FailureOr<mlir::Value> emitDecay(GraphWriter &writer,
                                          mlir::Value drive) const;
+  /// `states` one token later, and zeros before.
+  mlir::Value emitLate(GraphWriter &writer, mlir::Value states) const;
+  /// The scan to where the token joins the state before it, if it does.
+  std::unique_ptr<Mixer> withOwnToken(const Problem &problem,
+                                      Region &region) const;
 };
 
 /// Mamba's scan with discretisation, read-out and, where they are there, skip
@@ -64,6 +71,9 @@ public:
   llvm::SmallVector<View, 1> states;
   bool reverse = false;
 };
+
+/// Whether a region gives its first token nothing, and later ones something.
+bool givesStateBefore(const Problem &problem, const View &exit, bool reverse);
 
 /// All orders in which `rest` becomes `target`.
 llvm::SmallVector<llvm::SmallVector<unsigned>>

@@ -138,10 +138,15 @@ def project(w, name, weight):
     return y
 
 
-def build(name, batch=BATCH, time=TIME, direct=False, free=False):
+def length(name):
+    """The traced one."""
+    return FORMS[name].options.get("time", TIME)
+
+
+def build(name, batch=BATCH, time=None, direct=False, free=False):
     """The model, whose input is x or, where `direct`, every operand. Where `free`, the extents of its inputs are
     symbols, and its nodes hold no number of them."""
-    form = FORMS[name]
+    form, time = FORMS[name], time or length(name)
     w = Writer(None if free else batch, None if free else time, form.options.get("opset", 18), form.options.get("heads_first", True))
     if direct:
         operands = list(form.operands)

@@ -88,15 +88,18 @@ def recursive_scan(w, g, u):
     return scan((w("Exp", g), u), w.time)[1]
 
 
+def tree(time):
+    """The power of two that so many tokens are padded to."""
+    return 1 << (time - 1).bit_length()
+
+
 @form(*SCAN)
 def blelloch(w, g, u):
-    """Up and down a tree, over a power of two."""
-    size = 1
-    while size < w.time:
-        size *= 2
+    """Up and down a tree: the states before each token, which meet their token behind it."""
+    size = n = tree(w.time)
     a = w.pad(w("Exp", g), 0, size - w.time, 1, 3, 1.0)
     x = w.pad(u, 0, size - w.time, 1, 3)
-    levels, n = [], size
+    levels = []
     while n > 1:
         pair = lambda v: w.shape(v, w.batch, n // 2, 2, CHANNELS)
         left = [w.token(pair(v), 0, 2) for v in (a, x)]
@@ -111,6 +114,107 @@ def blelloch(w, g, u):
         before = w.shape(w("Concat", w.wide(before, 2), w.wide(after, 2), axis=2), w.batch, n, CHANNELS)
     before = w.cut(before, 0, w.time, 1)
     return w("Add", w("Mul", w("Exp", g), before), u)
+
+
+def down(w, levels, combine, identity):
+    """From what the left halves hold at each level: what is before every leaf."""
+    before, n = identity, 1
+    for left in reversed(levels):
+        after = combine(before, left)
+        n *= 2
+        pairs = [w("Concat", w.wide(b, 2), w.wide(a, 2), axis=2) for b, a in zip(before, after)]
+        before = [w.shape(both, w.batch, n, CHANNELS) for both in pairs]
+    return before
+
+
+def up(w, elements, combine):
+    """The left halves at each level, every other one of the one before."""
+    levels, n = [], tree(w.time)
+    while n > 1:
+        left = [w.cut(e, 0, n, 1, 2) for e in elements]
+        levels.append(left)
+        elements = combine(left, [w.cut(e, 1, n, 1, 2) for e in elements])
+        n //= 2
+    return levels
+
+
+def combined(w):
+    return lambda x, y: [w("Mul", x[0], y[0]), w("Add", w("Mul", y[0], x[1]), y[1])]
+
+
+@form(*SCAN, time=16)
+def blelloch_pairs(w, g, u):
+    """... of a power of two of tokens, with both parts of a pair on the way down."""
+    a = w("Exp", g)
+    ones, zeros = (np.full((w.batch, 1, CHANNELS), x, np.float32) for x in (1, 0))
+    before = down(w, up(w, [a, u], combined(w)), combined(w), [w.constant(ones), w.constant(zeros)])
+    return combined(w)(before, [a, u])[1]
+
+
+@form(*SCAN)
+def blelloch_leaves(w, g, u):
+    """... met by the tokens where these are padded still."""
+    size = tree(w.time)
+    a = w.pad(w("Exp", g), 0, size - w.time, 1, 3, 1.0)
+    x = w.pad(u, 0, size - w.time, 1, 3)
+    ones, zeros = (np.full((w.batch, 1, CHANNELS), x, np.float32) for x in (1, 0))
+    before = down(w, up(w, [a, x], combined(w)), combined(w), [w.constant(ones), w.constant(zeros)])
+    return w.cut(combined(w)(before, [a, x])[1], 0, w.time, 1)
+
+
+@form("sums", "ssm.scan", "u")
+def blelloch_sums(w, u):
+    """Running sums."""
+    add = lambda x, y: [w("Add", x[0], y[0])]
+    x = w.pad(u, 0, tree(w.time) - w.time, 1, 3)
+    zeros = w.constant(np.zeros((w.batch, 1, CHANNELS), np.float32))
+    before = down(w, up(w, [x], add), add, [zeros])
+    return w("Add", w.cut(before[0], 0, w.time, 1), u)
+
+
+@form("sums_before", "ssm.scan", "u", time=16)
+def blelloch_before(w, u):
+    """What is before each token, and nothing else."""
+    add = lambda x, y: [w("Add", x[0], y[0])]
+    zeros = w.constant(np.zeros((w.batch, 1, CHANNELS), np.float32))
+    return down(w, up(w, [u], add), add, [zeros])[0]
+
+
+@form("sums_before", "ssm.scan", "u")
+def exclusive_cumsum(w, u):
+    return w.cumsum(u, 1, exclusive=1)
+
+
+@form("scan_before", "ssm.scan", "g u")
+def scan_before(w, g, u):
+    """A scan of which each token reads what is before it."""
+    return w.pad(w.cut(two_cumsums(w, g, u), 0, w.time - 1, 1), 1, 0, 1, 3)
+
+
+@form("taps_scan", ["ssm.short_conv", "ssm.scan"], "g u", time=16)
+def blelloch_in_place(w, g, u):
+    """... in two buffers that every level writes anew, behind a short convolution."""
+    u = w("Add", u, w("Mul", w.pad(w.cut(u, 0, w.time - 1, 1), 1, 0, 1, 3), 0.5))
+    def put(x, value, first, step):
+        rows = np.arange(first, w.time, step)
+        y = w("ScatterND", w.turn(x, 1, 0, 2), rows[:, None], w.turn(value, 1, 0, 2))
+        return w.turn(y, 1, 0, 2)
+
+    def every(x, first, step):
+        return w.cut(x, first, w.time, 1, step)
+    a = w("Exp", g)
+    pair, step = [a, u], 1
+    while step < w.time:
+        lows, highs = ([every(e, k * step - 1, 2 * step) for e in pair] for k in (1, 2))
+        pair = [put(e, v, 2 * step - 1, 2 * step) for e, v in zip(pair, combined(w)(lows, highs))]
+        step *= 2
+    pair = [put(e, np.full((w.batch, 1, CHANNELS), x, np.float32), w.time - 1, w.time) for e, x in zip(pair, (1, 0))]
+    while step > 1:
+        step //= 2
+        lows, highs = ([every(e, k * step - 1, 2 * step) for e in pair] for k in (1, 2))
+        pair = [put(e, v, step - 1, 2 * step) for e, v in zip(pair, highs)]
+        pair = [put(e, v, 2 * step - 1, 2 * step) for e, v in zip(pair, combined(w)(highs, lows))]
+    return combined(w)(pair, [a, u])[1]
 
 
 @form(*SCAN)

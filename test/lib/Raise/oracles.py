@@ -38,6 +38,11 @@ def average(u):
     return scan(np.full_like(u, np.log(RATE)), 0.2 * u)
 
 
+def late(x):
+    """What is before each token."""
+    return np.concatenate([np.zeros_like(x[:, :1]), x[:, :-1]], 1)
+
+
 def prefix_mean(u):
     return np.cumsum(u, 1) / np.arange(1, u.shape[1] + 1)[:, None]
 
@@ -119,6 +124,8 @@ ORACLES = {
     "scan": scan, "positive_scan": scan, "log_scan": log_scan, "epsilon_scan": epsilon_scan,
     "reverse_scan": lambda g, u: scan(g, u, True), "both_sum": both_sum, "both_concat": both_concat,
     "both_shared": lambda g, u: both_sum(g, u, g, u),
+    "scan_before": lambda g, u: late(scan(g, u)), "taps_scan": lambda g, u: scan(g, u + 0.5 * late(u)),
+    "sums": lambda u: np.cumsum(u, 1), "sums_before": lambda u: late(np.cumsum(u, 1)),
     "average": average, "prefix_mean": prefix_mean, "linear": states,
     "normalised": lambda q, k, v: states(q, k, v, norm=0),
     "normalised_epsilon": lambda q, k, v: states(q, k, v, norm=np.float32(1e-3)),
