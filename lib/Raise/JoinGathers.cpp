@@ -34,6 +34,7 @@ private:
   std::optional<Gather> readGather(onnx::NodeOp node) const;
   void collectCarried(Gather &gather) const;
   bool belongTogether(const Gather &a, const Gather &b) const;
+  SmallVector<Gather *> groupFirst(std::vector<Gather> &gathers) const;
   std::optional<unsigned> findAxis(ArrayRef<Gather *> gathers) const;
   void join(ArrayRef<Gather *> gathers, unsigned axis) const;
 
@@ -94,6 +95,37 @@ bool Joiner::belongTogether(const Gather &a, const Gather &b) const {
   return a.axis == b.axis && a.reverse == b.reverse &&
          llvm::any_of(b.carried,
                       [&](Value value) { return a.carried.contains(value); });
+}
+
+/// Whether what the first one gathers follows from what the other one has
+/// gathered: as one they would follow from themselves.
+static bool follows(const Gather &gather, const Gather &other) {
+  SmallVector<Operation *> worklist{gather.node};
+  llvm::DenseSet<Operation *> seen;
+  while (!worklist.empty()) {
+    Operation *op = worklist.pop_back_val();
+    if (op == other.node)
+      return true;
+    if (!op || !seen.insert(op).second)
+      continue;
+    op->walk([&](Operation *inner) {
+      for (Value operand : inner->getOperands())
+        worklist.push_back(operand.getDefiningOp());
+    });
+  }
+  return false;
+}
+
+/// What can be joined with the first gather.
+SmallVector<Gather *> Joiner::groupFirst(std::vector<Gather> &gathers) const {
+  SmallVector<Gather *> group{&gathers.front()};
+  for (Gather &other : llvm::drop_begin(gathers))
+    if (belongTogether(gathers.front(), other) &&
+        llvm::none_of(group, [&](Gather *member) {
+          return follows(other, *member) || follows(*member, other);
+        }))
+      group.push_back(&other);
+  return group;
 }
 
 /// An axis of neither time nor batch along which their pieces fit together.
@@ -157,10 +189,7 @@ llvm::DenseSet<Operation *> Joiner::run(func::FuncOp func) {
         gathers.push_back(std::move(*gather));
   llvm::DenseSet<Operation *> joined;
   while (!gathers.empty()) {
-    SmallVector<Gather *> group{&gathers.front()};
-    for (Gather &other : llvm::drop_begin(gathers))
-      if (belongTogether(gathers.front(), other))
-        group.push_back(&other);
+    SmallVector<Gather *> group = groupFirst(gathers);
     std::optional<unsigned> axis = findAxis(group);
     llvm::DenseSet<Operation *> done;
     for (Gather *gather : group)

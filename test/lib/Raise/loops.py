@@ -26,6 +26,7 @@ EXPECTED = {
     # Near misses are kept.
     "odd": None, "skipping": None, "squared": None, "nudged": None, "unbounded": None,
     "released": None, "complex_odd": None, "unfiltered": None, "prefiltered": None,
+    "followed": None,
 }
 NEAR = "' are nearly a mixer, and are kept: closest candidate ssm.scan deviates by "
 # Where batch and time are in x. Sizes that are equal tell nothing.

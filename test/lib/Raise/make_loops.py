@@ -294,6 +294,19 @@ def complex_odd(w):
     return complex_parts(w, other=6)
 
 
+def followed(w):
+    """What a loop gathers is mixed and read, with its pieces, by another one: the two are not gathered as one. A
+    step of each is another one, so that both stay."""
+    source, pieces = "x", [w.token("x", t) for t in range(w.time)]
+    for other in (4, 5):
+        wh, h, hs = w.weight(w.width, w.width), w.zeros(w.batch, w.width), []
+        for t in range(w.time):
+            h = w("Tanh", w("Add", w("Add", w.token(source, t), pieces[t]), w("MatMul", h, wh)))
+            hs.append(w("Neg", h) if t == other else h)
+        pieces, source = hs, w("MatMul", w.join(hs), w.weight(w.width, w.width))
+    return source, []
+
+
 def learned(w):
     """h = a h + x from weights on, which are stored once for all rows."""
     h, hs = w.weight(1, w.width), []
