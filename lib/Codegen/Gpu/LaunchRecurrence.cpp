@@ -228,9 +228,9 @@ void Kernel::compute(const UnitStep &step, int64_t gate, Point &point) {
     result = b.fadd(point.known.lookup(place),
                     plan.of(step).sum(b, own, row, column));
   } else {
-    IRMapping mapping;
+    IRMapping mapping = views; // what the body takes from the loop
     for (OpOperand &operand : op->getOpOperands()) {
-      Value value = operand.get();
+      Value value = views.lookupOrDefault(operand.get());
       if (isa<MemRefType>(value.getType())) {
         Value loaded = point.loaded.lookup({&operand, gate});
         value =

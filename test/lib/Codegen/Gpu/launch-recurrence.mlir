@@ -95,6 +95,45 @@ func.func @twice(%R: memref<16x16xf32>) -> memref<4x16xf32> {
   return %h : memref<4x16xf32>
 }
 
+// What a step takes from the loop is that of the launch: the number of the step.
+// CHECK-LABEL: func.func @numbered
+// CHECK: gpu.launch
+// CHECK: scf.for %[[T:.*]] = %c0 to
+// CHECK: arith.index_cast %[[T]] : index to i32
+// CHECK: nvvm.nanosleep
+// CHECK-NOT: linalg.generic
+// CHECK: return
+func.func @numbered(%R: memref<16x16xf32>) -> memref<4x16xf32> {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c9 = arith.constant 9 : index
+  %h = memref.alloc() : memref<4x16xf32>
+  %p = memref.alloc() : memref<4x16xf32>
+  scf.for %t = %c0 to %c9 step %c1 {
+    %i = arith.index_cast %t : index to i32
+    %number = arith.sitofp %i : i32 to f32
+    linalg.generic {indexing_maps = [affine_map<(r, n) -> ()>, #id], iterator_types = ["parallel", "parallel"]}
+        ins(%number : f32) outs(%p : memref<4x16xf32>) {
+    ^bb0(%in: f32, %out: f32):
+      %y = arith.mulf %in, %number : f32
+      linalg.yield %y : f32
+    }
+    linalg.generic {indexing_maps = [#s, #w, #o], iterator_types = ["parallel", "parallel", "reduction"]}
+        ins(%h, %R : memref<4x16xf32>, memref<16x16xf32>) outs(%p : memref<4x16xf32>) {
+    ^bb0(%a: f32, %b: f32, %out: f32):
+      %m = arith.mulf %a, %b : f32
+      %n = arith.addf %out, %m : f32
+      linalg.yield %n : f32
+    }
+    linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel"]}
+        ins(%p : memref<4x16xf32>) outs(%h : memref<4x16xf32>) {
+    ^bb0(%in: f32, %out: f32):
+      linalg.yield %in : f32
+    }
+  }
+  return %h : memref<4x16xf32>
+}
+
 // Rows of a norm need columns of all units; a state that others may see under
 // another name is not theirs alone.
 // CHECK-LABEL: func.func @kept
