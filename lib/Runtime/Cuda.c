@@ -14,13 +14,13 @@
 
 enum { kValueAlignment = 256, kPointerAlignment = 16 };
 
-/*===- What generated code calls
- * ------------------------------------------===*/
+/*===- What generated code calls ------------------------------------------===*/
 
 /* Errors of a kernel that ran leave the context unusable: the driver gives the
- * same one from every later call. */
+ * same one from every later call. Launches that are refused leave nothing. */
 static int is_lasting(CUresult result) {
-  return result >= 700 && result < 800 && result != 701 && result != 705;
+  return result >= 700 && result < 800 && result != 701 && result != 705 &&
+         result != CUDA_TOO_LARGE_TOGETHER;
 }
 
 static int32_t fail_run(device_run *run, CUresult result, const char *what) {
@@ -47,6 +47,8 @@ static CUresult launch_together(const device_run *run, CUfunction function,
   if (result != 0)
     return result;
   most = (int64_t)per_processor * processors;
+  if (most < 1)
+    return CUDA_TOO_LARGE_TOGETHER;
   return driver->launch_together(
       function, (unsigned)(sizes[0] < most ? sizes[0] : most),
       (unsigned)sizes[1], (unsigned)sizes[2], (unsigned)sizes[3],
@@ -205,8 +207,7 @@ static int32_t tensor_map(ssmrt_context *context, void *map, const void *data,
 static const ssmrt_device_calls calls = {launch, tensor_map, read_device,
                                          alloc_device, reports};
 
-/*===- A run
- * --------------------------------------------------------------===*/
+/*===- A run --------------------------------------------------------------===*/
 
 /* Whether a value lies on the device; where it lies on another one, or badly,
  * an error. */

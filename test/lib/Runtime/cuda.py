@@ -12,11 +12,17 @@ import numpy as np
 
 source, build, folder = map(pathlib.Path, sys.argv[1:4])
 DRIVER = build / "lib" / "fake-cuda"
-model = folder / "model.so"
+model, cell = folder / "model.so", folder / "cell.so"
 if "LD_LIBRARY_PATH" not in os.environ:  # read when a program starts
     folder.mkdir(parents=True, exist_ok=True)
     subprocess.run(["ssmc", source / "test/models/mamba/forward.dynamo.onnx", "--target=cuda:sm_90a", "-o", model,
                     "--dim=input_ids:0=B", "--dim=input_ids:1=L", "--entry=prefill,step"], check=True)
+    sys.path.insert(0, str(source / "test"))
+    import recurrent_cells
+    random = np.random.default_rng(0)
+    weights = (random.standard_normal(s).astype(np.float32) for s in ((4, 256), (64, 256), (2, 256)))
+    cell.with_suffix(".mlir").write_text(recurrent_cells.module("lstm", 2, *weights))
+    subprocess.run(["ssmc", cell.with_suffix(".mlir"), "--target=cuda:sm_90a", "-o", cell], check=True)
     again = [sys.executable, *sys.argv]
     for fault in ("old", "none", "bad-code", "launch", "no-memory", ""):
         subprocess.run(again, check=True, env={**os.environ, "LD_LIBRARY_PATH": str(DRIVER), "FAKE_CUDA": fault})
@@ -128,6 +134,16 @@ assert last["graphs"] == 1 and last["launches"] == last["waits"] == last["allocs
 fails(lambda: run_at(half - (2 << 20), offset=4), "is not aligned to 16 bytes on the GPU", ssmc.Code.INVALID_ARGUMENT)
 fails(lambda: run_at(half), "lies on GPU 1, and the model runs on GPU 0: copy it there", ssmc.Code.INVALID_ARGUMENT)
 step()
+
+# Blocks that wait for each other are no more than fit; a launch that is refused
+# leaves nothing behind.
+recurrent = ssmc.load(cell)
+steps = lambda: recurrent(x=np.zeros((5, 2, 4), np.float32))
+for reason in ("together", "no-room"):
+    fault(reason)
+    fails(steps, "720", ssmc.Code.RUNTIME)
+    fault("")
+    steps()
 
 # A kernel that fails ruins the context: every call says so, and none aborts.
 fault("lost")

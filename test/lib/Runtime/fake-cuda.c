@@ -1,7 +1,7 @@
 /* A libcuda.so.1 for tests: memory of the device is memory of the host, 16 MiB
  * of it, and kernels do nothing. FAKE_CUDA names what goes wrong: old, none,
- * no-memory, bad-code, launch, lost What is called is counted in `fake_counts`.
- */
+ * no-memory, bad-code, launch, lost, together or no-room. What is called is
+ * counted in `fake_counts`. */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +10,7 @@
 char fake_device[16 << 20] __attribute__((aligned(256)));
 static size_t used;
 static int lost, capturing;
+enum { kProcessors = 3 }; /* of which each has room for a block */
 /* What the program's own graphs are made of is not counted as launched. */
 struct {
   int64_t launches, recorded, graphs, allocs, waits, to_device, to_host;
@@ -46,7 +47,7 @@ int cuDeviceGetName(char *name, int bytes, int number) {
   return 0;
 }
 int cuDeviceGetAttribute(int *value, int attribute, int number) {
-  *value = attribute == 75 ? 9 : 0;
+  *value = attribute == 75 ? 9 : attribute == 16 ? kProcessors : 0;
   return number;
 }
 int cuDevicePrimaryCtxRetain(void **context, int number) {
@@ -192,7 +193,7 @@ int cuMemPoolSetAttribute(void *pool, int attribute, void *value) {
 }
 int cuOccupancyMaxActiveBlocksPerMultiprocessor(int *blocks, void *function,
                                                 int threads, size_t shared) {
-  *blocks = function && threads && shared != (size_t)-1;
+  *blocks = !is("no-room") && function && threads && shared != (size_t)-1;
   return 0;
 }
 int cuLaunchKernel(void *function, unsigned gx, unsigned gy, unsigned gz,
@@ -209,6 +210,8 @@ int cuLaunchCooperativeKernel(void *function, unsigned gx, unsigned gy,
                               unsigned gz, unsigned bx, unsigned by,
                               unsigned bz, unsigned shared, void *stream,
                               void **args) {
+  if (is("together") || gx * gy * gz > kProcessors)
+    return 720;
   return cuLaunchKernel(function, gx, gy, gz, bx, by, bz, shared, stream, args,
                         0);
 }
