@@ -305,6 +305,16 @@ FailureOr<Value> GraphWriter::invert(const View &view, Value canonical) {
   return value;
 }
 
+Value GraphWriter::nextToken(Value value, bool reverse) {
+  auto type = cast<RankedTensorType>(value.getType());
+  SmallVector<int64_t> pads(2 * type.getRank(), 0);
+  pads[1] = reverse ? -1 : 1;
+  pads[type.getRank() + 1] = -pads[1];
+  Type element = type.getElementType();
+  return node(
+      "Pad", {value, ints(pads), constant(Tensor(element, {}), element)}, type);
+}
+
 FailureOr<SmallVector<Value>> GraphWriter::leave(const View &exit, Value y,
                                                  ArrayRef<View> states,
                                                  Value last) {

@@ -34,18 +34,6 @@ bool givesStateBefore(const Problem &problem, const View &exit, bool reverse) {
   return before && !after;
 }
 
-Value ScanMixer::emitLate(GraphWriter &writer, Value states) const {
-  auto type = cast<RankedTensorType>(states.getType());
-  SmallVector<int64_t> pads(2 * type.getRank(), 0);
-  pads[1] = reverse ? -1 : 1;
-  pads[type.getRank() + 1] = -pads[1];
-  Tensor zero(type.getElementType(), {});
-  return writer.node(
-      "Pad",
-      {states, writer.ints(pads), writer.constant(zero, type.getElementType())},
-      type);
-}
-
 std::unique_ptr<Mixer> ScanMixer::withOwnToken(const Problem &problem,
                                                Region &region) const {
   for (Region &further : problem.finder.listClosedExits(region)) {

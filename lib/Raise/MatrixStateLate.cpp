@@ -50,21 +50,11 @@ Value MatrixStateMixer::decayOfTokens(GraphWriter &writer, Value values) const {
 std::pair<Value, Value> MatrixStateMixer::emitLate(GraphWriter &writer,
                                                    Operands operands) const {
   Type element = cast<ShapedType>(operands.values.getType()).getElementType();
-  Tensor zero(element, {});
   // The state that is given does not decay in front of the first token.
   if (!constantDecay.isNull() && initial)
     operands.decays = decayOfTokens(writer, operands.values);
   auto perToken = [&](Value value) {
     return value && cast<ShapedType>(value.getType()).getRank() > 2;
-  };
-  auto delayed = [&](Value value) {
-    int64_t rank = cast<ShapedType>(value.getType()).getRank();
-    SmallVector<int64_t> pads(2 * rank, 0);
-    pads[1] = reverse ? -1 : 1;
-    pads[rank + 1] = -pads[1];
-    return writer.node(
-        "Pad", {value, writer.ints(pads), writer.constant(zero, element)},
-        value.getType());
   };
   SmallVector<AffineExpr> tokens = writer.extents(v->view);
   auto lastOf = [&](Value value) {
@@ -79,10 +69,10 @@ std::pair<Value, Value> MatrixStateMixer::emitLate(GraphWriter &writer,
         writer.type(extents, element));
   };
   Operands before = operands;
-  before.keys = delayed(operands.keys);
-  before.values = delayed(operands.values);
+  before.keys = writer.nextToken(operands.keys, reverse);
+  before.values = writer.nextToken(operands.values, reverse);
   if (perToken(operands.decays))
-    before.decays = delayed(operands.decays);
+    before.decays = writer.nextToken(operands.decays, reverse);
   auto [y, state] = emitOp(writer, before);
   if (!y)
     return {};

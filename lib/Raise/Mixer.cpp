@@ -82,6 +82,7 @@ void proposeMixers(const Problem &problem, MixerList &mixers) {
   proposeMatrixStates(problem, mixers);
   proposeAttention(problem, mixers);
   proposeMlstm(problem, mixers);
+  proposeQuasiseparable(problem, mixers);
   // What answers an impulse for ever.
   if (mixers.empty())
     proposeConstantScans(problem, mixers);

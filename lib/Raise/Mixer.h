@@ -69,6 +69,8 @@ void proposeConstantScans(const Problem &problem, MixerList &mixers);
 void proposeReadoutScans(const Problem &problem, MixerList &mixers);
 /// Linear attention with or without decay, and delta rules.
 void proposeMatrixStates(const Problem &problem, MixerList &mixers);
+/// ... of both directions.
+void proposeQuasiseparable(const Problem &problem, MixerList &mixers);
 void proposeMlstm(const Problem &problem, MixerList &mixers);
 void proposeAttention(const Problem &problem, MixerList &mixers);
 void proposeShortConvs(const Problem &problem, MixerList &mixers);

@@ -391,7 +391,7 @@ FailureOr<SmallVector<Value>> ScanMixer::emit(GraphWriter &writer) const {
   auto scan = scanOf(*drive);
   Value y = scan->getResult(0);
   if (late)
-    y = emitLate(writer, y);
+    y = writer.nextToken(y, reverse);
   if (averages) {
     Tensor one(element, {1});
     one.mutableFloats()[0] = 1;

@@ -48,8 +48,6 @@ public:
 private:
   mlir::FailureOr<mlir::Value> emitDecay(GraphWriter &writer,
                                          mlir::Value drive) const;
-  /// `states` one token later, and zeros before.
-  mlir::Value emitLate(GraphWriter &writer, mlir::Value states) const;
   /// The scan to where the token joins the state before it, if it does.
   std::unique_ptr<Mixer> withOwnToken(const Problem &problem,
                                       Region &region) const;

@@ -108,6 +108,9 @@ public:
   /// its sequences to multiples of chunks, zeros follow; where it is shorter,
   /// the end is cut off. Null where it is another type altogether.
   mlir::Value fit(mlir::Value value, mlir::Type type);
+  /// The values of the tokens before, [batch, time, ...], or with `reverse` of
+  /// those behind; zeros where there is none.
+  mlir::Value nextToken(mlir::Value value, bool reverse);
   /// What leaves a region from what a mixer gives: its exit, then its states.
   mlir::FailureOr<llvm::SmallVector<mlir::Value>>
   leave(const View &exit, mlir::Value y, llvm::ArrayRef<View> states = {},

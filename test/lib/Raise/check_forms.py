@@ -26,7 +26,7 @@ from forms import BATCH, FORMS
 from oracles import ORACLES
 
 #: Not recognised yet, or not as one op (docs/roadmap.md). At their traced size they are right all the same.
-OPEN = ("hydra", "average_matrix", "prefix_mean_matrix",
+OPEN = ("average_matrix", "prefix_mean_matrix",
         "prefix_mean_triangle", "rotary_node")
 #: ... where their operands are inputs.
 OPEN_DIRECT = ("ssd_segment_sum", "attention_full")
@@ -214,7 +214,7 @@ def compile_one(name, folder):
             yield f"at {size}: {done.stdout}{done.stderr}"
 
 
-COMPILED = ("blelloch", "exclusive_cumsum", "flip_by_slice", "recursive_scan", "gla_states", "delta_inverse", "attention_head_scale")
+COMPILED = ("blelloch", "exclusive_cumsum", "hydra", "both_states", "flip_by_slice", "recursive_scan", "gla_states", "delta_inverse", "attention_head_scale")
 
 
 def compiled(folder):

@@ -197,17 +197,57 @@ def ssd_unrolled(w, q, k, v, h):
     return unrolled_states(w, q, k, v, h)
 
 
+def flipped(w, x):
+    return w.cut(x, -1, -2**31, 2, -1)
+
+
+def attend(w, q, k, v, h):
+    return w("MatMul", w("Mul", w("MatMul", q, w.swap(k)), segment_matrix(w, h)), v)
+
+
+def attend_back(w, *operands):
+    return flipped(w, attend(w, *(flipped(w, x) for x in operands)))
+
+
 @form("quasiseparable", "ssm.quasiseparable", "q k v h q2 k2 h2 s")
 def hydra(w, q, k, v, h, q2, k2, h2, s):
     """Both directions, each shifted by a token, and a diagonal."""
-    flip = lambda x: w.cut(x, -1, -2**31, 2, -1)
     shift = lambda y: w.pad(w.cut(y, 0, w.time - 1, 2), 1, 0, 2, 4)
-
-    def one(q, k, v, h):
-        return w("MatMul", w("Mul", w("MatMul", q, w.swap(k)), segment_matrix(w, h)), v)
-    forward = shift(one(q, k, v, h))
-    backward = flip(shift(one(flip(q2), flip(k2), flip(v), flip(h2))))
+    forward = shift(attend(w, q, k, v, h))
+    backward = flipped(w, shift(attend(w, *(flipped(w, x) for x in (q2, k2, v, h2)))))
     return w("Add", w("Add", forward, backward), w("Mul", w.wide(s, 3), v))
+
+
+@form("both_states", "ssm.quasiseparable", "q k v h")
+def both_states(w, q, k, v, h):
+    """One layer along time and against it: each token sees itself twice."""
+    return w("Add", attend(w, q, k, v, h), attend_back(w, q, k, v, h))
+
+
+@form("both_states_apart", "ssm.quasiseparable", "q k v h q2 k2 h2")
+def both_states_apart(w, q, k, v, h, q2, k2, h2):
+    """... of other queries, keys and decays, scaled."""
+    def back(x, *perm):
+        return w.turn(w("ReverseSequence", w.turn(x, *perm), np.full(w.batch, w.time, np.int64), batch_axis=0,
+                        time_axis=1), *perm)
+    rows = (0, 2, 1, 3)
+    backward = back(attend(w, *(back(x, *rows) for x in (q2, k2, v)), back(h2, 0, 2, 1)), *rows)
+    return w("Mul", w("Add", attend(w, q, k, v, h), backward), 0.25)
+
+
+@form("both_triangles", "ssm.quasiseparable", "q k v h")
+def both_triangles(w, q, k, v, h):
+    """No token sees itself."""
+    total = w.cumsum(h, 2)
+    later = w("Sub", w.wide(total, 3), w.wide(total, 2))
+    decays = w("Where", w.mask(-1), later, w("Where", w.mask(-1).T, w("Neg", later), float("-inf")))
+    decays = w("Exp", decays)
+    return w("MatMul", w("Mul", w("MatMul", q, w.swap(k)), decays), v)
+
+
+@form("both_states_beside", ["ssm.semiseparable", "ssm.semiseparable"], "q k v h")
+def both_states_beside(w, q, k, v, h):
+    return w("Concat", attend(w, q, k, v, h), attend_back(w, q, k, v, h), axis=3)
 
 
 # --- Delta rules --------------------------------------------------------------

@@ -81,6 +81,20 @@ def quasiseparable(q, k, v, h, q2, k2, h2, s):
     return y
 
 
+def both_states(q, k, v, h, q2=None, k2=None, h2=None):
+    """Along time, and against it."""
+    if q2 is None:
+        q2, k2, h2 = q, k, h
+    return states(q, k, v, h), states(q2, k2, v, h2, reverse=True)
+
+
+def both_triangles(q, k, v, h):
+    total = np.swapaxes(np.cumsum(h, 1), 1, 2)
+    lags = np.abs(total[..., :, None] - total[..., None, :])
+    decays = np.exp(-lags) * (1 - np.eye(h.shape[1]))
+    return np.einsum("bthn,bshn,bhts,bshp->bhtp", q, k, decays, v)
+
+
 def mlstm(q, k, v, i, f):
     batch, time, heads, keys = k.shape
     c, n, m = np.zeros((batch, heads, keys, v.shape[-1])), np.zeros((batch, heads, keys)), np.full((batch, heads), -np.inf)
@@ -130,6 +144,9 @@ ORACLES = {
     "normalised": lambda q, k, v: states(q, k, v, norm=0),
     "normalised_epsilon": lambda q, k, v: states(q, k, v, norm=np.float32(1e-3)),
     "mlstm": mlstm, "retention": retention, "ssd": states, "gla": states, "quasiseparable": quasiseparable,
+    "both_states": lambda *operands: sum(both_states(*operands)),
+    "both_states_apart": lambda *operands: 0.25 * sum(both_states(*operands)), "both_triangles": both_triangles,
+    "both_states_beside": lambda *operands: np.concatenate(both_states(*operands), -1),
     "delta": lambda q, k, v, b: states(q, k, v, beta=b), "gated_delta": states,
     "causal": causal, "groups": causal, "one_key_head": causal, "rotary": rotary,
     "full": lambda q, k, v: attention(q, k, v, lambda lag: lag == lag),
