@@ -5,6 +5,7 @@
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/BuiltinAttributes.h"
 #include "mlir/IR/Matchers.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
@@ -66,18 +67,60 @@ Value SymbolFunctions::clone(OpBuilder &builder, Value value,
   return mapping.lookup(value);
 }
 
-/// Whether an expression never falls where what it is of grows.
-static bool isIncreasing(AffineExpr expr) {
+/// Which way an expression goes where a variable of it grows: 1, -1, or 0 where
+/// it stays; nothing where it does neither.
+static std::optional<int> directionIn(AffineExpr expr, AffineExpr variable) {
+  if (expr == variable)
+    return 1;
   auto binary = dyn_cast<AffineBinaryOpExpr>(expr);
   if (!binary)
-    return true;
-  if (!isIncreasing(binary.getLHS()) || !isIncreasing(binary.getRHS()))
-    return false;
+    return 0;
+  std::optional<int> left = directionIn(binary.getLHS(), variable);
+  std::optional<int> right = directionIn(binary.getRHS(), variable);
+  if (!left || !right)
+    return std::nullopt;
+  if (*left == 0 && *right == 0)
+    return 0;
   if (binary.getKind() == AffineExprKind::Add)
-    return true;
+    return *left * *right < 0 ? std::nullopt
+                              : std::optional<int>(*left ? *left : *right);
   auto constant = dyn_cast<AffineConstantExpr>(binary.getRHS());
-  return binary.getKind() != AffineExprKind::Mod && constant &&
-         constant.getValue() >= 0;
+  if (binary.getKind() == AffineExprKind::Mod || !constant)
+    return std::nullopt;
+  return constant.getValue() < 0 ? -*left : *left;
+}
+
+/// A function of the symbols that the value is never below.
+Value SymbolFunctions::least(OpBuilder &builder, Value value,
+                             IRMapping &mapping) {
+  if (contains(value))
+    return clone(builder, value, mapping);
+  auto loop = scf::getForInductionVarOwner(value);
+  return loop && contains(loop.getLowerBound())
+             ? clone(builder, loop.getLowerBound(), mapping)
+             : Value();
+}
+
+/// What an expression is never above, by the bounds of its operands.
+Value SymbolFunctions::boundOf(OpBuilder &builder, Location loc, AffineMap map,
+                               ValueRange operands, IRMapping &mapping) {
+  SmallVector<Value> bounds;
+  AffineExpr expr = map.getResult(0);
+  for (auto [i, value] : llvm::enumerate(operands)) {
+    unsigned dims = map.getNumDims();
+    AffineExpr variable = i < dims ? builder.getAffineDimExpr(i)
+                                   : builder.getAffineSymbolExpr(i - dims);
+    std::optional<int> direction = directionIn(expr, variable);
+    if (!direction)
+      return {};
+    bounds.push_back(*direction > 0 ? bound(builder, value, mapping)
+                     : *direction < 0
+                         ? least(builder, value, mapping)
+                         : arith::ConstantIndexOp::create(builder, loc, 0));
+    if (!bounds.back())
+      return {};
+  }
+  return builder.createOrFold<affine::AffineApplyOp>(loc, map, bounds);
 }
 
 Value SymbolFunctions::bound(OpBuilder &builder, Value size,
@@ -85,34 +128,21 @@ Value SymbolFunctions::bound(OpBuilder &builder, Value size,
   if (contains(size))
     return clone(builder, size, mapping);
   Operation *op = size.getDefiningOp();
-  // With the bounds of the operands.
-  auto apply = [&](AffineMap map, ValueRange operands) -> Value {
-    SmallVector<Value> bounds(operands);
-    AffineExpr expr = map.getResult(0);
-    if (!isIncreasing(expr))
-      return {};
-    for (auto [i, value] : llvm::enumerate(bounds)) {
-      bool used = i < map.getNumDims()
-                      ? expr.isFunctionOfDim(i)
-                      : expr.isFunctionOfSymbol(i - map.getNumDims());
-      if (used)
-        value = bound(builder, value, mapping);
-      else
-        value = arith::ConstantIndexOp::create(builder, op->getLoc(), 0);
-      if (!value)
-        return {};
-    }
-    return builder.createOrFold<affine::AffineApplyOp>(op->getLoc(), map,
-                                                       bounds);
-  };
   if (auto min = dyn_cast_if_present<affine::AffineMinOp>(op)) {
-    for (unsigned i = min.getMap().getNumResults(); i-- > 0;)
-      if (Value value = apply(min.getMap().getSubMap({i}), min.getOperands()))
-        return value;
-    return {};
+    Value least;
+    for (unsigned i = 0; i < min.getMap().getNumResults(); ++i) {
+      Value each = boundOf(builder, op->getLoc(), min.getMap().getSubMap({i}),
+                           min.getOperands(), mapping);
+      if (each && least)
+        least = builder.createOrFold<arith::MinSIOp>(op->getLoc(), least, each);
+      else if (each)
+        least = each;
+    }
+    return least;
   }
   if (auto affine = dyn_cast_if_present<affine::AffineApplyOp>(op))
-    return apply(affine.getMap(), affine.getOperands());
+    return boundOf(builder, op->getLoc(), affine.getMap(), affine.getOperands(),
+                   mapping);
   // Sizes are not negative.
   if (auto product = dyn_cast_if_present<arith::MulIOp>(op)) {
     Value a = bound(builder, product.getLhs(), mapping);

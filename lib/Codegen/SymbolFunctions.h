@@ -25,12 +25,18 @@ public:
   static mlir::Value clone(mlir::OpBuilder &builder, mlir::Value value,
                            mlir::IRMapping &mapping);
 
-  /// A function of the symbols, at the builder, that a size is never above; null
-  /// where none is found.
+  /// A function of the symbols, at the builder, that a size is never above;
+  /// null where none is found.
   mlir::Value bound(mlir::OpBuilder &builder, mlir::Value size,
                     mlir::IRMapping &mapping);
 
 private:
+  mlir::Value least(mlir::OpBuilder &builder, mlir::Value value,
+                    mlir::IRMapping &mapping);
+  mlir::Value boundOf(mlir::OpBuilder &builder, mlir::Location loc,
+                      mlir::AffineMap map, mlir::ValueRange operands,
+                      mlir::IRMapping &mapping);
+
   mlir::Value symbols;
   llvm::DenseMap<mlir::Operation *, bool> known;
   llvm::DenseMap<mlir::Value, int64_t> estimates;
