@@ -72,6 +72,7 @@ private:
   Value liftDestination(Value init, RankedTensorType type, int64_t axis,
                         OpFoldResult length);
   ssm::RecurrenceOp replace(ArrayRef<OpResult> products);
+  OpFoldResult countSteps(ssm::RecurrenceOp lifted);
   void divide(ssm::RecurrenceOp lifted);
 
   ssm::RecurrenceOp op;
@@ -81,6 +82,7 @@ private:
   llvm::DenseMap<Value, std::optional<Sequence>> sequences;
   llvm::SmallPtrSet<Operation *, 8> made; // for all steps
   int64_t rows = 1; // of the products, in one step, as far as known
+  bool areRowsKnown = true;
 };
 
 } // namespace
@@ -222,8 +224,10 @@ void Lifting::run() {
     products.push_back(product->getResult(0));
     auto type = cast<RankedTensorType>(products.back().getType());
     int64_t known = 1;
-    for (int64_t extent : type.getShape().drop_back())
+    for (int64_t extent : type.getShape().drop_back()) {
+      areRowsKnown &= !ShapedType::isDynamic(extent);
       known *= ShapedType::isDynamic(extent) ? 1 : std::max<int64_t>(extent, 1);
+    }
     rows = std::max(rows, known);
   }
   if (!products.empty())
@@ -261,11 +265,42 @@ ssm::RecurrenceOp Lifting::replace(ArrayRef<OpResult> products) {
   return replaced;
 }
 
+/// The steps of a block. Where only a run knows the rows of a step, those of a
+/// sequence say how many.
+OpFoldResult Lifting::countSteps(ssm::RecurrenceOp lifted) {
+  OpFoldResult known = b.getIndexAttr(std::max<int64_t>(blockRows / rows, 1));
+  if (areRowsKnown)
+    return known;
+  b.setInsertionPoint(lifted);
+  Location loc = b.getLoc();
+  AffineExpr product = b.getAffineConstantExpr(rows);
+  SmallVector<OpFoldResult> extents;
+  for (auto [x, axis] : llvm::zip(lifted.getXs(), lifted.getAxes())) {
+    auto type = cast<RankedTensorType>(x.getType());
+    for (int64_t d = 0; d + 1 < type.getRank(); ++d)
+      if (d != axis && type.isDynamicDim(d)) {
+        product = product * b.getAffineSymbolExpr(extents.size());
+        extents.push_back(tensor::getMixedSize(b, loc, x, d));
+      }
+    if (!extents.empty())
+      break;
+  }
+  auto floored = [&](AffineMap map, ArrayRef<OpFoldResult> operands) {
+    return affine::makeComposedFoldedAffineMax(b, loc, map, operands);
+  };
+  AffineExpr one = b.getAffineConstantExpr(1);
+  MLIRContext *context = b.getContext();
+  OpFoldResult all = floored(
+      AffineMap::get(0, extents.size(), {product, one}, context), extents);
+  AffineExpr count =
+      b.getAffineConstantExpr(blockRows).floorDiv(b.getAffineSymbolExpr(0));
+  return floored(AffineMap::get(0, 1, {count, one}, context), all);
+}
+
 /// Tiles time, with the lifted ops inside.
 void Lifting::divide(ssm::RecurrenceOp lifted) {
-  int64_t steps = std::max<int64_t>(blockRows / rows, 1);
   scf::SCFTileAndFuseOptions options;
-  options.tilingOptions.setTileSizes(OpFoldResult(b.getIndexAttr(steps)));
+  options.tilingOptions.setTileSizes(countSteps(lifted));
   options.setFusionControlFn(
       [&](tensor::ExtractSliceOp, OpResult producer,
           bool) -> std::optional<scf::SCFTileAndFuseOptions::ControlFnResult> {

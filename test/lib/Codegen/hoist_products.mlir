@@ -35,6 +35,33 @@ func.func @step(%x: tensor<?x4x8xf32>, %y: tensor<?x4x6xf32>, %s: tensor<4x6xf32
 
 // -----
 
+// A run knows the rows: it counts the steps of a block.
+// CHECK-DAG:     #[[ROWS:.*]] = affine_map<()[s0] -> (1, s0)>
+// CHECK-DAG:     #[[STEPS:.*]] = affine_map<()[s0] -> (32 floordiv s0, 1)>
+// CHECK-LABEL: func.func @rows
+// CHECK-SAME:    %[[X:[^:]*]]: tensor<?x?x8xf32>
+// CHECK:         tensor.dim %[[X]], %c1
+// CHECK:         %[[ROWS_OF:.*]] = affine.max #[[ROWS]]()[%{{.*}}]
+// CHECK:         %[[STEPS_OF:.*]] = affine.max #[[STEPS]]()[%[[ROWS_OF]]]
+// CHECK:         scf.for %{{.*}} = %c0 to %{{.*}} step %[[STEPS_OF]]
+func.func @rows(%x: tensor<?x?x8xf32>, %y: tensor<?x?x6xf32>, %s: tensor<?x6xf32>) -> tensor<?x?x6xf32> {
+  %W = arith.constant dense<2.0> : tensor<8x6xf32>
+  %ys, %last = ssm.recurrence axes[0, 0] ins(%x : tensor<?x?x8xf32>) outs(%y : tensor<?x?x6xf32>) states(%s : tensor<?x6xf32>) {
+  ^bb0(%xt: tensor<?x8xf32>, %h: tensor<?x6xf32>):
+    %zero = arith.constant 0.0 : f32
+    %c0 = arith.constant 0 : index
+    %rows = tensor.dim %xt, %c0 : tensor<?x8xf32>
+    %e = tensor.empty(%rows) : tensor<?x6xf32>
+    %f = linalg.fill ins(%zero : f32) outs(%e : tensor<?x6xf32>) -> tensor<?x6xf32>
+    %p = linalg.matmul ins(%xt, %W : tensor<?x8xf32>, tensor<8x6xf32>) outs(%f : tensor<?x6xf32>) -> tensor<?x6xf32>
+    %r = arith.addf %p, %h : tensor<?x6xf32>
+    ssm.yield %r, %r : tensor<?x6xf32>, tensor<?x6xf32>
+  } -> tensor<?x?x6xf32>, tensor<?x6xf32>
+  return %ys : tensor<?x?x6xf32>
+}
+
+// -----
+
 // Time backwards and inside: the blocks begin at the end.
 // CHECK-LABEL: func.func @reversed
 // CHECK-SAME:    %[[X:[^:]*]]: tensor<4x?x8xf32>

@@ -34,6 +34,11 @@ def check(cell, batch, hidden, lengths, rows, side_by_side=0):
         assert "ssmrt_launch_together" in text, cell
         ctypes.c_int32.in_dll(library, "emu_side_by_side").value = side_by_side
         weights, _ = execute.weights_of(text)
+        # Of inputs, projected ones and outputs there are 4096 rows at most, and no more than the run has.
+        for length in (1, 10000):
+            needed = library.ssm_forward_workspace((ctypes.c_int64 * 2)(length, rows))
+            most = 4 * (min(length * rows, 4096 + rows) * ((gates + 1) * hidden + INPUTS) + 100 * rows * hidden)
+            assert needed <= most, f"{cell}, batch {batch}, {length} steps: a workspace of {needed} bytes"
         for length in lengths:
             x = rng.standard_normal((length, rows, INPUTS)).astype(np.float32)
             symbols = [length] + ([rows] if batch is None else [])
