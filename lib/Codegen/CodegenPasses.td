@@ -190,6 +190,32 @@ def SsmHoistBuffers : Pass<"ssm-hoist-buffers", "::mlir::ModuleOp"> {
   let dependentDialects = ["::mlir::memref::MemRefDialect"];
 }
 
+def SsmCopyStates : Pass<"ssm-copy-states", "::mlir::ModuleOp"> {
+  let summary = "copy a state that is only read before a mixer continues it";
+  let description = [{
+    A mixer continues its state where it lies. An input of an entry must not be
+    written, so bufferization would copy it to memory of its own, and what has
+    become of it to the output. With the copy in sight, to an empty tensor, the
+    output is where it is copied to.
+  }];
+  let dependentDialects = ["::mlir::linalg::LinalgDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
+def SsmJoinStates : Pass<"ssm-join-states", "::mlir::func::FuncOp"> {
+  let summary = "outline what a mixer's state begins with beside it";
+  let description = [{
+    Zeros, and a copy of what the mixer does not write, right in front of the mixer
+    whose state they store, move with it into an `scf.execute_region`, which
+    becomes one kernel. It reads what is copied, rather than the copy.
+  }];
+  let options = [
+    ListOption<"ops", "ops", "std::string",
+               "names of the ops whose kernels begin so, as in ssm.scan">
+  ];
+  let dependentDialects = ["::mlir::scf::SCFDialect"];
+}
+
 def SsmOutlineKernels : Pass<"ssm-outline-kernels", "::mlir::ModuleOp"> {
   let summary = "make a function of each loop of an entry, equal ones once";
   let description = [{

@@ -207,6 +207,8 @@ void ssmc::buildTilingPipeline(OpPassManager &pm,
   pm.addPass(createSsmSeparateResults());
   pm.addPass(createSsmLowerEntries());
   pm.addPass(createSsmExternalizeWeights());
+  if (optimized)
+    pm.addPass(createSsmCopyStates());
   addBufferization(pm);
   pm.addPass(createSsmHoistBuffers());
   pm.addPass(createSsmPlanMemory());
@@ -214,6 +216,14 @@ void ssmc::buildTilingPipeline(OpPassManager &pm,
   cleanUp(pm);
   if (optimized && isGpu)
     pm.addNestedPass<func::FuncOp>(createSsmJoinFills());
+  if (optimized) {
+    SsmJoinStatesOptions join;
+    join.ops = {"ssm.semiseparable", "ssm.delta_rule"};
+    if (!isGpu)
+      join.ops.insert(join.ops.end(),
+                      {"ssm.selective_scan", "ssm.scan", "ssm.short_conv"});
+    pm.addNestedPass<func::FuncOp>(createSsmJoinStates(join));
+  }
   pm.addPass(createSsmOutlineKernels());
   pm.addPass(createSsmLowerAsserts());
   if (optimized || isGpu) {

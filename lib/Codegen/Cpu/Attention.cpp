@@ -25,8 +25,9 @@ using namespace ssmc;
 void ssmc::forEachVector(KernelBuilder &b, int64_t total,
                          function_ref<void(Value, Lanes, int64_t)> body) {
   int64_t lanes = b.target.lanes, whole = total / lanes * lanes;
-  b.loop(b.idx(0), b.idx(whole), lanes,
-         [&](Value at) { body(at, {b.vec(), {}}, lanes); });
+  b.loop(b.idx(0), b.idx(whole), lanes, [&](Value at) {
+    body(at, {b.vec(), {}}, lanes);
+  });
   if (whole < total)
     body(b.idx(whole), b.lanes(b.vec(), b.idx(total - whole)), total - whole);
 }

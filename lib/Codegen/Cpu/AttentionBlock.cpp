@@ -135,8 +135,9 @@ private:
                 {b.add(n, i), row});
     });
     Value zero = b.splat(b.vec(), 0.0);
-    b.loop(b.idx(0), b.idx(width), 1,
-           [&](Value p) { b.store(full(), zero, outputs, {p, row}); });
+    b.loop(b.idx(0), b.idx(width), 1, [&](Value p) {
+      b.store(full(), zero, outputs, {p, row});
+    });
     b.store(full(), b.splat(b.vec(), op.getSinks() ? 1.0 : 0.0), sums, {row});
     if (!op.getSinks())
       b.store(full(), b.splat(b.vec(), -infinity), maxima, {row});
@@ -167,7 +168,8 @@ private:
     scores.forEachTile(range, tileKeys, [&](Value first, Value end) {
       if (!scores.dependsOnKeys())
         return visitRows(first, end);
-      b.branch(isSomeSeen(first, end), [&] { visitRows(first, end); }, [] {});
+      b.branch(
+          isSomeSeen(first, end), [&] { visitRows(first, end); }, [] {});
     });
   }
 
@@ -334,7 +336,8 @@ private:
                     skipsZeros);
     };
     if (masked)
-      b.branch(isFinite, [&] { emitAll(false); }, [&] { emitAll(true); });
+      b.branch(
+          isFinite, [&] { emitAll(false); }, [&] { emitAll(true); });
     else
       emitAll(false);
   }

@@ -147,7 +147,8 @@ private:
     scores.forEachTile(range, tileKeys, from, to, [&](Value first, Value end) {
       if (!scores.dependsOnKeys())
         return visitTile(first, end);
-      b.branch(isSomeSeen(first, end), [&] { visitTile(first, end); }, [] {});
+      b.branch(
+          isSomeSeen(first, end), [&] { visitTile(first, end); }, [] {});
     });
     b.loop(b.idx(0), b.idx(heads), 1, [&](Value head) {
       Value all = b.load(full(), sumNow, {head, first});

@@ -26,6 +26,7 @@
 #include "lib/Codegen/Cpu/CpuPasses.h"
 #include "lib/Codegen/Cpu/StateBlocks.h"
 #include "lib/Codegen/Cpu/StateToken.h"
+#include "lib/Codegen/StateStart.h"
 
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -51,10 +52,14 @@ constexpr int64_t unroll = 2;
 constexpr int64_t maxKeys = 512;
 
 StateWalk walkOf(ssm::DeltaRuleOp op) {
-  return {op.getY(),
-          extentOf(op.getState(), 1),
-          {op.getDecay(), op.getResets(), extentOf(op.getState(), 2)},
-          op.getReverse()};
+  StateWalk walk;
+  walk.y = op.getY();
+  walk.heads = extentOf(op.getState(), 1);
+  walk.decay = {op.getDecay(), op.getResets(), extentOf(op.getState(), 2)};
+  walk.reverse = op.getReverse();
+  walk.state = op.getState();
+  walk.begin = takeBegin(op, op.getState());
+  return walk;
 }
 
 class Kernel : StateBlocks {
@@ -125,8 +130,7 @@ private:
               k = token.decayed(k, n);
             Value q = token.decayed(token.keyOf(op.getQ(), queryHead, n), n);
             for (int64_t v = 0; v < vectors; ++v) {
-              Value z =
-                  token.kept(b.load(p.access[v], op.getState(), stateAt(n, v)));
+              Value z = token.kept(b.load(p.access[v], begin, stateAt(n, v)));
               next[v] = b.fma(k, z, next[v]);
               next[vectors + v] = b.fma(q, z, next[vectors + v]);
             }
@@ -149,7 +153,7 @@ private:
         if (erases)
           erase = token.keyOf(op.getB(), keyHead, n);
         for (int64_t v = 0; v < vectors; ++v) {
-          Value z = b.load(p.access[v], op.getState(), stateAt(n, v));
+          Value z = b.load(p.access[v], begin, stateAt(n, v));
           z = b.fma(k, written[v], token.decayed(token.kept(z), n));
           if (erases)
             z = b.fma(erase, read[v], z);
@@ -266,7 +270,8 @@ private:
       b.branch(
           starts, [&] { walk(&segments, t, next); },
           [&] { walk({}, t, next); });
-      b.branch(beginsSequence(next), [&] { forget(); }, [] {});
+      b.branch(
+          beginsSequence(next), [&] { forget(); }, [] {});
     });
     b.loop(b.idx(0), b.idx(keys), 1, [&](Value n) {
       Value scale;

@@ -428,7 +428,9 @@ private:
           return finish({type, {}});
         b.branch(
             b.lessEqual(b.add(column, lanes), b.idx(columns)),
-            [&] { finish({type, {}}); },
+            [&] {
+              finish({type, {}});
+            },
             [&] { finish(b.lanes(type, b.sub(b.idx(columns), column))); });
       });
     });

@@ -63,6 +63,7 @@ public:
         {b.dim(forward.y, 0), b.idx(forward.heads)}, [&](ValueRange index) {
           Value state = b.scratch({forward.decay.keys, extentOf(forward.v, 3)});
           forward.state = backward.state = state;
+          forward.begin = backward.begin = state;
           auto scratch = SemiseparableBlocks(b, forward).allocate();
           for (const SemiseparableWalk &walk : {forward, backward}) {
             clear(state);

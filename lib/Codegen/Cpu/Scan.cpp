@@ -12,6 +12,7 @@
 #include "dialects/ssm/SsmOps.h"
 #include "lib/Codegen/Cpu/CpuPasses.h"
 #include "lib/Codegen/Cpu/Transpose.h"
+#include "lib/Codegen/StateStart.h"
 
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -38,7 +39,8 @@ constexpr int64_t groupVectors = 4;
 class Kernel {
 public:
   Kernel(KernelBuilder &b, ssm::ScanOp op)
-      : b(b), op(op), rank(cast<MemRefType>(op.getH().getType()).getRank()),
+      : b(b), op(op), begin(takeBegin(op, op.getState())),
+        rank(cast<MemRefType>(op.getH().getType()).getRank()),
         time(op.getDimension()) {}
 
   void emit() {
@@ -56,7 +58,7 @@ public:
       SmallVector<Value> at(index);
       Value block = at.pop_back_val();
       if (rank == 1)
-        return emitScalar({}, b.idx(0));
+        return emitScalar({}, b.idx(0), begin);
       if (rows)
         return emitRows(at, b.mul(block, b.target.lanes), columns);
       Value width = blockWidth(columns, bounds.back());
@@ -68,6 +70,7 @@ public:
 private:
   KernelBuilder &b;
   ssm::ScanOp op;
+  Value begin; // where the state is read
   int64_t rank, time;
   Value length;
 
@@ -108,7 +111,7 @@ private:
     Value state = b.scratch({maxColumns});
     auto inScratch = [&](Value column) { return b.sub(column, first); };
     forEachVector(first, end, [&](Value column, Lanes access) {
-      b.store(full, b.load(access, op.getState(), with(at, column)), state,
+      b.store(full, b.load(access, begin, with(at, column)), state,
               inScratch(column));
     });
     auto emitSteps = [&](Value step, int64_t count) {
@@ -147,12 +150,14 @@ private:
         [&] {
           Value whole = b.mul(b.div(length, lanes), lanes);
           emitTiles(at, first, whole);
-          b.loop(first, b.add(first, lanes), 1,
-                 [&](Value row) { emitScalar(with(at, row), whole); });
+          b.loop(first, b.add(first, lanes), 1, [&](Value row) {
+            emitScalar(with(at, row), whole, op.getState());
+          });
         },
         [&] {
-          b.loop(first, rows, 1,
-                 [&](Value row) { emitScalar(with(at, row), b.idx(0)); });
+          b.loop(first, rows, 1, [&](Value row) {
+            emitScalar(with(at, row), b.idx(0), begin);
+          });
         });
   }
 
@@ -163,7 +168,7 @@ private:
     Value decay = b.scratch({lanes, lanes}), added = b.scratch({lanes, lanes});
     SmallVector<Value> state = with(at, row);
     SmallVector<Value> prefix(at);
-    Value initial = b.load(full, op.getState(), state);
+    Value initial = b.load(full, begin, state);
     Value last = b.loop(
         b.idx(0), steps, lanes, initial, [&](Value step, ValueRange carried) {
           Value from = step;
@@ -187,9 +192,9 @@ private:
     b.store(full, last, op.getState(), state);
   }
 
-  // One row from step `first` on.
-  void emitScalar(ArrayRef<Value> at, Value first) {
-    Value initial = b.loadScalar(op.getState(), at);
+  // One row from step `first` on, in front of which `begin` holds the state.
+  void emitScalar(ArrayRef<Value> at, Value first, Value begin) {
+    Value initial = b.loadScalar(begin, at);
     ValueRange last =
         b.loop(first, length, 1, initial, [&](Value step, ValueRange h) {
           SmallVector<Value> index = withTime(at, step);

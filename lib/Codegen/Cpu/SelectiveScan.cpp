@@ -14,15 +14,16 @@
 // than letting registers spill, and two vectors of channels are processed per
 // step so that their dependency chains overlap.
 //
-// A single token has code of its own, in which the lanes are states: the factors
-// dt and dt * u of a vector of channels are computed together, and what the
-// channels read out is summed in a tree that leaves a channel in each lane.
+// A single token has code of its own, in which the lanes are states: the
+// factors dt and dt * u of a vector of channels are computed together, and what
+// the channels read out is summed in a tree that leaves a channel in each lane.
 //
 //===----------------------------------------------------------------------===//
 
 #include "dialects/ssm/SsmOps.h"
 #include "lib/Codegen/Cpu/CpuPasses.h"
 #include "lib/Codegen/Cpu/Transpose.h"
+#include "lib/Codegen/StateStart.h"
 
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 
@@ -51,7 +52,8 @@ constexpr int64_t channelsAhead = 128;
 class Kernel {
 public:
   Kernel(KernelBuilder &b, ssm::SelectiveScanOp op)
-      : b(b), op(op), lanes(b.target.lanes), states(extentOf(op.getA(), 1)),
+      : b(b), op(op), begin(takeBegin(op, op.getState())),
+        lanes(b.target.lanes), states(extentOf(op.getA(), 1)),
         inRegisters(states + reservedRegisters <= b.target.registers),
         vectors(inRegisters ? 1 : 2) {}
 
@@ -124,7 +126,9 @@ private:
       };
       b.branch(
           b.lessEqual(b.add(channel, lanes), channels),
-          [&] { b.store({b.vec(), {}}, sumRows(0, lanes, sumAt), sums, zero); },
+          [&] {
+            b.store({b.vec(), {}}, sumRows(0, lanes, sumAt), sums, zero);
+          },
           [&] {
             b.loop(zero, b.sub(channels, channel), 1, [&](Value i) {
               b.storeScalar(vector::ReductionOp::create(
@@ -161,12 +165,12 @@ private:
     Value ahead =
         b.min(b.add(channel, channelsAhead), b.sub(channels, b.idx(1)));
     for (int64_t n = 0; n < states; n += cacheLineFloats)
-      b.prefetch(op.getState(), {token.batch, ahead, b.idx(n)});
+      b.prefetch(begin, {token.batch, ahead, b.idx(n)});
     for (auto [v, some] : llvm::enumerate(token.access)) {
       Value n = b.idx(v * lanes);
       Value a = b.exp2(b.fmul(exponent, b.load(some, op.getA(), {channel, n})));
       Value at[] = {token.batch, channel, n};
-      Value h = b.load(some, op.getState(), at);
+      Value h = b.load(some, begin, at);
       if (token.reset)
         h = b.select(token.reset, b.splat(b.vec(), 0.0), h);
       h = b.fma(a, h, b.fmul(input, token.B[v]));
@@ -189,6 +193,7 @@ private:
 
   KernelBuilder &b;
   ssm::SelectiveScanOp op;
+  Value begin; // where the state is read
   int64_t lanes, states;
   bool inRegisters;
   int64_t vectors;
@@ -205,7 +210,8 @@ private:
       starts.push_back(b.add(channel, v * lanes));
       loadTransposed(b, {op.getA(), {}, starts[v], count, states}, decays[v],
                      log2e);
-      loadTransposed(b, stateRows(batch, starts[v], count), hidden[v], 1.0);
+      loadTransposed(b, stateRows(begin, batch, starts[v], count), hidden[v],
+                     1.0);
     }
     SmallVector<Value> carried;
     if (inRegisters)
@@ -228,7 +234,8 @@ private:
     for (auto [n, value] : llvm::enumerate(last))
       b.store({b.vec(), {}}, value, hidden[0], {b.idx(n), b.idx(0)});
     for (int64_t v = 0; v < vectors; ++v)
-      storeTransposed(b, stateRows(batch, starts[v], count), hidden[v]);
+      storeTransposed(b, stateRows(op.getState(), batch, starts[v], count),
+                      hidden[v]);
   }
 
   void forgetWhereReset(Value batch, Value t, int64_t vectors) {
@@ -244,8 +251,8 @@ private:
         [] {});
   }
 
-  RowBlock stateRows(Value batch, Value channel, Value count) {
-    return {op.getState(), {batch}, channel, count, states};
+  RowBlock stateRows(Value state, Value batch, Value channel, Value count) {
+    return {state, {batch}, channel, count, states};
   }
 
   void emitStep(Value batch, Value t, Value channel, int64_t v, Lanes access,

@@ -8,6 +8,7 @@
 #include "dialects/ssm/SsmOps.h"
 #include "lib/Codegen/Cpu/CpuPasses.h"
 #include "lib/Codegen/Cpu/SemiseparableBlocks.h"
+#include "lib/Codegen/StateStart.h"
 
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -37,7 +38,9 @@ SemiseparableWalk walkOf(ssm::SemiseparableOp op) {
 
 class Kernel {
 public:
-  Kernel(KernelBuilder &b, ssm::SemiseparableOp op) : b(b), walk(walkOf(op)) {}
+  Kernel(KernelBuilder &b, ssm::SemiseparableOp op) : b(b), walk(walkOf(op)) {
+    walk.begin = takeBegin(op, walk.state);
+  }
 
   void emit() {
     b.parallel({b.dim(walk.y, 0), b.idx(walk.heads)}, [&](ValueRange index) {

@@ -229,7 +229,7 @@ void SemiseparableBlocks::emitToken(Value batch, Value head) {
             q.push_back(token.keyOf(walk.q, queryHead(r), n));
           for (int64_t v = 0; v < vectors; ++v) {
             SmallVector<Value> at = stateAt(n, panel.starts[v]);
-            Value z = b.load(panel.access[v], walk.state, at);
+            Value z = b.load(panel.access[v], begin, at);
             z = b.fma(k, x[v], token.decayed(token.kept(z), n));
             b.store(panel.access[v], z, walk.state, at);
             for (int64_t r = 0; r < queries; ++r) {

@@ -23,8 +23,6 @@ namespace ssmc {
 
 struct SemiseparableWalk : StateWalk {
   mlir::Value q, k, v; // B x L x heads x N or P
-  /// B x H x N x P, or N x P of one head at a time.
-  mlir::Value state = {};
   /// B x L x H, or null: what of v is added to y.
   mlir::Value diagonal = {};
   /// Whether y is added to, rather than written.

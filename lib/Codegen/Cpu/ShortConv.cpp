@@ -11,6 +11,7 @@
 #include "dialects/ssm/SsmOps.h"
 #include "lib/Codegen/Cpu/CpuPasses.h"
 #include "lib/Codegen/Cpu/Transpose.h"
+#include "lib/Codegen/StateStart.h"
 
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -32,7 +33,8 @@ constexpr int64_t maxWindow = 16;
 
 class Kernel {
 public:
-  Kernel(KernelBuilder &b, ssm::ShortConvOp op) : b(b), op(op) {
+  Kernel(KernelBuilder &b, ssm::ShortConvOp op)
+      : b(b), op(op), begin(takeBegin(op, op.getState())) {
     width = cast<MemRefType>(op.getW().getType()).getDimSize(1);
     dilation = op.getDilation();
     window = (width - 1) * dilation;
@@ -69,6 +71,7 @@ public:
 private:
   KernelBuilder &b;
   ssm::ShortConvOp op;
+  Value begin; // where the state is read
   int64_t width, dilation, window, vectors;
   bool inRegisters;
   Value length, ring;
@@ -142,7 +145,7 @@ private:
     SmallVector<Value> initial;
     for (int64_t v = 0; v < vectors; ++v)
       for (int64_t i = 0; i < window; ++i)
-        initial.push_back(b.load(access, op.getState(), state(b.idx(i), v)));
+        initial.push_back(b.load(access, begin, state(b.idx(i), v)));
     ValueRange last = b.loop(
         b.idx(0), length, 1, initial, [&](Value step, ValueRange carried) {
           Value t = time(step);
@@ -174,8 +177,7 @@ private:
     Lanes full{b.vec(), {}};
     Value zero = b.idx(0);
     b.loop(zero, b.idx(window), 1, [&](Value i) {
-      b.store(full, b.load(access, op.getState(), state(i, 0)), ring,
-              {i, zero});
+      b.store(full, b.load(access, begin, state(i, 0)), ring, {i, zero});
     });
     b.loop(zero, length, 1, [&](Value step) {
       Value t = time(step);

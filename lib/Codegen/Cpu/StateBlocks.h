@@ -20,6 +20,10 @@ struct StateWalk {
   /// Whether a token reads the state before it is decayed and added to: then a
   /// step takes in the decay, key and value of the token before.
   bool delayed = false;
+  /// B x H x N x P, or N x P of one head at a time.
+  mlir::Value state = {};
+  /// Where it is read at first: itself, or what it is to begin with.
+  mlir::Value begin = {};
 };
 
 /// Base of the kernels of ops with such a state.
@@ -29,13 +33,15 @@ protected:
 
   StateBlocks(KernelBuilder &b, const StateWalk &walk, int64_t maxTokens)
       : b(b), lanes(b.target.lanes), maxTokens(maxTokens),
-        keys(walk.decay.keys), states(walk.heads), decay(walk.decay),
-        full{b.vec(), {}}, walk(walk) {}
+        keys(walk.decay.keys), states(walk.heads),
+        decay(walk.decay), full{b.vec(), {}}, begin(walk.begin), walk(walk) {}
 
   /// Runs `body` for every block of the head, with the members below set.
   void forEachBlock(llvm::function_ref<void(DecaySegments &)> body) {
     length = b.dim(walk.y, 1);
     columns = b.dim(walk.y, 3);
+    if (begin != walk.state)
+      copyBegin();
     DecaySegments segments(b, decay, maxTokens);
     b.loop(b.idx(0), length, maxTokens, [&](Value first) {
       block = first;
@@ -81,12 +87,26 @@ protected:
   int64_t lanes, maxTokens, keys, states;
   Decay decay;
   Lanes full;
+  /// Where the state is read at first.
+  Value begin;
   /// Of the op; of the iteration; the first token and the number of tokens of
   /// the block.
   Value length, columns, batch, head, block, tokens;
 
 private:
   StateWalk walk;
+
+  /// A block finds the state where the one before left it. Panels of columns
+  /// would read the memory in pieces too short to be fetched ahead.
+  void copyBegin() {
+    b.loop(b.idx(0), b.idx(keys), 1, [&](Value n) {
+      b.loop(b.idx(0), columns, lanes, [&](Value column) {
+        Value at[] = {batch, head, n, column};
+        Lanes access = b.lanesOf(columns, column, lanes);
+        b.store(access, b.load(access, begin, at), walk.state, at);
+      });
+    });
+  }
 
   Value isFirst(Value at) { return b.less(at, b.idx(1)); }
   Value inMemory(Value at) {

@@ -104,9 +104,7 @@ def SsmJoinFills : Pass<"ssm-join-fills", "::mlir::func::FuncOp"> {
   let summary = "outline what a reduction begins with beside it";
   let description = [{
     A `linalg.fill` right in front of the reduction that it begins moves with it
-    into an `scf.execute_region`, which becomes one kernel. So do zeros, and a copy
-    of what the mixer does not write, right in front of the `ssm.semiseparable`
-    whose state they store.
+    into an `scf.execute_region`, which becomes one kernel.
   }];
   let dependentDialects = ["::mlir::scf::SCFDialect"];
 }

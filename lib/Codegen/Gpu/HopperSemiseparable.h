@@ -4,7 +4,7 @@
 
 #include "dialects/ssm/SsmOps.h"
 #include "lib/Codegen/Gpu/HopperBuilder.h"
-#include "lib/Codegen/Gpu/StateStart.h"
+#include "lib/Codegen/StateStart.h"
 
 namespace ssmc {
 
@@ -65,9 +65,10 @@ using HopperKernelOf = std::pair<mlir::SymbolRefAttr, int64_t>;
 
 /// The kernel, or that of the states at the ends of segments. Arguments: maps
 /// of q, k, v and y; where the state is read, and written; what is kept between
-/// the two; the decay, the resets and the diagonal where there are any; i32 length, blocks of a batch
-/// row, blocks of a segment, segments, chunks of a segment; i64 strides of the
-/// state (3), the decay (3), the resets (2) and the diagonal (3).
+/// the two; the decay, the resets and the diagonal where there are any; i32
+/// length, blocks of a batch row, blocks of a segment, segments, chunks of a
+/// segment; i64 strides of the state (3), the decay (3), the resets (2) and the
+/// diagonal (3).
 HopperKernelOf emitHopperSemiseparable(mlir::Operation *op,
                                        const HopperSemiseparable &shape,
                                        bool isEnds);

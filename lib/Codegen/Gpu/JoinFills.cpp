@@ -2,15 +2,12 @@
 //
 // A sum begins with a fill. Outlined by themselves they were two launches, the
 // first of which writes what the second reads back: in one region, which is
-// outlined as a whole, a kernel for both can begin with the number. So it is
-// with what a mixer's state begins with.
+// outlined as a whole, a kernel for both can begin with the number.
 //
 //===----------------------------------------------------------------------===//
 
-#include "dialects/ssm/SsmOps.h"
 #include "lib/Codegen/Gpu/GpuPasses.h"
 #include "lib/Codegen/Gpu/MatrixProduct.h"
-#include "lib/Codegen/Gpu/StateStart.h"
 
 namespace ssmc {
 #define GEN_PASS_DEF_SSMJOINFILLS
@@ -38,20 +35,6 @@ struct JoinFills : ssmc::impl::SsmJoinFillsBase<JoinFills> {
       Operation *end = scf::YieldOp::create(b, op.getLoc());
       start->moveBefore(end);
       op->moveBefore(end);
-    }
-    joinStates<ssm::SemiseparableOp>();
-    joinStates<ssm::DeltaRuleOp>();
-  }
-
-  template <typename Mixer>
-  void joinStates() {
-    SmallVector<Mixer> mixers;
-    getOperation().walk([&](Mixer op) { mixers.push_back(op); });
-    for (Mixer op : mixers) {
-      forwardState(op, op.getStateMutable());
-      if (StateStart start = findJoinableStart(op, op.getState(), op.getY());
-          start.op)
-        joinStart(start, op);
     }
   }
 };

@@ -18,8 +18,8 @@
 
 #include "dialects/ssm/SsmOps.h"
 #include "lib/Codegen/Gpu/GpuPasses.h"
-#include "lib/Codegen/Gpu/StateStart.h"
 #include "lib/Codegen/Gpu/StateTile.h"
+#include "lib/Codegen/StateStart.h"
 
 namespace ssmc {
 #define GEN_PASS_DEF_SSMLAUNCHDELTARULE

@@ -18,8 +18,8 @@
 #include "lib/Codegen/Gpu/GpuPasses.h"
 #include "lib/Codegen/Gpu/Ring.h"
 #include "lib/Codegen/Gpu/StagedSteps.h"
-#include "lib/Codegen/Gpu/StateStart.h"
 #include "lib/Codegen/Gpu/StateTile.h"
+#include "lib/Codegen/StateStart.h"
 
 namespace ssmc {
 #define GEN_PASS_DEF_SSMLAUNCHSEMISEPARABLE

@@ -24,7 +24,7 @@
 #include "dialects/ssm/SsmOps.h"
 #include "lib/Codegen/Gpu/GpuPasses.h"
 #include "lib/Codegen/Gpu/LaunchBuilder.h"
-#include "lib/Codegen/Gpu/StateStart.h"
+#include "lib/Codegen/StateStart.h"
 
 namespace ssmc {
 #define GEN_PASS_DEF_SSMMMASEMISEPARABLE

@@ -33,11 +33,10 @@ StateStart findJoinableStart(mlir::Operation *mixer, mlir::Value state,
 /// Puts the two in a region, which becomes one kernel's function.
 void joinStart(const StateStart &start, mlir::Operation *mixer);
 
-/// Where the state is copied to another buffer right behind the mixer, and
-/// nobody else uses it, the mixer continues it there, and nothing is copied.
-void forwardState(mlir::Operation *mixer, mlir::OpOperand &state);
-
 /// In a kernel's function: what has been joined.
 StateStart findJoinedStart(mlir::Operation *mixer, mlir::Value state);
+/// Where a kernel that reads the state once, before it writes it, begins: with
+/// what has been copied there, and the copy is erased; or with the state.
+mlir::Value takeBegin(mlir::Operation *mixer, mlir::Value state);
 
 } // namespace ssmc

@@ -1,6 +1,6 @@
 //===- StateStart.cpp - what a mixer's state begins with ------------------===//
 
-#include "lib/Codegen/Gpu/StateStart.h"
+#include "lib/Codegen/StateStart.h"
 
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
@@ -20,14 +20,11 @@ static bool hasOneInputAndInit(linalg::LinalgOp op) {
 
 /// Whether `op` copies a buffer to one of the same type.
 static bool isCopy(linalg::LinalgOp op) {
-  auto generic = dyn_cast_or_null<linalg::GenericOp>(op.getOperation());
-  if (!generic || !hasOneInputAndInit(op))
-    return false;
-  auto type = cast<MemRefType>(generic.getDpsInits()[0].getType());
-  Block *body = generic.getBody();
-  return generic.getDpsInputs()[0].getType() == type &&
+  auto type = cast<MemRefType>(op.getDpsInits()[0].getType());
+  Block *body = op.getBlock();
+  return op.getDpsInputs()[0].getType() == type &&
          type.getLayout().isIdentity() &&
-         llvm::all_of(generic.getIndexingMapsArray(),
+         llvm::all_of(op.getIndexingMapsArray(),
                       [](AffineMap map) { return map.isIdentity(); }) &&
          body->getTerminator()->getOperand(0) == body->getArgument(0);
 }
@@ -74,36 +71,14 @@ void ssmc::joinStart(const StateStart &start, Operation *mixer) {
   mixer->moveBefore(end);
 }
 
-void ssmc::forwardState(Operation *mixer, OpOperand &state) {
-  Value buffer = state.get();
-  Operation *behind = mixer->getNextNode();
-  while (behind && isMemoryEffectFree(behind))
-    behind = behind->getNextNode();
-  auto copy = dyn_cast_or_null<linalg::LinalgOp>(behind);
-  StateStart start = findStart(mixer, buffer);
-  if (!copy || !isCopy(copy) || copy.getDpsInputs()[0] != buffer)
-    return;
-  Value target = copy.getDpsInits()[0];
-  Operation *first = start.op ? start.op : mixer;
-  Operation *source = target.getDefiningOp();
-  if (source && (source->getBlock() != mixer->getBlock() ||
-                 !source->isBeforeInBlock(first)))
-    return;
-  // Another view of the memory could be what the mixer reads.
-  if (!start.op || (start.source && baseOf(start.source) == baseOf(target)) ||
-      !llvm::all_of(buffer.getUsers(), [&](Operation *user) {
-        return user == start.op || user == mixer || user == behind;
-      }))
-    return;
-  for (Value operand : mixer->getOperands())
-    if (operand != buffer && baseOf(operand) == baseOf(target))
-      return;
-  start.op->replaceUsesOfWith(buffer, target);
-  state.set(target);
-  behind->erase();
-}
-
 StateStart ssmc::findJoinedStart(Operation *mixer, Value state) {
   StateStart start = findStart(mixer, state);
   return start.op && start.op->hasAttr(kStartAttr) ? start : StateStart();
+}
+
+Value ssmc::takeBegin(Operation *mixer, Value state) {
+  StateStart start = findJoinedStart(mixer, state);
+  if (start.source)
+    start.op->erase();
+  return start.bufferOr(state);
 }
