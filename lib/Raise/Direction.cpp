@@ -61,7 +61,7 @@ findMoved(const Problem &problem, ArrayRef<Value> values, int64_t token) {
   return moved;
 }
 
-std::optional<Direction> findDirection(const Problem &problem) {
+static std::optional<Direction> readDirection(const Problem &problem) {
   int64_t length = problem.analysis.getLength();
   auto moves = [&](int64_t token) -> std::optional<bool> {
     auto moved = findMoved(problem, problem.region.frontier, token);
@@ -76,6 +76,12 @@ std::optional<Direction> findDirection(const Problem &problem) {
   return !*last    ? Direction::Forward
          : !*first ? Direction::Reverse
                    : Direction::Both;
+}
+
+std::optional<Direction> findDirection(const Problem &problem) {
+  if (!problem.direction)
+    problem.direction = readDirection(problem);
+  return *problem.direction;
 }
 
 } // namespace ssmc

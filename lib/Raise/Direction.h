@@ -8,14 +8,8 @@
 
 namespace ssmc {
 
-enum class Direction {
-  Forward, // on itself and earlier ones
-  Reverse, // on itself and later ones
-  Both
-};
-
-/// Found by changing the frontier at the last and at the first token. Nothing
-/// where the region cannot be evaluated.
+/// Found by changing the frontier at the last and at the first token, once for
+/// each problem. Nothing where the region cannot be evaluated.
 std::optional<Direction> findDirection(const Problem &problem);
 
 /// The tokens of the output that change where these values of the frontier

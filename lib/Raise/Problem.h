@@ -48,6 +48,13 @@ struct Frontier {
   llvm::SmallVector<mlir::Value> states; // without time
 };
 
+/// Which tokens a region's output at one depends on.
+enum class Direction {
+  Forward, // itself and earlier ones
+  Reverse, // itself and later ones
+  Both
+};
+
 class Problem {
 public:
   Problem(const RegionFinder &finder, const AxisAnalysis &analysis,
@@ -68,6 +75,8 @@ public:
   std::optional<int64_t> length;
   /// What cannot be compared here is not raised.
   bool isNeeded = false;
+  /// What has been found, see Direction.h.
+  mutable std::optional<std::optional<Direction>> direction;
 
   /// Nothing where a value is neither, or no float.
   std::optional<Frontier> splitFrontier() const;

@@ -174,13 +174,36 @@ void Proposer::run() {
     }
 }
 
+/// Whether three values may be values, keys and queries by their extents.
+static bool mayFit(const HeadRoles &roles) {
+  for (const HeadLayout &layout : roles.layouts()) {
+    int64_t vectors = 0, values = 0;
+    for (Value value : roles.tokens) {
+      auto fits = [&](bool whole) {
+        return !roles
+                    .features(value,
+                              [&](int64_t h, int64_t f) {
+                                return h == layout.heads &&
+                                       (!whole || f == layout.features);
+                              })
+                    .empty();
+      };
+      vectors += fits(false);
+      values += fits(true);
+    }
+    if (values > 0 && vectors > 2)
+      return true;
+  }
+  return false;
+}
+
 void proposeQuasiseparable(const Problem &problem, MixerList &mixers) {
   constexpr int64_t kFewest = 4, kMost = 7, kShortest = 6;
   auto roles = HeadRoles::read(problem);
   if (!roles || !roles->states.empty() || !problem.region.states.empty() ||
       int64_t(roles->tokens.size()) < kFewest ||
       int64_t(roles->tokens.size()) > kMost ||
-      problem.analysis.getLength() < kShortest || roles->layouts().empty() ||
+      problem.analysis.getLength() < kShortest || !mayFit(*roles) ||
       findDirection(problem) != Direction::Both)
     return;
   Proposer(problem, *roles, mixers).run();

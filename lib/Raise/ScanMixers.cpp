@@ -117,13 +117,14 @@ static void propose(const Problem &problem, const Shapes &shapes, Value a,
     finals.push_back(ways.front().view);
   }
   SmallVector<Role, 1> decays = decayRoles(problem, a, target, states);
+  SmallVector<Role, 1> drives = roles(problem, u, target, states, true);
   auto isLate = [&](bool reverse) {
-    return !decays.empty() && !shapes.initial &&
+    return !decays.empty() && !drives.empty() && !shapes.initial &&
            givesStateBefore(problem, *exit, reverse);
   };
   const bool late[] = {isLate(false), isLate(true)};
   for (const Role &roleA : decays)
-    for (const Role &roleU : roles(problem, u, target, states, true))
+    for (const Role &roleU : drives)
       for (const auto &read : reads)
         for (const auto &start : starts)
           for (unsigned variant = 0; variant < 4; ++variant) {
