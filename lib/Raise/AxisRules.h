@@ -49,6 +49,9 @@ public:
   /// along two of its axes, equally long ones, are apart: they are equal along
   /// its diagonals, and not all equal.
   bool showsDistance(unsigned i, size_t rows, size_t columns) const;
+  /// ... or which of them come first: a position along one has nothing of those
+  /// behind it along the other, or nothing of those before it.
+  bool showsOrder(unsigned i, size_t rows, size_t columns) const;
   llvm::ArrayRef<int64_t> resultShape(unsigned i) const;
   /// Of all of `kind`, whose digits may be pieces of it.
   int64_t extentOf(AxisKind kind) const { return analysis.extentOf(kind); }

@@ -21,6 +21,11 @@ static void matmul(AxisTransfer &t) {
            isPlainTime(sequence) &&
            t.shape(matrix).back() == t.shape(matrix).drop_back().back();
   };
+  for (auto [matrix, sequence] : {std::pair(0u, &kb), std::pair(1u, &ka)})
+    if (along(matrix, *sequence) &&
+        (t.showsOrder(matrix, t.rank(matrix) - 2, t.rank(matrix) - 1) ||
+         t.showsDistance(matrix, t.rank(matrix) - 2, t.rank(matrix) - 1)))
+      t.compare(*sequence);
   ArrayRef<int64_t> shape = t.resultShape(0);
   int64_t trailing = (ra > 1) + (rb > 1);
   int64_t batches = int64_t(shape.size()) - trailing;
@@ -117,9 +122,30 @@ static void einsum(AxisTransfer &t) {
   for (unsigned i = 0; i < terms.size(); ++i)
     if (int64_t(terms[i].size()) != t.rank(i))
       return t.mix();
+  // A square matrix along a sequence gives the sequence again.
+  auto sequenceOf = [&](char letter) -> const Digits * {
+    for (unsigned i = 0; i < terms.size(); ++i) {
+      size_t own = terms[i].find(letter);
+      if (!t.isConstant(i) || own == std::string::npos)
+        continue;
+      for (auto [a, c] : llvm::enumerate(terms[i]))
+        if (result.find(c) == std::string::npos &&
+            t.shape(i)[a] == t.shape(i)[own])
+          for (unsigned j = 0; j < terms.size(); ++j)
+            if (size_t at = terms[j].find(c);
+                at != std::string::npos && isPlainTime(t.axes(j)[at])) {
+              if (t.showsOrder(i, own, a) || t.showsDistance(i, own, a))
+                t.compare(t.axes(j)[at]);
+              return &t.axes(j)[at];
+            }
+    }
+    return nullptr;
+  };
   ValueAxes labels;
   for (auto [position, letter] : llvm::enumerate(result)) {
     SmallVector<const Digits *> candidates;
+    if (const Digits *sequence = sequenceOf(letter))
+      candidates.push_back(sequence);
     for (unsigned i = 0; i < terms.size(); ++i)
       for (auto [a, c] : llvm::enumerate(terms[i]))
         if (c == letter && t.shape(i)[a] == t.resultShape(0)[position])

@@ -132,6 +132,26 @@ void AxisTransfer::compare(const Digits &axis) {
       analysis.evidence[digit.kind].compared = true;
 }
 
+bool AxisTransfer::showsOrder(unsigned i, size_t rows, size_t columns) const {
+  constexpr int64_t kMost = 1 << 22;
+  int64_t elements = llvm::product_of(shape(i));
+  if (!isConstant(i) || elements > kMost || shape(i)[rows] != shape(i)[columns])
+    return false;
+  FailureOr<Tensor> tensor = analysis.graph.evaluateConstant(input(i));
+  if (failed(tensor))
+    return false;
+  SmallVector<int64_t> strides = rowMajorStrides(shape(i));
+  bool before = false, behind = false;
+  for (int64_t at = 0; at < elements && !(before && behind); ++at) {
+    int64_t row = at / strides[rows] % shape(i)[rows],
+            column = at / strides[columns] % shape(i)[columns];
+    bool any = tensor->at(at) != 0;
+    before |= any && column < row;
+    behind |= any && column > row;
+  }
+  return before != behind;
+}
+
 bool AxisTransfer::showsDistance(unsigned i, size_t rows,
                                  size_t columns) const {
   constexpr int64_t kMost = 1 << 22;

@@ -1,7 +1,7 @@
 """Scans in closed and unrolled forms, in both directions, and averages."""
 import numpy as np
 
-from form import CHANNELS, RATE, form
+from form import CHANNELS, RATE, decays_of_heads, form
 
 
 # --- Elementwise scans: h = exp(g) h + u --------------------------------------
@@ -306,11 +306,37 @@ def both_directions_shared(w, g, u):
 
 # --- Averages -----------------------------------------------------------------
 
+def average_table(w):
+    lags = np.subtract.outer(np.arange(w.time), np.arange(w.time))
+    return np.where(lags >= 0, 0.2 * RATE ** np.maximum(lags, 0), 0).astype(np.float32)
+
+
 @form("average", "ssm.scan", "u")
 def average_matrix(w, u):
+    return w("MatMul", average_table(w), u)
+
+
+@form("average", "ssm.scan", "u")
+def average_turned(w, u):
+    return w.turn(w("MatMul", w.turn(u, 0, 2, 1), average_table(w).T), 0, 2, 1)
+
+
+@form("average", "ssm.scan", "u")
+def average_einsum(w, u):
+    return w("Einsum", average_table(w), u, equation="ts,bsc->btc")
+
+
+@form("average_back", "ssm.scan", "u")
+def average_back(w, u):
+    return w("MatMul", average_table(w).T, u)
+
+
+@form("average_heads", "ssm.scan", "v")
+def average_heads(w, v):
+    """Another rate for each head."""
     lags = np.subtract.outer(np.arange(w.time), np.arange(w.time))
-    matrix = np.where(lags >= 0, 0.2 * RATE ** np.maximum(lags, 0), 0)
-    return w("MatMul", w.constant(matrix.astype(np.float32)), u)
+    decays = np.where(lags >= 0, np.exp(decays_of_heads()[:, None, None] * np.maximum(lags, 0)), 0)
+    return w("MatMul", decays.astype(np.float32), v)
 
 
 @form("average", "ssm.scan", "u")

@@ -38,6 +38,10 @@ def average(u):
     return scan(np.full_like(u, np.log(RATE)), 0.2 * u)
 
 
+def average_heads(v):
+    return np.swapaxes(scan(np.broadcast_to(decays_of_heads()[:, None], v.shape), v), 1, 2)
+
+
 def late(x):
     """What is before each token."""
     return np.concatenate([np.zeros_like(x[:, :1]), x[:, :-1]], 1)
@@ -140,7 +144,8 @@ ORACLES = {
     "both_shared": lambda g, u: both_sum(g, u, g, u),
     "scan_before": lambda g, u: late(scan(g, u)), "taps_scan": lambda g, u: scan(g, u + 0.5 * late(u)),
     "sums": lambda u: np.cumsum(u, 1), "sums_before": lambda u: late(np.cumsum(u, 1)),
-    "average": average, "prefix_mean": prefix_mean, "linear": states,
+    "average": average, "average_heads": average_heads,
+    "average_back": lambda u: scan(np.full_like(u, np.log(RATE)), 0.2 * u, True), "prefix_mean": prefix_mean, "linear": states,
     "normalised": lambda q, k, v: states(q, k, v, norm=0),
     "normalised_epsilon": lambda q, k, v: states(q, k, v, norm=np.float32(1e-3)),
     "mlstm": mlstm, "retention": retention, "ssd": states, "gla": states, "quasiseparable": quasiseparable,
