@@ -71,22 +71,28 @@ static uint32_t exchange(uint32_t value, int from) {
   wait(kWarp);
   return found;
 }
-int32_t emu_bfly(int32_t, int32_t, int32_t,
-                 int32_t) __asm__("emu.shfl.sync.bfly.i32");
-int32_t emu_bfly(int32_t mask, int32_t value, int32_t distance, int32_t clamp) {
-  (void)mask, (void)clamp;
-  return exchange(value, (current % 32) ^ distance);
-}
-float emu_bflyf(int32_t, float, int32_t,
-                int32_t) __asm__("emu.shfl.sync.bfly.f32");
-float emu_bflyf(int32_t mask, float value, int32_t distance, int32_t clamp) {
-  uint32_t bits;
-  (void)mask, (void)clamp;
-  memcpy(&bits, &value, 4);
-  bits = exchange(bits, (current % 32) ^ distance);
-  memcpy(&value, &bits, 4);
-  return value;
-}
+/* Exchanges of words and of floats with the lane of a number. */
+#define SHUFFLE(kind, from)                                                    \
+  int32_t shuffle_##kind(int32_t, int32_t, int32_t, int32_t) __asm__(          \
+      "emu.shfl.sync." #kind ".i32");                                          \
+  int32_t shuffle_##kind(int32_t mask, int32_t value, int32_t number,          \
+                         int32_t clamp) {                                      \
+    (void)mask, (void)clamp;                                                   \
+    return exchange(value, from);                                              \
+  }                                                                            \
+  float shuffle_##kind##_f32(int32_t, float, int32_t, int32_t) __asm__(        \
+      "emu.shfl.sync." #kind ".f32");                                          \
+  float shuffle_##kind##_f32(int32_t mask, float value, int32_t number,        \
+                             int32_t clamp) {                                  \
+    uint32_t bits;                                                             \
+    (void)mask, (void)clamp;                                                   \
+    memcpy(&bits, &value, 4);                                                  \
+    bits = exchange(bits, from);                                               \
+    memcpy(&value, &bits, 4);                                                  \
+    return value;                                                              \
+  }
+SHUFFLE(bfly, (current % kWarp) ^ number)
+SHUFFLE(idx, number & (kWarp - 1))
 
 /* A copy is done at once; nobody may rely on it before he has waited. */
 #define COPY(bytes, kind)                                                      \
