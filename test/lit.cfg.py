@@ -59,6 +59,10 @@ for folder in (*os.environ["PATH"].split(os.pathsep), "/usr/local/cuda/bin"):
         config.environment["PATH"] += os.pathsep + folder
         break
 
+# A GPU that the processor plays; Python loads it, which the sanitizers do not bear.
+if not config.sanitize:
+    config.available_features.add("emulator")
+
 # tools/check --full passes --param full=1: long samples, and every case of them.
 if lit_config.params.get("full") == "1":
     config.available_features.add("full")

@@ -98,7 +98,10 @@ void Tiles::locate(Value thread, Value batch, Value first, Value memory) {
 }
 
 Value Tiles::placeOf(Value row, Value at) {
-  return b.piecePlace(row, at, piecesOfRow());
+  Value mix = alongSum ? b.rem(b.div(row, 2), 4) : b.rem(row, 8);
+  Value mixed = arith::XOrIOp::create(b, at, mix);
+  return b.add(b.mul(row, piecesOfRow() * pieceBytes),
+               b.mul(mixed, pieceBytes));
 }
 
 void Tiles::copy(Value first, Value stage) {

@@ -1,6 +1,7 @@
 // What the tensor cores' kernels leave alone is right in another way: a bias, and
 // decays of each key, of f16 on a chip that has such kernels.
-// RUN: %python %S/emulate.py %s B=1,2 L=5,9 --levels=2 --rtol=5e-3
+// REQUIRES: emulator
+// RUN: %python %S/emulate.py %s B=1,2 L=5,9 --rtol=5e-3 --target=sm_90a
 // ORACLE: q, k, v, b, g = (a.astype(np.float64) for a in (q, k, v, b, g))
 // ORACLE: y, z, s = np.zeros((B, L, 2, 8)), np.zeros((B, L, 2, 8)), np.zeros((B, 2, 8, 8))
 // ORACLE: for t in range(L):

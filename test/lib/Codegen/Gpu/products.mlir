@@ -1,5 +1,6 @@
 // Products whose numbers of rows, columns and terms are known when they run.
-// RUN: %python %S/emulate.py %s B=1,1,2,3,1,0 L=1,3,8,7,41,5 --levels=2
+// REQUIRES: emulator
+// RUN: %python %S/emulate.py %s B=1,1,2,3,1,0 L=1,3,8,7,41,5
 // ORACLE: y = x @ w + 1
 // ORACLE: s = np.einsum("blk,bmk->blm", x, x)
 // ORACLE: o = np.einsum("blm,bmk->blk", s, x)

@@ -1,6 +1,7 @@
 // Reductions along rows: of free and known lengths, to rows and to nothing, with
 // what is there before and with what they begin with.
-// RUN: %python %S/emulate.py %s B=1,1,2,3,1,0 L=1,3,70,700,9,5 --levels=2
+// REQUIRES: emulator
+// RUN: %python %S/emulate.py %s B=1,1,2,3,1,0 L=1,3,70,700,9,5
 // ORACLE: s = (x * x).sum(axis=2) + 2
 // ORACLE: m = np.exp(-x).max(axis=(1, 2), initial=0)
 // ORACLE: a = np.array((x < 3).all(), np.bool_)
