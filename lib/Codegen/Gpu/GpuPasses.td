@@ -165,6 +165,18 @@ def SsmMmaSemiseparable : LaunchPass<"ssm-mma-semiseparable"> {
   }];
 }
 
+def SsmMmaDeltaRule : LaunchPass<"ssm-mma-delta-rule"> {
+  let summary = "Lower matrix states that are corrected to tensor cores";
+  let description = [{
+    `ssm.delta_rule` on buffers of bf16 or f16, with `beta`, at most one decay for a
+    token, 64 or 128 keys and columns in whole warps becomes a launch of blocks that
+    walk over chunks of 16 tokens, with the state in registers and products by
+    `mma.sync`. Fewer tokens, and rows that are not whole pieces of 16 bytes, stream,
+    which is decided at run time. Decays of each key, vectors that erase and several
+    queries for a state are left alone.
+  }];
+}
+
 def SsmLaunchDeltaRule : LaunchPass<"ssm-launch-delta-rule"> {
   let summary = "Lower ssm.delta_rule on buffers to a streaming kernel";
   let description = [{

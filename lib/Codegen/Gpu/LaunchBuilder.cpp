@@ -220,13 +220,31 @@ Value LaunchBuilder::packWord(Type element, Value low, Value high) {
   return LLVM::BitcastOp::create(*this, getI32Type(), narrow(both, element));
 }
 
-Value LaunchBuilder::shuffleXor(Value x, int64_t mask) {
+Value LaunchBuilder::piecePlace(Value row, Value piece, int64_t pieces) {
+  // Rows that fill the banks once have the same order.
+  int64_t mixed = std::min<int64_t>(pieces & -pieces, 8);
+  Value mix = rem(div(row, 8 / mixed), mixed);
+  Value place = arith::XOrIOp::create(*this, piece, mix);
+  return add(mul(row, pieces * copyBytes), mul(place, copyBytes));
+}
+
+static Value shuffleWith(LaunchBuilder &b, NVVM::ShflKind kind, Value x,
+                         Value lanes) {
   auto number = [&](int64_t value) {
-    return arith::ConstantIntOp::create(*this, getI32Type(), value);
+    return arith::ConstantIntOp::create(b, b.getI32Type(), value);
   };
-  return NVVM::ShflOp::create(*this, x.getType(), number(-1), x, number(mask),
-                              number(warpLanes - 1), NVVM::ShflKind::bfly,
-                              UnitAttr());
+  return NVVM::ShflOp::create(b, x.getType(), number(-1), x, lanes,
+                              number(warpLanes - 1), kind, UnitAttr());
+}
+
+Value LaunchBuilder::shuffleXor(Value x, int64_t mask) {
+  return shuffleWith(*this, NVVM::ShflKind::bfly, x,
+                     arith::ConstantIntOp::create(*this, getI32Type(), mask));
+}
+
+Value LaunchBuilder::shuffle(Value x, Value from) {
+  return shuffleWith(*this, NVVM::ShflKind::idx, x,
+                     createOrFold<arith::IndexCastOp>(getI32Type(), from));
 }
 
 void LaunchBuilder::warpBarrier() {

@@ -141,8 +141,14 @@ public:
   llvm::SmallVector<Value> loadMatrices(Value address, bool transposed);
   /// Two numbers of f32 as such a word.
   Value packWord(mlir::Type element, Value low, Value high);
-  /// `x`, of 32 bits, of the lane whose number differs in the bits of `mask`.
+  /// Where a piece of 16 bytes of such a row lies behind the first of a tile,
+  /// in bytes: rows of `pieces` mix their order, so that eight rows of a matrix
+  /// lie in different banks.
+  Value piecePlace(Value row, Value piece, int64_t pieces);
+  /// `x`, of 32 bits, of the lane whose number differs in the bits of `mask`,
+  /// or of the lane with a number modulo 32.
   Value shuffleXor(Value x, int64_t mask);
+  Value shuffle(Value x, Value from);
 
 private:
   Value intrinsic(llvm::StringRef name, Value x);

@@ -98,10 +98,7 @@ void Tiles::locate(Value thread, Value batch, Value first, Value memory) {
 }
 
 Value Tiles::placeOf(Value row, Value at) {
-  Value mix = alongSum ? b.rem(b.div(row, 2), 4) : b.rem(row, 8);
-  Value mixed = arith::XOrIOp::create(b, at, mix);
-  return b.add(b.mul(row, piecesOfRow() * pieceBytes),
-               b.mul(mixed, pieceBytes));
+  return b.piecePlace(row, at, piecesOfRow());
 }
 
 void Tiles::copy(Value first, Value stage) {

@@ -132,13 +132,8 @@ private:
   Value at(Value token) {
     return op.getReverse() ? b.sub(b.sub(length, b.idx(1)), token) : token;
   }
-  /// A row of a tile of 16 bits: its pieces are stored at places that the row
-  /// mixes, so that eight rows of a matrix lie in different banks.
   Value placeOf(Value base, Value row, Value at, int64_t pieces) {
-    Value mixed =
-        arith::XOrIOp::create(b, at, b.rem(row, std::min<int64_t>(pieces, 8)));
-    return b.add(
-        base, b.add(b.mul(row, pieces * pieceBytes), b.mul(mixed, pieceBytes)));
+    return b.add(base, b.piecePlace(row, at, pieces));
   }
   Value sharedVector(Value base, Value row, Value bytes) {
     return b.loadAt(

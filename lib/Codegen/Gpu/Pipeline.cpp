@@ -39,6 +39,8 @@ void ssmc::addGpuKernels(OpPassManager &pm, StringRef target) {
   pm.addNestedPass<func::FuncOp>(createSsmLaunchScan());
   pm.addNestedPass<func::FuncOp>(createSsmLaunchSelectiveScan());
   pm.addNestedPass<func::FuncOp>(createSsmLaunchShortConv());
+  pm.addNestedPass<func::FuncOp>(createSsmMmaDeltaRule());
+  // What the tensor cores leave alone.
   pm.addNestedPass<func::FuncOp>(createSsmLaunchDeltaRule());
   if (hasWgmma(target)) {
     pm.addPass(createSsmHopperAttention());

@@ -1,6 +1,7 @@
 """One mixer to an entry, on an emulated device (emulate.py), beside numpy.
 
-    kernel_cases.py scan|selective_scan|semiseparable|short_conv|delta_rule [sm_80]
+    kernel_cases.py scan|selective_scan|semiseparable|short_conv|delta_rule|
+                    delta_chunk [sm_80]
 
 Static shapes: of full blocks and ragged ones, of lengths that are whole tiles and
 not, aligned and not, and so short of rows that time is cut.
@@ -255,7 +256,7 @@ def semiseparables():
 
 
 def delta_rule(kind, batch, length, heads, keys, columns, key_heads=None, query_heads=None, decay="token", erase=False,
-               reverse=False, resets=False):
+               reverse=False, resets=False, tolerance=None):
     case, key_heads, query_heads = Case(kind), key_heads or heads, query_heads or heads
     outputs = max(heads, query_heads)
     of_keys = lambda name, n: case.input(name, rng.standard_normal((batch, length, n, keys)) / keys ** 0.5)
@@ -295,12 +296,12 @@ def delta_rule(kind, batch, length, heads, keys, columns, key_heads=None, query_
     case.run(f"ssm.delta_rule {'reverse' if reverse else ''} ins({case.ref('q', 'k', 'v')}){parts} "
              f"outs(%y, %s : {{y}}, {case.type('s')})",
              f"delta_rule {kind} {batch} {length} {heads}x{keys}x{columns} {key_heads} {query_heads} {decay} {erase} "
-             f"{reverse} {resets}", tolerance={"f32": 2e-5}.get(kind))
+             f"{reverse} {resets}", tolerance=tolerance or {"f32": 2e-5}.get(kind))
 
 
 def delta_rules():
     delta_rule("f32", 2, 1, 4, 128, 64, key_heads=2)
-    delta_rule("bf16", 1, 21, 2, 64, 128)
+    delta_rule("bf16", 1, 21, 2, 48, 128)
     delta_rule("f32", 1, 37, 2, 16, 20, decay="key", resets=True)
     delta_rule("f16", 2, 9, 2, 5, 3, decay="head", reverse=True)
     delta_rule("f32", 1, 12, 2, 33, 65, decay=None, query_heads=6, resets=True)
@@ -309,8 +310,16 @@ def delta_rules():
     delta_rule("f32", 1, 3, 1, 300, 1)
 
 
+def delta_chunks():
+    """On tensor cores: states are rounded for products."""
+    delta_rule("bf16", 2, 16, 2, 64, 16, tolerance=8e-3)
+    delta_rule("f16", 1, 53, 4, 128, 48, key_heads=2, query_heads=1, resets=True, tolerance=1e-3)
+    delta_rule("bf16", 1, 39, 2, 64, 144, decay=None, reverse=True, tolerance=8e-3)
+    delta_rule("f16", 1, 90, 1, 64, 64, decay="head", tolerance=1e-3)
+
+
 if __name__ == "__main__":
     cases = {"scan": scans, "selective_scan": selective_scans, "semiseparable": semiseparables, "short_conv": short_convs,
-             "delta_rule": delta_rules}
+             "delta_rule": delta_rules, "delta_chunk": delta_chunks}
     cases[sys.argv[1]]()
     check_all(*sys.argv[2:] or ["sm_80"])
