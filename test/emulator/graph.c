@@ -19,16 +19,21 @@ struct graph {
 
 char what_was_wrong[512];
 static int is_lost;
-/* For tests: kernels that have run, and of them those of blocks that meet. */
+/* For tests: kernels that have run, of them those of blocks that meet, and the
+ * last one. */
 uint64_t emulated_launches, emulated_together;
+const char *emulated_kernel = "";
 
 static int perform(const work *what) {
   if (what->kind == COPY)
     memmove(what->to, what->from, what->bytes);
   if (what->kind == FILL)
     memset(what->to, what->value, what->bytes);
-  emulated_launches += what->kind == LAUNCH;
-  emulated_together += what->kind == LAUNCH && what->launch.together;
+  if (what->kind == LAUNCH) {
+    ++emulated_launches;
+    emulated_together += (uint64_t)what->launch.together;
+    emulated_kernel = what->launch.kernel->name;
+  }
   const char *wrong = what->kind == LAUNCH ? run_launch(&what->launch) : NULL;
   if (!wrong)
     return OK;

@@ -31,6 +31,11 @@ def launches(which="launches"):
     return ctypes.c_uint64.in_dll(driver, f"emulated_{which}").value
 
 
+def kernel():
+    """The name of the last one."""
+    return ctypes.c_char_p.in_dll(driver, "emulated_kernel").value.decode()
+
+
 def compiled(source, folder, chip="sm_80", *options):
     """The module of a file, on a device of the chip it is compiled for."""
     os.environ["SSMC_EMULATOR_CHIP"] = re.search(r"\d+", chip)[0]

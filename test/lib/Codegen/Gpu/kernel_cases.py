@@ -59,14 +59,14 @@ class Case:
         kind = kind or self.kind
         self.outputs[name] = (wanted, kind, f"tensor<{''.join(f'{n}x' for n in wanted.shape)}{kind}>")
 
-    def run(self, op, where, before="", tolerance=None):
+    def run(self, op, where, before="", tolerance=None, kernel=""):
         """`op` has results %out#0, ... of the outputs, and %y is the empty
         destination of the first one, of type {y}; so have ops `before` it. It is
-        run with all others (check_all)."""
+        run with all others (check_all), and ends in a kernel whose name begins so."""
         y = next(iter(self.outputs.values()))[2]
         types = ", ".join(t for _, _, t in self.outputs.values())
         args = ", ".join(f"%{n}: {self.type(n)}" for n in self.inputs)
-        self.where, self.tolerance, self.name = where, tolerance, f"case{len(waiting)}"
+        self.where, self.tolerance, self.kernel, self.name = where, tolerance, kernel, f"case{len(waiting)}"
         self.text = f"""func.func @{self.name}({args}) -> ({types}) {{
   %y = tensor.empty() : {y}
   {before.replace('{y}', y)}
@@ -78,6 +78,7 @@ class Case:
     def check(self, entry):
         given = [array.view(value.dtype) for value, (array, _) in zip(entry.inputs, self.inputs.values())]
         found = emulate.call(entry, given)
+        assert emulate.kernel().startswith(self.kernel), f"{self.where}: {emulate.kernel()}"
         for array, (name, (wanted, kind, _)) in zip(found, self.outputs.items()):
             scale = np.abs(wanted).max(initial=0) or 1
             error = np.abs(values(array.view(TYPES[kind][0]), kind) - wanted).max(initial=0) / scale
@@ -206,7 +207,7 @@ def short_convs():
 
 
 def semiseparable(kind, batch, length, heads, keys, columns, key_heads=None, query_heads=None, decay="token",
-                  reverse=False, resets=False, decay_kind="f32", tolerance=None):
+                  reverse=False, resets=False, decay_kind="f32", tolerance=None, kernel=""):
     case, key_heads, query_heads = Case(kind), key_heads or heads, query_heads or heads
     outputs = max(heads, query_heads)
     q = case.input("q", 0.5 * rng.standard_normal((batch, length, query_heads, keys)))
@@ -235,7 +236,7 @@ def semiseparable(kind, batch, length, heads, keys, columns, key_heads=None, que
     case.run(f"ssm.semiseparable {'reverse' if reverse else ''} ins({case.ref('q', 'k', 'v')}){parts} "
              f"outs(%y, %s : {{y}}, {case.type('s')})",
              f"semiseparable {kind} {batch} {length} {heads}x{keys}x{columns} {key_heads} {query_heads} {decay} "
-             f"{reverse} {resets}", tolerance=tolerance or {"f32": 2e-5}.get(kind))
+             f"{reverse} {resets}", tolerance=tolerance or {"f32": 2e-5}.get(kind), kernel=kernel)
 
 
 def semiseparables():
