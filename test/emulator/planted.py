@@ -20,7 +20,7 @@ PLANTED = {
     "delta_rule": [None, ("shfl.sync.bfly.b32", "shfl.sync.down.b32"), ("add.f32", "sub.f32"), ("bar.sync", "")],
     "mma": [None, ("ldmatrix.sync.aligned.m8n8.x4.trans", "ldmatrix.sync.aligned.m8n8.x4"), ("cp.async.wait_group", ""),
             ("cp.async.commit_group", "")],
-    "attention": [None, ("mbarrier.try_wait.parity", ""), ("mbarrier.arrive.shared", ""), ("setp.gt.s32", "setp.lt.s32")],
+    "attention": [None, ("mbarrier.try_wait.parity", ""), ("mbarrier.arrive.expect_tx", ""), ("setp.gt.s32", "setp.lt.s32")],
 }
 CASES = {
     "scan": lambda: kernel_cases.scan("bf16", 2, 37, 40),
