@@ -52,7 +52,8 @@ public:
     channels = b.dim(op.getH(), rank - 1);
     Value aligned =
         Ring::isAligned(b, {op.getA(), op.getB(), op.getH()}, channels);
-    b.when(aligned, [&] { emitStreams(); }, [&] { emitRows(); });
+    Value some = b.less(b.idx(0), length);
+    b.when(b.both(aligned, some), [&] { emitStreams(); }, [&] { emitRows(); });
   }
 
 private:

@@ -1,11 +1,13 @@
 // RUN: ssm-opt %s --ssm-launch-scan --canonicalize --cse | FileCheck %s
 
 // Time in segments by two launches, or one, or a row to a thread where what is
-// found in memory is not aligned.
+// found in memory is not aligned, or there is no time.
 // CHECK-LABEL: func.func private @channels
 // CHECK: %[[bits:.*]] = arith.remui %{{.*}}, %c16 : index
 // CHECK: %[[aligned:.*]] = arith.cmpi eq, %[[bits]], %c0 : index
-// CHECK: scf.if %[[aligned]] {
+// CHECK: %[[some:.*]] = arith.cmpi {{.*}}, %{{.*}} : index
+// CHECK: %[[fits:.*]] = arith.andi %[[aligned]], %[[some]] : i1
+// CHECK: scf.if %[[fits]] {
 // CHECK: scf.if
 // CHECK: memref.alloc({{.*}}) : memref<?x2x?x64xf32>
 // CHECK: gpu.launch {{.*}} threads({{.*}} = %c64, {{.*}} workgroup(%{{.*}} : memref<24576xi8, #gpu.address_space<workgroup>>)
