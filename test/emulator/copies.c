@@ -1,7 +1,8 @@
 /*===- copies.c - what is copied while threads go on -----------------------===*
  *
  * A copy is done as late as PTX allows: when a thread waits for it. Who reads
- * what he has not waited for finds what was there before.
+ * what he has not waited for finds what was there before. Or it is done at once
+ * (SSMC_EMULATOR_COPIES=early): who copies to what others still read is seen.
  *===----------------------------------------------------------------------===*/
 
 #include "launch.h"
@@ -107,6 +108,22 @@ static copy new_tile(uint64_t map, const int32_t *at, int rank, uint64_t shared,
 
 /*===- Groups of copies -------------------------------------------------===*/
 
+static void finish_copy(const copy *at) {
+  if (at->is_tile)
+    move_tile(at, at->adds ? kAdd : kOut);
+  else {
+    memset(at->to, 0, at->bytes);
+    memcpy(at->to, at->from, at->valid);
+  }
+}
+
+static void begin(copy what) {
+  if (copies_are_early)
+    finish_copy(&what);
+  else
+    append(&self->copies, what);
+}
+
 void begin_copy(uint64_t shared, uint64_t global, uint32_t bytes,
                 uint32_t valid, int line) {
   if (valid > bytes)
@@ -115,18 +132,18 @@ void begin_copy(uint64_t shared, uint64_t global, uint32_t bytes,
     slow_address(global, bytes, "global", line);
   for (uint32_t i = 0; i < valid; ++i)
     global_at(global + i, 1, line);
-  append(&self->copies, (copy){.to = shared_at(shared, bytes, line),
-                               .from = (const char *)(uintptr_t)global,
-                               .bytes = bytes,
-                               .valid = valid,
-                               .line = line});
+  begin((copy){.to = shared_at(shared, bytes, line),
+               .from = (const char *)(uintptr_t)global,
+               .bytes = bytes,
+               .valid = valid,
+               .line = line});
 }
 
 void tile_out(uint64_t map, const int32_t *at, int rank, uint64_t shared,
               int adds, int line) {
   copy tile = new_tile(map, at, rank, shared, line);
   tile.adds = adds;
-  append(&self->copies, tile);
+  begin(tile);
 }
 
 void commit_copies(int are_tiles) {
@@ -134,15 +151,6 @@ void commit_copies(int are_tiles) {
   for (copy *at = self->copies; at; at = at->next)
     if (at->is_tile == are_tiles && at->group == 0)
       at->group = self->committed[are_tiles];
-}
-
-static void finish_copy(const copy *at) {
-  if (at->is_tile)
-    move_tile(at, at->adds ? kAdd : kOut);
-  else {
-    memset(at->to, 0, at->bytes);
-    memcpy(at->to, at->from, at->valid);
-  }
 }
 
 static void finish_copies(thread *of, int are_tiles, uint32_t last) {
@@ -208,13 +216,6 @@ uint64_t arrive_mbarrier(uint64_t address, uint32_t bytes, int line) {
   return 0;
 }
 
-void tile_in(uint64_t shared, uint64_t map, const int32_t *at, int rank,
-             uint64_t mbarrier, int line) {
-  copy tile = new_tile(map, at, rank, shared, line);
-  tile.mbarrier = mbarrier;
-  append(&here->tiles, tile);
-}
-
 static void finish_tiles(uint64_t address, mbarrier *of) {
   for (copy **list = &here->tiles; *list;) {
     copy *at = *list;
@@ -228,6 +229,15 @@ static void finish_tiles(uint64_t address, mbarrier *of) {
     free(at);
   }
   end_phase(of);
+}
+
+void tile_in(uint64_t shared, uint64_t map, const int32_t *at, int rank,
+             uint64_t mbarrier, int line) {
+  copy tile = new_tile(map, at, rank, shared, line);
+  tile.mbarrier = mbarrier;
+  append(&here->tiles, tile);
+  if (copies_are_early)
+    finish_tiles(mbarrier, mbarrier_at(mbarrier, line));
 }
 
 int wait_mbarrier(uint64_t address, uint32_t parity, int line) {

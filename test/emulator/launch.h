@@ -16,8 +16,20 @@ typedef struct launch_request {
 /* What was wrong, or null. */
 const char *run_launch(const launch_request *request);
 
+/* Coroutines: the scheduler runs a thread until that lets others run. Stacks
+ * are kept for the next thread that needs one. */
+void *new_stack(void);
+void free_stack(void *stack);
+/* What a thread that begins has in `top`. */
+void *first_frame(void *stack, void (*begin)(void));
+void run_thread(thread *at);
+void let_others_run(void);
+
 /* Threads from the first that still run. */
 uint32_t lanes_left(uint32_t first, uint32_t lanes);
+
+/* Whether what is copied while threads go on is copied at once. */
+extern int copies_are_early;
 
 /* Copies: those of a thread that ends, and those that nobody waits for. */
 void end_copies(thread *of);

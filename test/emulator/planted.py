@@ -51,7 +51,7 @@ def runs(library, case):
             case.check(emulate.ssmc.load(library).entries[case.name])
             status = 0
         except SystemExit as error:
-            status = 1 if re.search("deviates|of its PTX", str(error)) else 2
+            status = 1 if re.search("deviates|other bits|of its PTX", str(error)) else 2
             print(error)
         sys.stdout.flush()
         os._exit(status)

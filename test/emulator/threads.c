@@ -1,8 +1,9 @@
 /*===- threads.c - the threads of a launch ---------------------------------===*
  *
  * Blocks run one after the other, or side by side where they were launched
- * together. Threads run from the last to the first, each until it must wait:
- * what is not ordered by a barrier is then often seen in the wrong order, and
+ * together. A warp goes as far as it can before a later one runs at all, from
+ * the last to the first or, with SSMC_EMULATOR_ORDER=forward, from the first:
+ * what is not ordered by a barrier is then seen in the wrong order, and
  * uninitialised shared memory holds no numbers.
  *===----------------------------------------------------------------------===*/
 
@@ -13,42 +14,22 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
-/* Of a stack only what is used takes memory; below it nothing may be touched.
- */
-enum { kStack = 512 << 10, kGuard = 64 << 10, kLongestPoll = 200000 };
+enum { kLongestPoll = 200000 };
 
 thread *self;
 block *here;
 uint32_t grid_size[3], block_size[3], shared_size;
+int copies_are_early;
 
-static void *scheduler;
 static jmp_buf failure;
 static char message[512];
 static const launch_request *running;
-static uint32_t count;   /* threads of a block */
+static uint32_t count; /* threads of a block */
+static int is_reversed;
 static uint64_t at_work; /* how often a thread did more than to poll */
 
-/*===- Coroutines -------------------------------------------------------===*/
-
-#ifndef __x86_64__
-#error "the emulated device runs on x86-64: add the change of stacks here"
-#endif
-/* Saves what a call preserves on the stack, and goes on on another one. */
-void change_stack(void **from, void *to);
-__asm__(".text\n"
-        ".type change_stack, @function\n"
-        "change_stack:\n"
-        "  pushq %rbp\n  pushq %rbx\n  pushq %r12\n"
-        "  pushq %r13\n  pushq %r14\n  pushq %r15\n"
-        "  movq %rsp, (%rdi)\n"
-        "  movq %rsi, %rsp\n"
-        "  popq %r15\n  popq %r14\n  popq %r13\n"
-        "  popq %r12\n  popq %rbx\n  popq %rbp\n"
-        "  ret\n");
-
-static void let_others_run(void) { change_stack(&self->top, scheduler); }
+/*===- Waiting ------------------------------------------------------------===*/
 
 static void release(meeting *at) {
   if (at->finish)
@@ -86,43 +67,15 @@ static void thread_main(void) {
   let_others_run();
 }
 
-/* Stacks that no thread has: the system takes longer to make one than most
- * threads run. */
-static void *unused;
-static void **next_of(void *stack) { return (void **)((char *)stack + kGuard); }
-
-static void *new_stack(void) {
-  void *made = unused;
-  if (made) {
-    unused = *next_of(made);
-    return made;
-  }
-  made = mmap(NULL, kStack, PROT_READ | PROT_WRITE,
-              MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (made == MAP_FAILED || mprotect(made, kGuard, PROT_NONE) != 0)
-    fault(0, "there is no memory for the stacks of %u threads", count);
-  return made;
-}
-
-static void free_stack(void *stack) {
-  *next_of(stack) = unused;
-  unused = stack;
-}
-
 static void begin_thread(thread *at, uint32_t number) {
-  if (!at->stack)
-    at->stack = new_stack();
-  void **top = (void **)((char *)at->stack + kStack) - 2;
-  *top = (void *)thread_main;
-  *at = (thread){.stack = at->stack,
-                 .top = top - 6,
+  void *stack = at->stack ? at->stack : new_stack();
+  *at = (thread){.stack = stack,
+                 .top = first_frame(stack, thread_main),
                  .number = number,
                  .tid = {number % block_size[0],
                          number / block_size[0] % block_size[1],
                          number / block_size[0] / block_size[1]}};
 }
-
-/*===- Waiting ----------------------------------------------------------===*/
 
 void wait_while(const uint32_t *place, uint32_t is) {
   self->waits_for = place;
@@ -217,24 +170,42 @@ static void begin_block(block *at, uint64_t number) {
     begin_thread(&at->threads[t], t);
 }
 
+static uint32_t in_order(uint32_t i, uint32_t all) {
+  return is_reversed ? all - 1 - i : i;
+}
+
 static int is_ready(const thread *at) {
   return !at->is_done && (!at->waits_for || *at->waits_for != at->seen);
 }
 
-/* Every thread once; whether one ran. */
+/* Threads of a warp, as far as they come; whether more than polls was done. */
+static int run_warp(const block *at, uint32_t warp, int *any) {
+  uint64_t before = at_work, last;
+  do {
+    last = at_work;
+    for (uint32_t i = 0; i < kWarp; ++i) {
+      uint32_t number = warp * kWarp + in_order(i, kWarp);
+      thread *next = &at->threads[number];
+      if (number >= count || !is_ready(next))
+        continue;
+      next->waits_for = NULL;
+      next->polls = 0;
+      run_thread(next);
+      *any = 1;
+      at_work += !next->polls;
+    }
+  } while (at_work != last);
+  return at_work != before;
+}
+
+/* Warps in their order, and again from the first whenever one has done
+ * something others may have waited for; whether a thread ran. */
 static int pass(block *at) {
   int any = 0;
+  uint32_t warps = (count + kWarp - 1) / kWarp;
   here = at;
-  for (uint32_t t = count; t-- > 0;) {
-    self = &at->threads[t];
-    if (!is_ready(self))
-      continue;
-    self->waits_for = NULL;
-    self->polls = 0;
-    change_stack(&scheduler, self->top);
-    any = 1;
-    at_work += !self->polls;
-  }
+  for (uint32_t w = 0; w < warps;)
+    w = run_warp(at, in_order(w, warps), &any) && w > 0 ? 0 : w + 1;
   return any;
 }
 
@@ -243,7 +214,8 @@ static void run_blocks(block **blocks, uint64_t side_by_side) {
   while (left > 0) {
     int any = 0;
     left = 0;
-    for (uint64_t b = side_by_side; b-- > 0;) {
+    for (uint32_t i = 0; i < side_by_side; ++i) {
+      uint32_t b = in_order(i, (uint32_t)side_by_side);
       if (blocks[b]->left == 0)
         continue;
       any |= pass(blocks[b]);
@@ -258,8 +230,15 @@ static void run_blocks(block **blocks, uint64_t side_by_side) {
   }
 }
 
+static int is_set(const char *variable, const char *value) {
+  const char *given = getenv(variable);
+  return given && strcmp(given, value) == 0;
+}
+
 const char *run_launch(const launch_request *request) {
   running = request;
+  is_reversed = !is_set("SSMC_EMULATOR_ORDER", "forward");
+  copies_are_early = is_set("SSMC_EMULATOR_COPIES", "early");
   memcpy(grid_size, request->grid, sizeof(grid_size));
   memcpy(block_size, request->block, sizeof(block_size));
   count = block_size[0] * block_size[1] * block_size[2];
@@ -272,8 +251,9 @@ const char *run_launch(const launch_request *request) {
     blocks[made++] = new_block();
   message[0] = 0;
   if (setjmp(failure) == 0) {
-    for (uint64_t i = total; i-- > 0;) {
-      begin_block(blocks[request->together ? i : 0], i);
+    for (uint64_t i = 0; i < total; ++i) {
+      begin_block(blocks[request->together ? i : 0],
+                  is_reversed ? total - 1 - i : i);
       if (!request->together)
         run_blocks(blocks, 1);
     }

@@ -47,13 +47,25 @@ def compiled(source, folder, chip="sm_80", *options):
     return ssmc.load(library)
 
 
+# In which order warps run, and when copies are done: nothing may depend on it.
+SCHEDULES = [("backward", "late"), ("forward", "late"), ("backward", "early"), ("forward", "early")]
+
+
 def call(entry, inputs):
-    """The outputs in their order."""
-    try:
-        results = entry(*inputs)
-    except ssmc.RunError as error:
-        sys.exit(f"{entry.name}: {error}")
-    return [results] if len(entry.outputs) == 1 else list(results)
+    """The outputs in their order; they have the same bits in all schedules."""
+    wanted = None
+    for order, copies in SCHEDULES:
+        os.environ.update(SSMC_EMULATOR_ORDER=order, SSMC_EMULATOR_COPIES=copies)
+        try:
+            results = entry(*inputs)
+        except ssmc.RunError as error:
+            sys.exit(f"{entry.name}: {error}")
+        found = [results] if len(entry.outputs) == 1 else list(results)
+        wanted = wanted or found
+        for value, array, first in zip(entry.outputs, found, wanted):
+            if array.tobytes() != first.tobytes():
+                sys.exit(f"{entry.name}: {value.name} has other bits where warps run {order} and copies are {copies}")
+    return wanted
 
 
 def weights_of(text):
@@ -81,7 +93,7 @@ def check(entry, sizes, text, rtol):
         want = np.asarray(scope[value.name])
         assert want.shape == array.shape, (value.name, want.shape, array.shape)
         error, scale = (np.abs(a).max(initial=0) for a in (array.astype(np.float64) - want, want))
-        print(f"{sizes} {value.name}: error {error:.2e}, launches {launches() - before}")
+        print(f"{sizes} {value.name}: error {error:.2e}, launches {(launches() - before) // len(SCHEDULES)}")
         if not error <= rtol * scale:
             sys.exit(f"{value.name}: off by {error:.3e} of {scale:.3e}")
 
