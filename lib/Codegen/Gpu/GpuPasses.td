@@ -154,27 +154,20 @@ def SsmLaunchSemiseparable : LaunchPass<"ssm-launch-semiseparable"> {
   }];
 }
 
-def SsmMmaSemiseparable : LaunchPass<"ssm-mma-semiseparable"> {
-  let summary = "Lower matrix states that decay for each key to tensor cores";
+def SsmMmaMatrixState : LaunchPass<"ssm-mma-matrix-state"> {
+  let summary = "Lower matrix states to tensor cores, by chunks of 16 tokens";
   let description = [{
-    `ssm.semiseparable` on buffers of bf16 or f16 with decays of token and key, 64
-    or 128 keys and columns in whole warps becomes a launch of blocks that walk over
-    chunks of 16 tokens, with the state in registers and products by `mma.sync`. The
-    products of decays between tokens of a chunk are exact. Resets, constant decays
-    and fewer than 16 tokens, where that is known, are left alone.
+    `ssm.semiseparable` and `ssm.delta_rule` on buffers of bf16 or f16, with 64 or 128
+    keys and columns in whole warps become a launch of blocks that walk over chunks of
+    16 tokens, with the state in registers and products by `mma.sync`. Decays are of
+    the head, of the token, of each key, or of both. Fewer tokens, and rows that are
+    not whole pieces of 16 bytes, stream, which is decided at run time. Resets beside
+    decays of each key, vectors that erase and several queries for a state are left
+    alone.
   }];
-}
-
-def SsmMmaDeltaRule : LaunchPass<"ssm-mma-delta-rule"> {
-  let summary = "Lower matrix states that are corrected to tensor cores";
-  let description = [{
-    `ssm.delta_rule` on buffers of bf16 or f16, with `beta`, at most one decay for a
-    token, 64 or 128 keys and columns in whole warps becomes a launch of blocks that
-    walk over chunks of 16 tokens, with the state in registers and products by
-    `mma.sync`. Fewer tokens, and rows that are not whole pieces of 16 bytes, stream,
-    which is decided at run time. Decays of each key, vectors that erase and several
-    queries for a state are left alone.
-  }];
+  let options = [
+    Option<"onlyKeys", "only-keys", "bool", "false",
+           "leave ssm.semiseparable with decays that are not of each key">];
 }
 
 def SsmLaunchDeltaRule : LaunchPass<"ssm-launch-delta-rule"> {

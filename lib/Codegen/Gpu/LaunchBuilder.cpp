@@ -200,6 +200,21 @@ Value LaunchBuilder::shared(gpu::LaunchOp launch, int64_t count, Type element) {
   return launch.addWorkgroupAttribution(type, getLoc());
 }
 
+Value LaunchBuilder::dynamicShared(gpu::LaunchOp launch, int64_t bytes) {
+  {
+    OpBuilder::InsertionGuard guard(*this);
+    setInsertionPoint(launch);
+    Value size = arith::ConstantIntOp::create(*this, getI32Type(), bytes);
+    launch.getDynamicSharedMemorySizeMutable().assign(size);
+  }
+  auto space =
+      gpu::AddressSpaceAttr::get(getContext(), gpu::AddressSpace::Workgroup);
+  auto type = MemRefType::get({ShapedType::kDynamic}, getI8Type(),
+                              MemRefLayoutAttrInterface(), space);
+  return memref::ExtractAlignedPointerAsIndexOp::create(
+      *this, gpu::DynamicSharedMemoryOp::create(*this, type));
+}
+
 SmallVector<Value> LaunchBuilder::loadMatrices(Value address, bool transposed) {
   SmallVector<Type> types(4, getI32Type());
   Value all = NVVM::LdMatrixOp::create(
@@ -250,6 +265,14 @@ Value LaunchBuilder::shuffle(Value x, Value from) {
 void LaunchBuilder::warpBarrier() {
   Value all = arith::ConstantIntOp::create(*this, getI32Type(), -1);
   NVVM::SyncWarpOp::create(*this, all);
+}
+
+void LaunchBuilder::barrierOf(int64_t threads) {
+  auto number = [&](int64_t value) {
+    return arith::ConstantIntOp::create(*this, getI32Type(), value);
+  };
+  NVVM::BarrierOp::create(*this, Type(), number(1), number(threads),
+                          NVVM::BarrierReductionAttr(), Value());
 }
 
 bool ssmc::isDeviceFloat(Value memref) {

@@ -81,6 +81,10 @@ public:
   Value fmul(Value a, Value b);
   Value fadd(Value a, Value b);
   Value fma(Value a, Value b, Value c) { return fadd(fmul(a, b), c); }
+  Value isBelow(Value a, Value b) {
+    return mlir::arith::CmpFOp::create(*this, mlir::arith::CmpFPredicate::OLT,
+                                       a, b);
+  }
   Value neg(Value a) { return mlir::arith::NegFOp::create(*this, a); }
   /// 2^x, log2 x and 1/x of the special function unit, to 2 ulp.
   Value exp2(Value x);
@@ -126,8 +130,12 @@ public:
                              int64_t threads);
   /// Memory that the blocks of a launch have each for itself.
   Value shared(mlir::gpu::LaunchOp launch, int64_t count, mlir::Type element);
+  /// The same of more than 48 KB: its address.
+  Value dynamicShared(mlir::gpu::LaunchOp launch, int64_t bytes);
   void barrier() { mlir::gpu::BarrierOp::create(*this); }
   void warpBarrier();
+  /// A barrier of the first threads of the block.
+  void barrierOf(int64_t threads);
   /// sums + left * right on tensor cores (mma.sync, m16n8k16), of f16 or bf16:
   /// the words of a lane of the 16 x 16 and 16 x 8 elements, as PTX numbers
   /// them.

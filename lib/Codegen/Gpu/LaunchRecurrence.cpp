@@ -390,20 +390,10 @@ void Kernel::emit() {
   {
     OpBuilder::InsertionGuard inside(b);
     gpu::LaunchOp launch = b.launch(groups, b.idx(1), b.idx(1), kThreads);
-    launch.getDynamicSharedMemorySizeMutable().assign([&] {
-      OpBuilder::InsertionGuard outside(b);
-      b.setInsertionPoint(launch);
-      return Value(arith::ConstantIntOp::create(b, b.getI32Type(), plan.bytes));
-    }());
     own.thread = launch.getThreadIds().x;
     block = launch.getBlockIds().x;
     blocks = launch.getGridSize().x;
-    auto space = gpu::AddressSpaceAttr::get(b.getContext(),
-                                            gpu::AddressSpace::Workgroup);
-    own.base = memref::ExtractAlignedPointerAsIndexOp::create(
-        b, gpu::DynamicSharedMemoryOp::create(
-               b, MemRefType::get({ShapedType::kDynamic}, b.getI8Type(),
-                                  MemRefLayoutAttrInterface(), space)));
+    own.base = b.dynamicShared(launch, plan.bytes);
     isResident = b.select(b.equal(blocks, groups), b.idx(1), b.idx(0));
     b.when(b.equal(isResident, b.idx(1)), [&] {
       loadWeights(block);

@@ -39,16 +39,16 @@ void ssmc::addGpuKernels(OpPassManager &pm, StringRef target) {
   pm.addNestedPass<func::FuncOp>(createSsmLaunchScan());
   pm.addNestedPass<func::FuncOp>(createSsmLaunchSelectiveScan());
   pm.addNestedPass<func::FuncOp>(createSsmLaunchShortConv());
-  pm.addNestedPass<func::FuncOp>(createSsmMmaDeltaRule());
-  // What the tensor cores leave alone.
-  pm.addNestedPass<func::FuncOp>(createSsmLaunchDeltaRule());
   if (hasWgmma(target)) {
     pm.addPass(createSsmHopperAttention());
     pm.addPass(createSsmHopperSemiseparable());
     pm.addPass(createSsmHopperQuasiseparable());
   }
-  pm.addNestedPass<func::FuncOp>(createSsmMmaSemiseparable());
+  SsmMmaMatrixStateOptions states;
+  states.onlyKeys = hasWgmma(target);
+  pm.addNestedPass<func::FuncOp>(createSsmMmaMatrixState(states));
   // What the tensor cores leave alone.
+  pm.addNestedPass<func::FuncOp>(createSsmLaunchDeltaRule());
   pm.addNestedPass<func::FuncOp>(createSsmLaunchSemiseparable());
 }
 
