@@ -13,7 +13,7 @@
 
 struct copy {
   copy *next;
-  int is_tile, line;
+  int is_tile, is_done, line;
   uint32_t group; /* 0: not committed */
   /* Of bytes: */
   char *to;
@@ -118,10 +118,11 @@ static void finish_copy(const copy *at) {
 }
 
 static void begin(copy what) {
-  if (copies_are_early)
-    finish_copy(&what);
-  else
-    append(&self->copies, what);
+  copy *kept = append(&self->copies, what);
+  if (copies_are_early) {
+    finish_copy(kept);
+    kept->is_done = 1;
+  }
 }
 
 void begin_copy(uint64_t shared, uint64_t global, uint32_t bytes,
@@ -160,7 +161,8 @@ static void finish_copies(thread *of, int are_tiles, uint32_t last) {
       list = &at->next;
       continue;
     }
-    finish_copy(at);
+    if (!at->is_done)
+      finish_copy(at);
     *list = at->next;
     free(at);
   }
@@ -173,10 +175,10 @@ void wait_copies(uint32_t pending, int are_tiles, int line) {
 }
 
 void end_copies(thread *of) {
-  for (int are_tiles = 0; are_tiles < 2; ++are_tiles) {
-    commit_copies(are_tiles);
-    finish_copies(of, are_tiles, of->committed[are_tiles]);
-  }
+  commit_copies(0);
+  finish_copies(of, 0, of->committed[0]);
+  if (of->copies)
+    fault(of->copies->line, "the thread ends before its tile is read");
 }
 
 /*===- Barriers in memory -----------------------------------------------===*/

@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { kWarp = 32, kGroup = 128, kBarriers = 16, kGranule = 256 };
+enum { kWarp = 32, kBarriers = 16, kGranule = 256 };
 /* Where generic addresses of shared memory begin. */
 #define SHARED_WINDOW ((uint64_t)1 << 60)
 
@@ -35,19 +35,20 @@ typedef struct warp {
   lane lanes[kWarp];
 } warp;
 
-/* A product of four warps; all threads ask for the same. */
+/* A product of four warps, as all threads ask for it. */
 typedef struct product {
   uint64_t left, right; /* descriptors */
   int columns, is_bf16, left_transposed, right_transposed, line;
   int left_described;
 } product;
 
-typedef struct warp_group {
+/* Of a warp. */
+typedef struct quarter {
   meeting meets;
   product asked;
-  uint32_t left[kGroup][4];
-  float sums[kGroup][128];
-} warp_group;
+  uint32_t left[kWarp][4];
+  float sums[kWarp][128];
+} quarter;
 
 typedef struct copy copy;
 
@@ -66,7 +67,7 @@ typedef struct block {
   char *shared;
   thread *threads;
   warp *warps;
-  warp_group *groups;
+  quarter *quarters;
   meeting barriers[kBarriers];
   uint32_t left;
   uint32_t phases; /* of its mbarriers, counted together */

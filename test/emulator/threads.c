@@ -137,7 +137,7 @@ static block *new_block(void) {
   uint32_t warps = (count + kWarp - 1) / kWarp;
   made->threads = calloc(count, sizeof(thread));
   made->warps = calloc(warps, sizeof(warp));
-  made->groups = calloc((warps + 3) / 4, sizeof(warp_group));
+  made->quarters = calloc(warps, sizeof(quarter));
   made->shared = aligned_alloc(1024, (shared_size + 2048) / 1024 * 1024);
   return made;
 }
@@ -151,7 +151,7 @@ static void free_block(block *old) {
   drop_copies(&old->tiles);
   free(old->threads);
   free(old->warps);
-  free(old->groups);
+  free(old->quarters);
   free(old->shared);
   free(old);
 }
