@@ -336,6 +336,14 @@ LogicalResult LengthFreeing::adaptConstants(onnx::NodeOp node) {
         return failure();
     return success();
   }
+  if (type == "RotaryEmbedding" && !node.hasInput(3)) {
+    // One row of the batch, whose tokens stand in front of the last axis.
+    for (OpOperand &cache : node->getOpOperands().slice(1, 2))
+      if (failed(adaptConstant(node, cache, node->getResult(0),
+                               /*broadcasts=*/true)))
+        return failure();
+    return success();
+  }
   if (type == "LSTM" || type == "GRU" || type == "RNN")
     return adaptInitialStates(node);
   if (!broadcasts && !scatters && type != "Concat")

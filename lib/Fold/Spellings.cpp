@@ -351,6 +351,8 @@ Value ssmc::respell(onnx::NodeOp node, OpBuilder &b) {
   }
   if (op == "Einsum")
     return respellEinsum(node, b);
+  if (op == "RotaryEmbedding")
+    return respellRotary(node, b);
   if (op == "ReverseSequence")
     return flippedSequence(node, b);
   return {};

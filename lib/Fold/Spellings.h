@@ -15,4 +15,8 @@ mlir::Value respell(mlir::onnx::NodeOp node, mlir::OpBuilder &b);
 /// no Einsum; null where it is that. Their types are to be inferred.
 mlir::Value respellEinsum(mlir::onnx::NodeOp einsum, mlir::OpBuilder &b);
 
+/// A RotaryEmbedding of constant caches as one without positions; null where it
+/// is that.
+mlir::Value respellRotary(mlir::onnx::NodeOp node, mlir::OpBuilder &b);
+
 } // namespace ssmc

@@ -242,3 +242,22 @@ func.func @several(%s: tensor<2x5x4x3xf32>, %q: tensor<2x5x4xf32>, %n: tensor<2x
   %0 = onnx.node "Einsum"(%s, %q, %n) version 20 attrs {equation = "...np,...n,...->...p"} : (tensor<2x5x4x3xf32>, tensor<2x5x4xf32>, tensor<2x5xf32>) -> tensor<2x5x3xf32>
   return %0 : tensor<2x5x3xf32>
 }
+
+// -----
+
+// The rows that a rotary embedding reads, which are those of every row of the
+// batch; positions beyond the cache are an error where it runs.
+// CHECK-LABEL: func.func @rotary
+// CHECK-SAME: (%[[X:.*]]: tensor<2x2x2xf32>)
+// CHECK-DAG: %[[ROWS:.*]] = onnx.constant dense<{{\[\[}}[2.000000e+00], [1.000000e+00]]]> : tensor<1x2x1xf32>
+// CHECK-DAG: %[[FIRST:.*]] = onnx.node "RotaryEmbedding"(%[[X]], %[[ROWS]], %{{[a-z0-9_]+}})
+// CHECK: %[[SECOND:.*]] = onnx.node "RotaryEmbedding"(%[[FIRST]], %{{.*}}, %{{.*}}, %{{.*}})
+// CHECK: return %[[SECOND]]
+func.func @rotary(%x: tensor<2x2x2xf32>) -> tensor<2x2x2xf32> {
+  %c = onnx.constant dense<[[0.0], [1.0], [2.0]]> : tensor<3x1xf32>
+  %back = onnx.constant dense<[[2, 1], [2, 1]]> : tensor<2x2xi64>
+  %beyond = onnx.constant dense<[[2, 3], [2, 3]]> : tensor<2x2xi64>
+  %0 = onnx.node "RotaryEmbedding"(%x, %c, %c, %back) version 23 attrs {num_heads = 1 : i64} : (tensor<2x2x2xf32>, tensor<3x1xf32>, tensor<3x1xf32>, tensor<2x2xi64>) -> tensor<2x2x2xf32>
+  %1 = onnx.node "RotaryEmbedding"(%0, %c, %c, %beyond) version 23 attrs {num_heads = 1 : i64} : (tensor<2x2x2xf32>, tensor<3x1xf32>, tensor<3x1xf32>, tensor<2x2xi64>) -> tensor<2x2x2xf32>
+  return %1 : tensor<2x2x2xf32>
+}

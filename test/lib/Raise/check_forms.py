@@ -26,7 +26,7 @@ from forms import BATCH, FORMS
 from oracles import ORACLES
 
 #: Not recognised yet, or not as one op (docs/roadmap.md). At their traced size they are right all the same.
-OPEN = ("rotary_node")
+OPEN = ()
 #: ... where their operands are inputs.
 OPEN_DIRECT = ("ssd_segment_sum", "attention_full")
 #: Forms whose nodes hold no number of the traced extents.

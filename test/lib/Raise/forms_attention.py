@@ -181,8 +181,8 @@ def attention_node_groups(w, q, k, v):
     return w("Attention", q, k, v, is_causal=1)
 
 
-def rotary_tables(w, width):
-    angles = np.outer(np.arange(w.time), 100.0 ** (-np.arange(width // 2) / (width // 2)))
+def rotary_tables(w, width, count=None):
+    angles = np.outer(np.arange(count or w.time), 100.0 ** (-np.arange(width // 2) / (width // 2)))
     return np.cos(angles).astype(np.float32), np.sin(angles).astype(np.float32)
 
 
@@ -201,6 +201,27 @@ def rotary_halves(w, q, k, v):
 
 @form(*ROTARY, opset=23)
 def rotary_node(w, q, k, v):
+    cos, sin = (np.tile(table, (w.batch, 1, 1)) for table in rotary_tables(w, KEYS))
+    turn = lambda x: w("RotaryEmbedding", x, cos, sin)
+    return attention_where(w, turn(q), turn(k), v)
+
+
+@form(*ROTARY, opset=23)
+def rotary_positions(w, q, k, v):
+    """Positions in front of a cache of more of them."""
+    cos, sin = rotary_tables(w, KEYS, 2 * w.time)
+    positions = np.tile(np.arange(w.time), (w.batch, 1))
+    turn = lambda x: w("RotaryEmbedding", x, cos, sin, positions)
+    return attention_where(w, turn(q), turn(k), v)
+
+
+@form(*ROTARY, opset=23)
+def rotary_flat(w, q, k, v):
+    """Heads side by side."""
     cos, sin = rotary_tables(w, KEYS)
-    turn = lambda x: w("RotaryEmbedding", x, cos[None], sin[None])
+
+    def turn(x):
+        flat = w.shape(w.turn(x, 0, 2, 1, 3), 0, 0, -1)
+        flat = w("RotaryEmbedding", flat, cos[None], sin[None], num_heads=HEADS)
+        return w.turn(w.shape(flat, 0, 0, HEADS, KEYS), 0, 2, 1, 3)
     return attention_where(w, turn(q), turn(k), v)
