@@ -5,8 +5,9 @@
 
 Each mixer is first compared with float64 at lengths that fill no tile, on outputs
 that are poisoned before: a deviation is the norm of the difference over that of
-what is right, and infinite where a second run has other bits. Times are medians of events around one run, the L2 cache flushed
-before; those of torch's attention are from the same process, interleaved.
+what is right, and infinite where a second run has other bits. Times are medians of
+events around one run, the L2 cache flushed before, peers interleaved; those of steps
+also one of 50 runs in a graph.
 """
 import ctypes
 import json
@@ -281,6 +282,9 @@ class DeltaRule(Semiseparable):
             if self.decay == "key":
                 from fla.ops.kda import chunk_kda
                 return {"fla": lambda: chunk_kda(q, k, v, g, beta, **options)}
+            if self.steps == 1:
+                from fla.ops.gated_delta_rule import fused_recurrent_gated_delta_rule as step
+                return {"fla": lambda: step(q, k, v, g=g, beta=beta, **options)}
             from fla.ops.gated_delta_rule import chunk_gated_delta_rule
             return {"fla": lambda: chunk_gated_delta_rule(q, k, v, g, beta, **options)}
         except ImportError as error:
@@ -476,6 +480,26 @@ def timed(torch, calls, repeats=15):
     return times
 
 
+def timed_in_graph(torch, calls, count=50, repeats=15):
+    """Of one of `count` calls in a graph, the caches as they are: what a decoder sees."""
+    times = {}
+    for name, call in calls.items():
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph, stream=torch.cuda.current_stream()):
+            for _ in range(count):
+                call()
+        times[name] = []
+        for _ in range(repeats + 2):
+            begin, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+            begin.record()
+            graph.replay()
+            end.record()
+            torch.cuda.synchronize()
+            times[name].append(begin.elapsed_time(end) / count)
+        del times[name][:2]
+    return times
+
+
 def run(names):
     import torch
     print(torch.cuda.get_device_name(), torch.__version__)
@@ -506,11 +530,13 @@ def run(names):
                         calls[peer] = call
                     except RuntimeError as error:
                         print(name, peer, str(error)[:100])
-                times = timed(torch, calls)
-                for who, ms in times.items():
+                times = [(False, *of) for of in timed(torch, calls).items()]
+                if getattr(mixer, "steps", None) == 1:
+                    times += [(True, *of) for of in timed_in_graph(torch, calls).items()]
+                for in_graph, who, ms in times:
                     median = statistics.median(ms)
                     rate = {k: round(v / median * 1e-9, 1) for k, v in mixer.work(batch, length).items()}
-                    print(json.dumps({"mixer": name, "batch": batch, "length": length, "who": who,
+                    print(json.dumps({"mixer": name, "batch": batch, "length": length, "who": who, "in_graph": in_graph,
                                       "ms": round(median, 4), "min": round(min(ms), 4), "G_per_ms": rate,
                                       "all": [round(t, 4) for t in ms]}), flush=True)
     print("failed:", failed)

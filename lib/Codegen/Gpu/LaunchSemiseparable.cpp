@@ -65,7 +65,8 @@ std::optional<Shape> Shape::get(ssm::SemiseparableOp op) {
   if (!typeOf(op.getState()).getElementType().isF32() ||
       ShapedType::isDynamic(keys) || ShapedType::isDynamic(columns))
     return std::nullopt;
-  std::optional<StateTile> tile = StateTile::get(keys, columns);
+  std::optional<StateTile> tile =
+      StateTile::get(keys, columns, extentOf(op.getV(), 1) == 1);
   if (!tile)
     return std::nullopt;
   int64_t heads = extentOf(op.getV(), 2), queryHeads = extentOf(op.getQ(), 2);

@@ -11,9 +11,11 @@ using Values = StateLane::Values;
 // Of the state in a thread's registers: as many as leave room for four blocks
 // of a multiprocessor, and as many as there are.
 static constexpr int64_t wantedElements = 64, mostElements = 128;
-static constexpr int64_t usualKeyLanes = 8, mostColumns = 4, mostWarps = 8;
+static constexpr int64_t usualKeyLanes = 8, mostColumns = 4;
+static constexpr int64_t mostWarps = 8, mostWarpsOfStep = 2;
 
-std::optional<StateTile> StateTile::get(int64_t keys, int64_t columns) {
+std::optional<StateTile> StateTile::get(int64_t keys, int64_t columns,
+                                        bool isStep) {
   if (keys < 1 || columns < 1)
     return std::nullopt;
   StateTile tile{keys, columns, 0, 0, 0, 0};
@@ -27,7 +29,8 @@ std::optional<StateTile> StateTile::get(int64_t keys, int64_t columns) {
   if (tile.laneKeys() * tile.laneColumns > mostElements)
     return std::nullopt;
   int64_t allWarps = llvm::divideCeil(columns, tile.warpColumns());
-  tile.blocks = llvm::divideCeil(allWarps, mostWarps);
+  tile.blocks =
+      llvm::divideCeil(allWarps, isStep ? mostWarpsOfStep : mostWarps);
   tile.warps = llvm::divideCeil(allWarps, tile.blocks);
   return tile;
 }

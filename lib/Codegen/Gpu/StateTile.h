@@ -18,8 +18,10 @@ struct StateTile {
   int64_t laneColumns, keyLanes;           // of a lane, of a column
   int64_t warps, blocks;                   // of a block, of a head
 
-  /// The layout for a state; none where registers cannot hold it.
-  static std::optional<StateTile> get(int64_t keys, int64_t columns);
+  /// The layout for a state; none where registers cannot hold it. One step has
+  /// more and smaller blocks: what it takes is the way of the state.
+  static std::optional<StateTile> get(int64_t keys, int64_t columns,
+                                      bool isStep);
 
   int64_t paddedKeys() const {
     return llvm::alignTo(keys, vectorKeys * keyLanes);
