@@ -145,9 +145,14 @@ LogicalResult ssmc::retypeDestination(OpOperand &operand,
     operand.set(linalg::BroadcastOp::create(b, loc, row, empty, repeated->axes)
                     ->getResult(0));
   } else {
+    std::string shape = llvm::join(
+        llvm::map_range(cast<RankedTensorType>(old.getType()).getShape(),
+                        [](int64_t extent) { return std::to_string(extent); }),
+        "x");
     return onnx::emitModelError(op->getLoc())
-           << "has an initial state of " << old.getType()
-           << " that differs along its rows, where its inputs say " << type;
+           << "begins with a state of the traced size (" << shape
+           << ") whose rows are not alike, so that one of another size is not "
+              "known";
   }
   if (Operation *dead = old.getDefiningOp(); dead->use_empty())
     dead->erase();

@@ -115,6 +115,34 @@ module attributes {onnx.symbols = ["L"]} {
 
 // -----
 
+// So does a state that is stored for every row of the traced batch, if the rows are
+// alike.
+// CHECK: func.func @rows
+module attributes {onnx.symbols = ["B"]} {
+  func.func @rows(%a: tensor<?x24x3xf32, #onnx.dims<["B"], affine_map<()[s0] -> (s0, 24, 3)>>>) -> tensor<2x24x3xf32> {
+    %h = tensor.empty() : tensor<2x24x3xf32>
+    // CHECK: %[[ROW:.*]] = onnx.constant dense<[1.000000e+00, 2.000000e+00, 3.000000e+00]>
+    // CHECK: linalg.broadcast ins(%[[ROW]] : tensor<3xf32>) outs(%{{.*}} : tensor<?x3xf32, #onnx.dims<["B"], {{.*}}>>) dimensions = [0]
+    %s = onnx.constant dense<[[1.0, 2.0, 3.0], [1.0, 2.0, 3.0]]> : tensor<2x3xf32>
+    %r:2 = "ssm.scan"(%a, %a, %h, %s) {dimension = 1 : i64} : (tensor<?x24x3xf32, #onnx.dims<["B"], affine_map<()[s0] -> (s0, 24, 3)>>>, tensor<?x24x3xf32, #onnx.dims<["B"], affine_map<()[s0] -> (s0, 24, 3)>>>, tensor<2x24x3xf32>, tensor<2x3xf32>) -> (tensor<2x24x3xf32>, tensor<2x3xf32>)
+    return %r#0 : tensor<2x24x3xf32>
+  }
+}
+
+// -----
+
+module attributes {onnx.symbols = ["B"]} {
+  func.func @unlike(%a: tensor<?x24x3xf32, #onnx.dims<["B"], affine_map<()[s0] -> (s0, 24, 3)>>>) -> tensor<2x24x3xf32> {
+    %h = tensor.empty() : tensor<2x24x3xf32>
+    %s = onnx.constant dense<[[1.0, 2.0, 3.0], [1.0, 2.0, 4.0]]> : tensor<2x3xf32>
+    // expected-error @below {{begins with a state of the traced size (2x3) whose rows are not alike, so that one of another size is not known}}
+    %r:2 = "ssm.scan"(%a, %a, %h, %s) {dimension = 1 : i64} : (tensor<?x24x3xf32, #onnx.dims<["B"], affine_map<()[s0] -> (s0, 24, 3)>>>, tensor<?x24x3xf32, #onnx.dims<["B"], affine_map<()[s0] -> (s0, 24, 3)>>>, tensor<2x24x3xf32>, tensor<2x3xf32>) -> (tensor<2x24x3xf32>, tensor<2x3xf32>)
+    return %r#0 : tensor<2x24x3xf32>
+  }
+}
+
+// -----
+
 func.func @uneven(%x: tensor<2x5xf32>) -> !onnx.unknown {
   %shape = onnx.constant dense<[3, -1]> : tensor<2xi64>
   // expected-error @below {{Reshape: cannot split its input evenly}}
