@@ -34,7 +34,7 @@ using namespace mlir;
 using namespace ssmc;
 
 static constexpr int64_t kThreads = UnitProduct::warps * warpLanes;
-/// Blocks that all chips have room for at once.
+/// No more than large chips have room for at once.
 static constexpr int64_t kMostBlocks = 128;
 /// Rows of a tile, for lanes and for tensor cores; and where they are not
 /// known.
