@@ -276,6 +276,17 @@ static std::string describeFixed(onnx::NodeOp node,
   return "one";
 }
 
+/// True if the extents that must be equal for a node are a number and one that
+/// only data tells: running says whether they are.
+static bool isToldByData(onnx::NodeOp node, int64_t fixed,
+                         const ShapeInference &shapes) {
+  return llvm::any_of(
+      shapes.equalitiesOf(node), [&](const ShapeInference::Equality &one) {
+        return (constantExtent(one.a) == fixed && shapes.isOfData(one.b)) ||
+               (constantExtent(one.b) == fixed && shapes.isOfData(one.a));
+      });
+}
+
 LogicalResult LengthFreeing::compare(ShapeInference &after) {
   for (Operation &op : graph.getBody().front())
     for (Value result : op.getResults()) {
@@ -300,7 +311,9 @@ LogicalResult LengthFreeing::compare(ShapeInference &after) {
     }
   // Merged axes have no label, but as many elements as before.
   for (const auto &[a, b, node] : after.getEqualities())
-    if (auto fixed = constantExtent(a) ? constantExtent(a) : constantExtent(b))
+    if (auto fixed = constantExtent(a) ? constantExtent(a) : constantExtent(b);
+        fixed && !((after.isOfData(a) || after.isOfData(b)) &&
+                   isToldByData(node, *fixed, before)))
       return forbid(node, "of the extents that must be equal for it, " +
                               describeFixed(node, after, *fixed) +
                               " is fixed to " + Twine(*fixed));

@@ -44,6 +44,12 @@ public:
     return it == equalities.end() ? llvm::ArrayRef<Equality>() : it->second;
   }
 
+  /// True for the symbol of an extent that only data decides.
+  bool isOfData(mlir::AffineExpr extent) const {
+    auto symbol = mlir::dyn_cast<mlir::AffineSymbolExpr>(extent);
+    return symbol && origins.contains(symbol.getPosition());
+  }
+
   const ValueShape *shapeOf(mlir::Value value) const;
   std::optional<llvm::ArrayRef<mlir::AffineExpr>>
   elementsOf(mlir::Value value) const;

@@ -355,7 +355,9 @@ LogicalResult ssmc::lowerAsReshape(LowerContext &ctx) {
     return failure();
   SmallVector<OpFoldResult> sizes = resultSizes(ctx, 0);
   if (llvm::is_contained(sizes, OpFoldResult()))
-    return ctx.error("is not supported with a target that only data decides");
+    return ctx.error("is not supported with a target that only data decides; "
+                     "where the extents of inputs tell it, fix those with "
+                     "--dim INPUT:AXIS=NUMBER");
   ctx.setResult(0, buildReshape(ctx.builder, ctx.loc(), ctx.input(0), *from,
                                 ctx.resultType(0), *to, sizes));
   return success();

@@ -31,6 +31,14 @@ TEXTS = [
         y = Conv <group = {MOST}> (x, w) }}"""),
     (None, f"""() => (float[2, 2] y) <float[2, 2] x = {{1, 2, 3, 4}}> {{
         y = EyeLike <k = {MOST}> (x) }}"""),
+    ("Reshape.*only data decides.*fix those with --dim", """(float[L] x) => (float y)
+        <int64[1] eight = {8}> {
+        length = Shape (x)
+        chunks = Div (length, eight)
+        tokens = Div (length, chunks)
+        shape = Concat <axis = 0> (chunks, tokens)
+        rows = Reshape (x, shape)
+        y = ReduceSum <keepdims = 0> (rows) }"""),
     ("Pad.*out of range", f"""(float[4] x) => (float[N] y)
         <int64[2] pads = {{{LEAST}, {MOST}}}> {{ y = Pad (x, pads) }}"""),
     ("Pad.*another type", """(float[4] x, int64 v) => (float[6] y)
