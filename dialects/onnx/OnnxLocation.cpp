@@ -11,11 +11,20 @@ Location mlir::onnx::getFileLocation(MLIRContext *context, StringRef file) {
   return FileLineColLoc::get(context, file, 0, 0);
 }
 
+/// A name of a file on one line, of which no character speaks to the terminal.
+static StringAttr getPrintable(MLIRContext *context, StringRef name) {
+  std::string text = name.str();
+  std::replace_if(
+      text.begin(), text.end(),
+      [](char c) { return !llvm::isPrint(c) && uint8_t(c) < 0x80; }, '?');
+  return StringAttr::get(context, text);
+}
+
 Location mlir::onnx::getNodeLocation(Location file, StringRef node,
                                      StringRef op) {
   MLIRContext *context = file.getContext();
-  Location child = FusedLoc::get(context, {file}, StringAttr::get(context, op));
-  return NameLoc::get(StringAttr::get(context, node), child);
+  Location child = FusedLoc::get(context, {file}, getPrintable(context, op));
+  return NameLoc::get(getPrintable(context, node), child);
 }
 
 mlir::onnx::NodeLocation mlir::onnx::describeLocation(Location loc) {

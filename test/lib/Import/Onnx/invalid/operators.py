@@ -16,6 +16,17 @@ def unknown_operators(folder):
                   node("Swish", ["q"], ["y"], "act")], others=["somewhere"])
 
 
+@case(r"the axis is beyond the rank 1")
+def name_of_two_lines(folder):
+    """The message is one line, which says nothing to the terminal."""
+    return model([node("Softmax", ["x"], ["y"], "first\nsecond", axis=3)])
+
+
+@case(r"node 'a\?\[31mb' \(Softmax, opset 21\): .*the axis is beyond the rank 1")
+def name_of_colour(folder):
+    return model([node("Softmax", ["x"], ["y"], "a\x1b[31mb", axis=3)])
+
+
 EMPTY = helper.make_graph([], "body", [], [])
 FLOATS = np.ones
 HUGE = 1 << 62
