@@ -152,10 +152,12 @@ private:
     return result;
   }
 
-  Stream streamOf(Value memref, ValueRange row, Value first) {
+  /// A row's steps from `first` on, in the op's direction or the other one.
+  Stream streamOf(Value memref, ValueRange row, Value first,
+                  bool isBackward = false) {
     SmallVector<Value> index = withTime(row, at(first));
     Value stride = b.byteStride(memref, time);
-    if (op.getReverse())
+    if (op.getReverse() != isBackward)
       stride = b.sub(b.idx(0), stride);
     return {b.addressOf(memref, index), stride};
   }
@@ -180,9 +182,12 @@ private:
       Value first = b.mul(segment, steps);
       Value count = b.min(steps, b.sub(length, first));
       Stream out = streamOf(op.getH(), row, first);
-      ring.begin(
-          {streamOf(op.getA(), row, first), streamOf(op.getB(), row, first)},
-          warpChannel, channels, count);
+      // The first launch ends where the second one begins, so that this is in
+      // the second cache still.
+      Value begin = isFirst ? b.sub(b.add(first, count), b.idx(1)) : first;
+      ring.begin({streamOf(op.getA(), row, begin, isFirst),
+                  streamOf(op.getB(), row, begin, isFirst)},
+                 warpChannel, channels, count);
       Value channel = b.add(warpChannel, b.mul(ring.getLane(), shape.perLane));
       Type lanes = VectorType::get({shape.perLane}, b.getF32Type());
       Value copied = b.sub(segments, b.idx(1));
@@ -202,15 +207,16 @@ private:
       Value outAt = b.add(out.address, b.mul(channel, shape.bytes()));
       SmallVector<Value> last = ring.walk(
           carried, [&](Value t, ArrayRef<Value> values, ValueRange carried) {
-            Value a = b.widen(values[0]);
-            Value next = b.fma(a, carried[0], b.widen(values[1]));
-            SmallVector<Value> result{next};
-            if (isFirst)
-              result.push_back(b.fmul(carried[1], a));
-            else
-              b.storeAt(b.narrow(next, shape.element),
-                        b.globalAt(b.add(outAt, b.mul(t, out.stride))), 4);
-            return result;
+            Value a = b.widen(values[0]), own = b.widen(values[1]);
+            if (isFirst) {
+              Value behind = carried[1]; // the product of later steps
+              return SmallVector<Value>{b.fma(behind, own, carried[0]),
+                                        b.fmul(behind, a)};
+            }
+            Value next = b.fma(a, carried[0], own);
+            b.storeAt(b.narrow(next, shape.element),
+                      b.globalAt(b.add(outAt, b.mul(t, out.stride))), 4);
+            return SmallVector<Value>{next};
           });
       if (isFirst)
         return keep(last, sums, segment, number, channel);
