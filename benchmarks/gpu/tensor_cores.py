@@ -56,26 +56,26 @@ def module(op, inputs, outputs, empty):
 
 class Attention:
     def __init__(self, heads, key_heads, columns, value_columns=None, kind="bf16", left=None, right=0, softcap=None,
-                 slopes=False, sinks=False, keys="s1"):
+                 slopes=False, sinks=False, keys="s1", steps="s1"):
         self.__dict__.update(locals())
         self.value_columns = value_columns or columns
 
     def text(self):
-        q = ("s0", "s1", self.heads, self.columns)
+        q = ("s0", self.steps, self.heads, self.columns)
         k, v = (("s0", self.keys, self.key_heads, c) for c in (self.columns, self.value_columns))
         inputs = [("q", self.kind, q), ("k", self.kind, k), ("v", self.kind, v)]
         inputs += [(n, "f32", (self.heads,)) for n in ("slopes", "sinks") if getattr(self, n)]
-        outputs = [("y", self.kind, ("s0", "s1", self.heads, self.value_columns)), ("lse", "f32", ("s0", "s1", self.heads))]
+        outputs = [("y", self.kind, (*q[:3], self.value_columns)), ("lse", "f32", q[:3])]
         limits = "".join(f" {n}({getattr(self, n)})" for n in ("softcap", "left", "right") if getattr(self, n) is not None)
         extra = "".join(f" {n}(%{n} : {{{n}}})" for n in ("slopes", "sinks") if getattr(self, n))
         return module(f"ssm.attention{limits} ins(%q, %k, %v : {{q}}, {{k}}, {{v}}){extra} "
                       "outs(%y0, %lse0 : {y}, {lse})", inputs, outputs, ["y", "lse"])
 
     def inputs(self, torch, batch, length, generator):
-        keys = eval(str(self.keys), {"s1": length})
+        queries, keys = (eval(str(n), {"s1": length}) for n in (self.steps, self.keys))
         make = lambda *shape: torch.randn(shape, device="cuda", generator=generator)  # noqa: E731
-        dtype = {"bf16": torch.bfloat16, "f16": torch.float16}[self.kind]
-        values = {"q": make(batch, length, self.heads, self.columns).to(dtype),
+        dtype = {"bf16": torch.bfloat16, "f16": torch.float16, "f32": torch.float32}[self.kind]
+        values = {"q": make(batch, queries, self.heads, self.columns).to(dtype),
                   "k": make(batch, keys, self.key_heads, self.columns).to(dtype),
                   "v": make(batch, keys, self.key_heads, self.value_columns).to(dtype)}
         if self.slopes:
@@ -114,6 +114,8 @@ class Attention:
         return {"y": (p @ v).transpose(1, 2), "lse": lse[..., 0].transpose(1, 2)}
 
     def work(self, batch, length):
+        if self.steps == 1:
+            return {"bytes": batch * length * self.key_heads * (self.columns + self.value_columns) * 2}
         pairs = length * (length + 1) / 2 if self.right == 0 else length * length
         if self.left is not None:
             pairs -= max(0, length - self.left) * max(0, length - self.left - 1) / 2
@@ -130,7 +132,7 @@ class Attention:
             def run():
                 with sdpa_kernel(backend):
                     torch.nn.functional.scaled_dot_product_attention(
-                        q, k, v, is_causal=self.right == 0, enable_gqa=self.heads != self.key_heads)
+                        q, k, v, is_causal=self.right == 0 and self.steps != 1, enable_gqa=self.heads != self.key_heads)
             return run
         return {"cudnn": call(SDPBackend.CUDNN_ATTENTION), "flash2": call(SDPBackend.FLASH_ATTENTION)}
 
@@ -368,6 +370,8 @@ CASES = {
     "attention_both": (Attention(4, 4, 96, left=70, right=33), ODD, []),
     "attention_more": (Attention(4, 4, 128, keys="s1 + 500"), ODD, []),
     "attention_fewer": (Attention(4, 4, 128, keys="100"), ODD, []),
+    "attention_step": (Attention(32, 8, 128, steps=1), ODD, [(1, 4096), (1, 65536), (16, 4096)]),
+    "attention_draft": (Attention(4, 4, 80, steps=5, left=300, slopes=True, sinks=True, kind="f32"), ODD, []),
     "ssd": (Semiseparable(64, 1, 1, 128, 64), [*LONG, (2, 4096)], [(8, 4096), (1, 4096), (1, 65536)]),
     "gated_delta": (DeltaRule(16, 128, 128), LONG, [(8, 4096), (1, 4096)]),
     "kda": (DeltaRule(16, 128, 128, decay="key"), LONG, [(8, 4096)]),

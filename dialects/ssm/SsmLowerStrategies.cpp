@@ -11,6 +11,9 @@ namespace mlir::ssm {
 using namespace mlir;
 using namespace mlir::ssm;
 
+/// Up to so many tokens are few.
+static constexpr int64_t fewTokens = 16;
+
 namespace {
 struct SsmLowerStrategies
     : ssm::impl::SsmLowerStrategiesBase<SsmLowerStrategies> {
@@ -37,8 +40,8 @@ struct SsmLowerStrategies
   }
 
   /// Kernels are for single precision and below, or for floats of as many bits
-  /// as their name ends in. What a target does step by step it does for all
-  /// types.
+  /// as their name ends in, or for a few tokens. What a target does step by
+  /// step it does for all types.
   bool hasKernel(Operation *op, StrategyAttr strategy) {
     std::string name = (op->getName().getStringRef() + ":" +
                         stringifyStrategy(strategy.getKind()))
@@ -48,6 +51,12 @@ struct SsmLowerStrategies
         type && llvm::is_contained(
                     kernels, name + "@" + std::to_string(type.getWidth())))
       return true;
+    if (llvm::is_contained(kernels, name + "@few")) {
+      int64_t tokens =
+          cast<ShapedType>(op->getOperand(0).getType()).getDimSize(1);
+      if (tokens >= 1 && tokens <= fewTokens)
+        return true;
+    }
     if (!llvm::is_contained(kernels, name))
       return false;
     return strategy.getKind() == Strategy::Recurrent ||

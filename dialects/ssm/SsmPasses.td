@@ -49,7 +49,8 @@ def SsmLowerStrategies : Pass<"ssm-lower-strategies"> {
     With `kernels`, pairs of an op and a strategy such as
     `ssm.scan:recurrent`, what a target has a kernel for stays too: for
     arithmetic in single precision, and for all types what is `recurrent`;
-    `ssm.attention:recurrent@16` is for operands of 16 bits alone.
+    `ssm.attention:recurrent@16` is for operands of 16 bits alone, and
+    `ssm.attention:recurrent@few` for up to 16 tokens, where that is known.
 
     Decays between steps are products of the decays of those steps, never
     quotients of cumulative products: they underflow only where the mixer's own
@@ -57,7 +58,7 @@ def SsmLowerStrategies : Pass<"ssm-lower-strategies"> {
     the product of `a` over the steps of a piece of `ssm.scan`.
   }];
   let options = [ListOption<"kernels", "kernels", "std::string",
-                            "OP:STRATEGY[@BITS] that the target computes itself">];
+                            "OP:STRATEGY[@BITS|@few] that the target computes itself">];
 }
 
 def SsmVerifyParallelTime : Pass<"ssm-verify-parallel-time"> {

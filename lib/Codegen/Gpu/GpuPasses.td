@@ -181,6 +181,16 @@ def SsmLaunchDeltaRule : LaunchPass<"ssm-launch-delta-rule"> {
   }];
 }
 
+def SsmLaunchAttention : LaunchPass<"ssm-launch-attention"> {
+  let summary = "Lower attention of a few queries to a kernel that reads keys once";
+  let description = [{
+    `ssm.attention` on buffers of f32, f16 and bf16 with up to 16 queries becomes a
+    launch with a block for each query of a head. Windows, biases, slopes, sinks,
+    segments, positions and prefixes are computed for each key. Left alone are more
+    queries, or a number that is not known, and rows of more than 512 columns.
+  }];
+}
+
 def SsmLaunchShortConv : LaunchPass<"ssm-launch-short-conv"> {
   let summary = "Lower ssm.short_conv on buffers to a streaming kernel";
   let description = [{

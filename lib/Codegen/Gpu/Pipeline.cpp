@@ -24,10 +24,10 @@ static bool hasWgmma(StringRef name) {
 
 SmallVector<std::string> ssmc::listGpuKernels(StringRef target) {
   SmallVector<std::string> kernels{
-      "ssm.delta_rule:chunked",    "ssm.delta_rule:recurrent",
-      "ssm.scan:recurrent",        "ssm.selective_scan:recurrent",
-      "ssm.semiseparable:chunked", "ssm.semiseparable:recurrent",
-      "ssm.short_conv:recurrent"};
+      "ssm.attention:recurrent@few",  "ssm.delta_rule:chunked",
+      "ssm.delta_rule:recurrent",     "ssm.scan:recurrent",
+      "ssm.selective_scan:recurrent", "ssm.semiseparable:chunked",
+      "ssm.semiseparable:recurrent",  "ssm.short_conv:recurrent"};
   if (hasWgmma(target))
     kernels.append({"ssm.attention:recurrent@16",
                     "ssm.quasiseparable:chunked@16",
@@ -39,6 +39,8 @@ void ssmc::addGpuKernels(OpPassManager &pm, StringRef target) {
   pm.addNestedPass<func::FuncOp>(createSsmLaunchScan());
   pm.addNestedPass<func::FuncOp>(createSsmLaunchSelectiveScan());
   pm.addNestedPass<func::FuncOp>(createSsmLaunchShortConv());
+  // Few queries would leave tensor cores empty.
+  pm.addNestedPass<func::FuncOp>(createSsmLaunchAttention());
   if (hasWgmma(target)) {
     pm.addPass(createSsmHopperAttention());
     pm.addPass(createSsmHopperSemiseparable());

@@ -1,4 +1,4 @@
-// RUN: ssm-opt %s -ssm-lower-strategies="kernels=ssm.scan:recurrent,ssm.semiseparable:chunked" -split-input-file | FileCheck %s
+// RUN: ssm-opt %s -ssm-lower-strategies="kernels=ssm.scan:recurrent,ssm.attention:recurrent@few,ssm.semiseparable:chunked" -split-input-file | FileCheck %s
 
 // Pieces of 64 steps, in which all products are of matrices, then the 8 that
 // are left; the state goes from one to the next.
@@ -138,4 +138,26 @@ func.func @kernels(%a: tensor<7xf64>, %s: tensor<f64>, %q: tensor<1x10x2x4xf32>,
       outs(%q, %m : tensor<1x10x2x4xf32>, tensor<1x2x4x4xf32>)
       {ssm.strategy = #ssm.strategy<chunked>} -> tensor<1x10x2x4xf32>, tensor<1x2x4x4xf32>
   return %0#0, %1#0, %2#0, %3#0 : tensor<7xf64>, tensor<7xf64>, tensor<1x10x2x4xf32>, tensor<1x10x2x4xf32>
+}
+
+// -----
+
+// A kernel for a few tokens: not for more, nor where their number is not known.
+// CHECK-LABEL: func @few
+//       CHECK: ssm.attention
+//  CHECK-SAME: tensor<1x16x2x4xf32>
+//   CHECK-NOT: ssm.attention
+func.func @few(%few: tensor<1x16x2x4xf32>, %many: tensor<1x17x2x4xf32>, %some: tensor<1x?x2x4xf32>,
+               %l16: tensor<1x16x2xf32>, %l17: tensor<1x17x2xf32>, %l: tensor<1x?x2xf32>)
+    -> (tensor<1x16x2x4xf32>, tensor<1x17x2x4xf32>, tensor<1x?x2x4xf32>) {
+  %0:2 = ssm.attention ins(%few, %many, %many : tensor<1x16x2x4xf32>, tensor<1x17x2x4xf32>, tensor<1x17x2x4xf32>)
+      outs(%few, %l16 : tensor<1x16x2x4xf32>, tensor<1x16x2xf32>)
+      {ssm.strategy = #ssm.strategy<recurrent>} -> tensor<1x16x2x4xf32>, tensor<1x16x2xf32>
+  %1:2 = ssm.attention ins(%many, %many, %many : tensor<1x17x2x4xf32>, tensor<1x17x2x4xf32>, tensor<1x17x2x4xf32>)
+      outs(%many, %l17 : tensor<1x17x2x4xf32>, tensor<1x17x2xf32>)
+      {ssm.strategy = #ssm.strategy<recurrent>} -> tensor<1x17x2x4xf32>, tensor<1x17x2xf32>
+  %2:2 = ssm.attention ins(%some, %many, %many : tensor<1x?x2x4xf32>, tensor<1x17x2x4xf32>, tensor<1x17x2x4xf32>)
+      outs(%some, %l : tensor<1x?x2x4xf32>, tensor<1x?x2xf32>)
+      {ssm.strategy = #ssm.strategy<recurrent>} -> tensor<1x?x2x4xf32>, tensor<1x?x2xf32>
+  return %0#0, %1#0, %2#0 : tensor<1x16x2x4xf32>, tensor<1x17x2x4xf32>, tensor<1x?x2x4xf32>
 }

@@ -18,6 +18,7 @@ from mixers import MIXERS  # noqa: E402
 MODULES = {**MIXERS, **{name: lambda name=name: products.text(*products.CASES[name])
                         for name in ("in_proj_f32", "x_proj_bf16", "head_transposed_f32", "head_bf16")},
            "gated_delta": tensor_cores.CASES["gated_delta"][0].text, "kda": tensor_cores.CASES["kda"][0].text,
+           "attention_step": tensor_cores.CASES["attention_step"][0].text,
            "lstm_b16_h256_bf16": lambda: lstm.text(*lstm.CASES["lstm_b16_h256_bf16"])}
 
 TABLE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "resources.txt")
