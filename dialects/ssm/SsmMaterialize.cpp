@@ -37,7 +37,7 @@ public:
 
   /// `state` is null where the op has none; `type` is that of arithmetic.
   Value mixHeads(OpOperand &v, OpOperand &y, OpOperand *state, Type type);
-  Value mixChannels(OpOperand &x, OpOperand &y, OpOperand &state, Type type,
+  Value mixChannels(OpOperand &x, OpOperand &y, OpOperand *state, Type type,
                     OpOperand *bias = nullptr);
   Value mix(ScanOp op);
 
@@ -202,11 +202,10 @@ Value Materializer::mix(ScanOp op) {
 
 /// Of operands x and y of B x L x D; `bias` is what is added to each y. Column
 /// by column: x is 1 at one step of every row and channel.
-Value Materializer::mixChannels(OpOperand &x, OpOperand &y, OpOperand &state,
+Value Materializer::mixChannels(OpOperand &x, OpOperand &y, OpOperand *state,
                                 Type type, OpOperand *bias) {
   enum { S, B, T, D };
   Sizes sizes = sizesOf(x.get()), columns = sizes;
-  Sizes states = sizesOf(state.get());
   columns.insert(columns.begin(), sizes[1]);
   Value length = getValueOrCreateConstantIndexOp(b, loc, sizes[1]);
   auto column = [&](Value s, ValueRange carried) -> SmallVector<Value> {
@@ -217,16 +216,19 @@ Value Materializer::mixChannels(OpOperand &x, OpOperand &y, OpOperand &state,
           Value at = linalg::IndexOp::create(b, loc, 1);
           return {isEqual(b, loc, at, s, type)};
         })[0];
-    SmallVector<Replaced> replaced = {
-        {x, one}, {y, empty(sizes, type)}, {state, zeros(states, type)}};
+    SmallVector<Replaced> replaced = {{x, one}, {y, empty(sizes, type)}};
+    if (state)
+      replaced.push_back({*state, zeros(sizesOf(state->get()), type)});
     if (bias)
       replaced.push_back({*bias, zeros(sizesOf(bias->get()), type)});
     return {d.insert(run(replaced), carried[0], 0, s)};
   };
   Value m = d.loop(length, {empty(columns, type)}, column)[0];
-  Value c = run({{x, zeros(sizes, type)},
-                 {y, empty(sizes, type)},
-                 {state, convert(state.get(), type)}});
+  SmallVector<Replaced> replaced = {{x, zeros(sizes, type)},
+                                    {y, empty(sizes, type)}};
+  if (state)
+    replaced.push_back({*state, convert(state->get(), type)});
+  Value c = run(replaced);
   return apply(m, d.dims(4, {S, B, T, D}), x.get(), d.dims(4, {B, S, D}), c,
                d.dims(4, {B, T, D}), S, y.get());
 }
@@ -262,13 +264,19 @@ static Value materialize(OpBuilder &b, Operation *op) {
       })
       .Case([&](SelectiveScanOp op) {
         return m.mixChannels(op.getUMutable(), op.getYMutable(),
-                             op.getStateMutable(), typeOf(op.getState()));
+                             &op.getStateMutable(), typeOf(op.getState()));
+      })
+      .Case([&](LongConvOp op) {
+        MutableOperandRange state = op.getStateMutable();
+        return m.mixChannels(op.getXMutable(), op.getYMutable(),
+                             state.empty() ? nullptr : state.begin(),
+                             typeOf(op.getK()));
       })
       .Case([&](ShortConvOp op) {
         if (op.getActivation() != Activation::None)
           return Value();
         return m.mixChannels(op.getXMutable(), op.getYMutable(),
-                             op.getStateMutable(), typeOf(op.getW()),
+                             &op.getStateMutable(), typeOf(op.getW()),
                              op.getBias() ? op.getBiasMutable().begin()
                                           : nullptr);
       })

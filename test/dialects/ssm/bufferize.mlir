@@ -65,6 +65,16 @@ func.func @short_conv(%x: tensor<2x?x96xf32>, %w: tensor<96x4xf32>, %b: tensor<9
 
 // -----
 
+// CHECK-LABEL: func @long_conv
+func.func @long_conv(%x: tensor<2x?x96xf32>, %k: tensor<?x96xf32>, %y0: tensor<2x?x96xf32>) -> tensor<2x?x96xf32> {
+  // CHECK-NOT: copy
+  // CHECK: ssm.long_conv ins({{.*}}) outs(%{{.*}} : memref<2x?x96xf32>)
+  %y = ssm.long_conv ins(%x, %k : tensor<2x?x96xf32>, tensor<?x96xf32>) outs(%y0 : tensor<2x?x96xf32>) -> tensor<2x?x96xf32>
+  return %y : tensor<2x?x96xf32>
+}
+
+// -----
+
 func.func @recurrence(%x: tensor<5x2xf32>, %s0: tensor<2xf32>) -> tensor<2xf32> {
   // expected-error@+2 {{does not exist on buffers: run ssm-decompose before bufferization}}
   // expected-error@+1 {{failed to bufferize op}}

@@ -140,3 +140,16 @@ func.func @buffers(%h: memref<2x5xf32>, %s: memref<2xf32>) {
   ssm.scan dimension(1) ins(%h, %h : memref<2x5xf32>, memref<2x5xf32>) outs(%h, %s : memref<2x5xf32>, memref<2xf32>)
   return
 }
+
+// -----
+
+// CHECK-LABEL: func @long_conv
+func.func @long_conv(%x: tensor<2x7x96xf32>, %k: tensor<7x96xf32>, %a: tensor<3x96xf32>) -> tensor<2x7x96xf32> {
+  // CHECK: linalg.generic {{.*}} iterator_types = ["parallel", "parallel", "parallel", "reduction"]{{.*}} ins(%{{.*}} : tensor<7x96xf32>)
+  // CHECK: tensor.extract %{{.*}} : tensor<2x7x96xf32>
+  // CHECK: linalg.generic {{.*}} ins(%{{.*}} : tensor<3x96xf32>)
+  // CHECK: return
+  %y = ssm.long_conv ins(%x, %k : tensor<2x7x96xf32>, tensor<7x96xf32>) ahead(%a : tensor<3x96xf32>)
+    outs(%x : tensor<2x7x96xf32>) -> tensor<2x7x96xf32>
+  return %y : tensor<2x7x96xf32>
+}

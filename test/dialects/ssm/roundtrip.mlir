@@ -103,6 +103,17 @@ func.func @short_conv(%x: tensor<2x?x96xbf16>, %w: tensor<96x4xf32>, %b: tensor<
   return %y : tensor<2x?x96xbf16>
 }
 
+// CHECK-LABEL: func @long_conv
+func.func @long_conv(%x: tensor<2x?x96xbf16>, %k: tensor<?x96xf32>, %a: tensor<2x?x96xf32>, %s0: tensor<2x?x96xbf16>) -> (tensor<2x?x96xbf16>, tensor<2x?x96xbf16>) {
+  // CHECK: ssm.long_conv circular ins({{.*}}) ahead(%{{.*}} : tensor<2x?x96xf32>) outs(%{{.*}} : tensor<2x?x96xbf16>) -> tensor<2x?x96xbf16>
+  %z = ssm.long_conv circular ins(%x, %k : tensor<2x?x96xbf16>, tensor<?x96xf32>) ahead(%a : tensor<2x?x96xf32>)
+    outs(%x : tensor<2x?x96xbf16>) -> tensor<2x?x96xbf16>
+  // CHECK: ssm.long_conv ins({{.*}}) outs(%{{.*}}, %{{.*}} : tensor<2x?x96xbf16>, tensor<2x?x96xbf16>) -> tensor<2x?x96xbf16>, tensor<2x?x96xbf16>
+  %y, %s = ssm.long_conv ins(%z, %k : tensor<2x?x96xbf16>, tensor<?x96xf32>)
+    outs(%x, %s0 : tensor<2x?x96xbf16>, tensor<2x?x96xbf16>) -> tensor<2x?x96xbf16>, tensor<2x?x96xbf16>
+  return %y, %s : tensor<2x?x96xbf16>, tensor<2x?x96xbf16>
+}
+
 // CHECK-LABEL: func @short_conv_of_width_one
 func.func @short_conv_of_width_one(%x: tensor<2x?x96xf32>, %w: tensor<96x1xf32>, %s0: tensor<2x0x96xf32>) -> tensor<2x?x96xf32> {
   // CHECK: ssm.short_conv ins({{.*}}) outs({{.*}})

@@ -137,3 +137,42 @@ module attributes {transform.with_named_sequence} {
     transform.yield
   }
 }
+
+// -----
+
+// Time is a loop where the state has all of the past that the kernel sees.
+// CHECK-LABEL: func @long_conv_in_pieces
+func.func @long_conv_in_pieces(%x: tensor<2x64x8xf32>, %k: tensor<4x8xf32>, %s0: tensor<2x3x8xf32>) -> (tensor<2x64x8xf32>, tensor<2x3x8xf32>) {
+  // CHECK: scf.for %[[T:.*]] = {{.*}} iter_args(%[[Y:.*]] = %{{.*}}, %[[S:.*]] = %{{.*}})
+  // CHECK: ssm.long_conv {{.*}} outs(%{{.*}}, %[[S]] : tensor<2x16x8xf32>, tensor<2x3x8xf32>)
+  // CHECK: tensor.insert_slice %{{.*}} into %[[Y]][0, %[[T]], 0]
+  %y, %s = ssm.long_conv ins(%x, %k : tensor<2x64x8xf32>, tensor<4x8xf32>)
+    outs(%x, %s0 : tensor<2x64x8xf32>, tensor<2x3x8xf32>) -> tensor<2x64x8xf32>, tensor<2x3x8xf32>
+  return %y, %s : tensor<2x64x8xf32>, tensor<2x3x8xf32>
+}
+module attributes {transform.with_named_sequence} {
+  transform.named_sequence @__transform_main(%root: !transform.any_op {transform.readonly}) {
+    %op = transform.structured.match ops{["ssm.long_conv"]} in %root : (!transform.any_op) -> !transform.any_op
+    %tile, %loop = transform.structured.tile_using_for %op tile_sizes [0, 0, 16] : (!transform.any_op) -> (!transform.any_op, !transform.any_op)
+    transform.yield
+  }
+}
+
+// -----
+
+// Otherwise batch and channels are, of kernels too.
+// CHECK-LABEL: func @long_conv_channels
+func.func @long_conv_channels(%x: tensor<2x64x96xf32>, %k: tensor<2x64x96xf32>, %a: tensor<5x96xf32>) -> tensor<2x64x96xf32> {
+  // CHECK: scf.for
+  // CHECK: ssm.long_conv ins(%{{.*}}, %{{.*}} : tensor<2x64x16xf32>, tensor<2x64x16xf32>) ahead(%{{.*}} : tensor<5x16xf32>) outs(%{{.*}} : tensor<2x64x16xf32>)
+  %y = ssm.long_conv ins(%x, %k : tensor<2x64x96xf32>, tensor<2x64x96xf32>) ahead(%a : tensor<5x96xf32>)
+    outs(%x : tensor<2x64x96xf32>) -> tensor<2x64x96xf32>
+  return %y : tensor<2x64x96xf32>
+}
+module attributes {transform.with_named_sequence} {
+  transform.named_sequence @__transform_main(%root: !transform.any_op {transform.readonly}) {
+    %op = transform.structured.match ops{["ssm.long_conv"]} in %root : (!transform.any_op) -> !transform.any_op
+    %tile, %loop = transform.structured.tile_using_for %op tile_sizes [0, 16] : (!transform.any_op) -> (!transform.any_op, !transform.any_op)
+    transform.yield
+  }
+}
