@@ -9,6 +9,7 @@
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Interfaces/LoopLikeInterface.h"
+#include "llvm/ADT/SetVector.h"
 
 namespace ssmc {
 #define GEN_PASS_DEF_SSMHOISTBUFFERS
@@ -89,7 +90,34 @@ static void enlarge(memref::AllocOp alloc, OpBuilder &builder,
   alloc.erase();
 }
 
+/// Extents of collapsed buffers as products of those of the buffers that they
+/// show, which may be functions of the symbols.
+static void resolveCollapsed(func::FuncOp entry) {
+  llvm::SetVector<memref::DimOp> worklist;
+  entry.walk([&](memref::DimOp dim) { worklist.insert(dim); });
+  while (!worklist.empty()) {
+    memref::DimOp dim = worklist.pop_back_val();
+    auto shape = dim.getSource().getDefiningOp<memref::CollapseShapeOp>();
+    std::optional<int64_t> index = dim.getConstantIndex();
+    if (!shape || !index || *index >= shape.getResultType().getRank())
+      continue;
+    OpBuilder builder(dim);
+    Location loc = dim.getLoc();
+    Value product = arith::ConstantIndexOp::create(builder, loc, 1);
+    for (int64_t d : shape.getReassociationIndices()[*index]) {
+      Value extent =
+          builder.createOrFold<memref::DimOp>(loc, shape.getSrc(), d);
+      if (auto inner = extent.getDefiningOp<memref::DimOp>())
+        worklist.insert(inner);
+      product = builder.createOrFold<arith::MulIOp>(loc, product, extent);
+    }
+    dim.replaceAllUsesWith(product);
+    dim.erase();
+  }
+}
+
 static void hoist(func::FuncOp entry) {
+  resolveCollapsed(entry);
   Block *block = &entry.getBody().front();
   SmallVector<memref::AllocOp> allocs;
   entry.walk([&](memref::AllocOp alloc) {
