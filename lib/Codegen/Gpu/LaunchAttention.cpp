@@ -52,17 +52,17 @@ int64_t extentOf(Value memref, int64_t dim) {
   return typeOf(memref).getDimSize(dim);
 }
 
-/// Bytes that every row of `columns` begins at a multiple of, as far as the
-/// type tells; buffers begin at multiples of 16.
+/// Bytes that every row of `columns` begins at, and has, a multiple of, as far
+/// as the type tells; buffers begin at multiples of 16.
 int64_t rowAlignment(MemRefType type, int64_t columns) {
   int64_t bytes = type.getElementTypeBitWidth() / 8;
+  int64_t common = std::gcd(copyBytes, columns * bytes);
   if (type.getLayout().isIdentity())
-    return std::gcd(copyBytes, columns * bytes);
+    return common;
   SmallVector<int64_t> strides;
   int64_t offset;
   if (failed(type.getStridesAndOffset(strides, offset)) || strides.back() != 1)
     return bytes;
-  int64_t common = copyBytes;
   strides.back() = offset;
   for (int64_t stride : strides)
     common = std::gcd(common,

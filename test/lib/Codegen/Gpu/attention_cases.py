@@ -18,14 +18,22 @@ rng = np.random.default_rng(11)
 TOLERANCE = {"f32": 1e-5, "bf16": 1.2e-2, "f16": 2e-3}
 
 
-def attention(kind, batch, queries, keys, heads, key_heads, columns, value_columns=None, has="", bias=None, **limits):
+def attention(kind, batch, queries, keys, heads, key_heads, columns, value_columns=None, has="", bias=None, beside=0, **limits):
     """`has` names operands of random contents; `bias` gives the extents of that
-    operand that are 1."""
+    operand that are 1. Keys and values are columns of tensors that have some more
+    `beside` them."""
     case, value_columns = kernel_cases.Case(kind), value_columns or columns
     given, parts = {}, ""
-    k = rng.standard_normal((batch, keys, key_heads, columns))
-    v = rng.standard_normal((batch, keys, key_heads, value_columns))
-    qkv = (case.input("q", rng.standard_normal((batch, queries, heads, columns))), case.input("k", k), case.input("v", v))
+    k = case.input("k", rng.standard_normal((batch, keys, key_heads, columns + beside)))[..., :columns]
+    v = case.input("v", rng.standard_normal((batch, keys, key_heads, value_columns + beside)))[..., :value_columns]
+    q = case.input("q", rng.standard_normal((batch, queries, heads, columns)))
+
+    def part(name, count):
+        shape, kept = (f"{batch}{by}{keys}{by}{key_heads}{by}{count}" for by in (", ", "x"))
+        return f"tensor<{kept}x{kind}>", f"%part_{name} = tensor.extract_slice %{name}[0, 0, 0, 0] [{shape}] " \
+            f"[1, 1, 1, 1] : {case.type(name)} to tensor<{kept}x{kind}>\n"
+
+    (k_type, slice_k), (v_type, slice_v) = part("k", columns), part("v", value_columns)
 
     def operand(name, array, type=None):
         nonlocal parts
@@ -55,14 +63,14 @@ def attention(kind, batch, queries, keys, heads, key_heads, columns, value_colum
         operand("positions", [at.astype(np.int64), of.astype(np.int64)])
     if "prefix" in has:
         operand("prefix", rng.integers(0, keys + 1, batch).astype(np.int32))
-    y, lse = dense(*qkv, **given, **{{"global": "first"}.get(n, n): x for n, x in limits.items()})
+    y, lse = dense(q, k, v, **given, **{{"global": "first"}.get(n, n): x for n, x in limits.items()})
     case.result("y", y)
     case.result("lse", lse, "f32")
     said = "".join(f" {n}({limits[n]})" for n in ("scale", "softcap", "left", "right", "global") if n in limits)
     lse = case.outputs["lse"][2]
-    case.run(f"ssm.attention{said} ins({case.ref('q', 'k', 'v')}){parts} outs(%y, %lse : {{y}}, {lse})",
-             f"attention {kind} {batch} {queries}x{keys} {heads}/{key_heads} {columns} {value_columns}{said} {has} {bias}",
-             f"%lse = tensor.empty() : {lse}", TOLERANCE[kind], "" if columns > 512 else "ssm_kernel_ssm_attention")
+    case.run(f"ssm.attention{said} ins(%q, %part_k, %part_v : {case.type('q')}, {k_type}, {v_type}){parts} outs(%y, %lse : {{y}}, {lse})",
+             f"attention {kind} {batch} {queries}x{keys} {heads}/{key_heads} {columns} {value_columns}{said} {has} {bias} {beside}",
+             f"{slice_k}{slice_v}%lse = tensor.empty() : {lse}", TOLERANCE[kind], "" if columns > 512 else "ssm_kernel_ssm_attention")
 
 
 if __name__ == "__main__":
@@ -75,5 +83,7 @@ if __name__ == "__main__":
     attention("bf16", 1, 4, 300, 4, 2, 64, 128, has="positions prefix sinks", left=100, right=0)
     attention("f32", 1, 3, 280, 1, 1, 6, 130, bias=(0, 2), has="slopes segments positions", left=20, **{"global": 30})
     attention("f16", 1, 2, 1, 1, 1, 2, 1, bias=(0, 1, 2, 3))
+    attention("f32", 1, 2, 40, 2, 1, 65, right=0, beside=63)  # rows begin at 16 bytes, and have odd ends
+    attention("bf16", 1, 1, 21, 1, 1, 64, 130, right=0, beside=126)
     attention("f32", 2, 1, 3, 1, 1, 520, 12, right=0)  # left to loops
     kernel_cases.check_all(*sys.argv[1:] or ["sm_80"])
