@@ -8,8 +8,8 @@
 //
 // and with vectors that erase
 //
-//   e = sum_n a[t, n] * S[n]    S[n] = decay * S[n] + b[t, n] * e + k[t, n] *
-//   v[t]
+//   e = sum_n a[t, n] * S[n]
+//   S[n] = decay * S[n] + b[t, n] * e + k[t, n] * v[t]
 //
 // Columns do not meet, so a block needs no other. Operands come through shared
 // memory (StagedSteps.h).

@@ -123,8 +123,8 @@ int64_t MatrixChunk::layOut() {
   return end;
 }
 
-/// Which pieces of a chunk a maker's thread copies. Where threads are left,
-/// some copy the same.
+/// Which pieces of a chunk a thread copies that is no maker's. Where threads
+/// are left, some copy the same.
 void MatrixChunk::planCopies() {
   Value zero = b.idx(0);
   auto plan = [&](const ChunkPart &part, Value memref, int64_t heads,

@@ -3,11 +3,11 @@
 // With p[i] the product of a chunk's decays up to and with token i, of each key
 // or the same for all, and d[i] what token i writes for its key,
 //
-//   S[i] = p[i] S + sum_{j <= i} p[i] / p[j] k[j] d[j]^T      S before the
-//   chunk y[i] = S^T (p[i] q[i]) + sum_{j <= i} M[i, j] d[j] M[i, j] = sum_n
-//   q[i, n] k[j, n] p[i, n] / p[j, n]
+//   S[i] = p[i] S + sum_{j <= i} p[i] / p[j] k[j] d[j]^T
+//   y[i] = S^T (p[i] q[i]) + sum_{j <= i} M[i, j] d[j]
+//   M[i, j] = sum_n q[i, n] k[j, n] p[i, n] / p[j, n]
 //
-// where d = v, or of delta rules
+// with S as it was before the chunk and d = v, or of delta rules
 //
 //   d[i] = beta[i] (v[i] - S^T (p[i] k[i]) - sum_{j < i} A[i, j] d[j])
 //   A[i, j] = sum_n k[i, n] k[j, n] p[i, n] / p[j, n]

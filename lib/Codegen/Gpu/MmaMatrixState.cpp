@@ -2,11 +2,11 @@
 //
 // Matrix states on tensor cores (mma.sync): a block has some columns of a
 // head's state and walks over chunks (MatrixChunk.h). In each round its makers
-// compute what the next chunk's tokens do to each other, copy one that comes
-// later, and the other warps consume this one:
+// compute what the next chunk's tokens do to each other, and the other warps
+// copy one that comes later and consume this one:
 //
-//   round c:   makers  copy c + 2 or more;  make c + 1;  wait for c + 2
-//              others  consume c
+//   round c:   makers  make c + 1
+//              others  copy c + 2 or more;  consume c;  wait for c + 2
 //              barrier
 //
 //===----------------------------------------------------------------------===//
