@@ -12,7 +12,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { kValueAlignment = 256, kPointerAlignment = 16 };
+enum {
+  kValueAlignment = 256,
+  kPointerAlignment = 16,
+  kSharedOfAllChips = 48 << 10
+};
 
 /*===- What generated code calls ------------------------------------------===*/
 
@@ -56,6 +60,31 @@ static CUresult launch_together(const device_run *run, CUfunction function,
       run->stream, args);
 }
 
+/* More than every chip gives a block of a kernel must be asked for. A chip has
+ * less than another one whose code it runs. */
+static CUresult ask_for_shared(device_run *run, CUfunction function,
+                               const char *name, int32_t bytes) {
+  const ssmrt_cuda_driver *driver = run->cuda->driver;
+  int most = 0;
+  if (bytes <= kSharedOfAllChips)
+    return 0;
+  CUresult result = driver->set_function(
+      function, CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE, bytes);
+  if (result == 0)
+    return 0;
+  fail_run(run, result, name);
+  driver->device_attribute(&most, CU_DEVICE_ATTRIBUTE_MOST_SHARED,
+                           run->cuda->device);
+  if (bytes > most)
+    run->status =
+        ssmrt_fail(SSMRT_UNSUPPORTED,
+                   "%s takes %" PRId32 " bytes of shared memory, and a block "
+                   "of this GPU has %d: the model was compiled for %s, compile "
+                   "it for this GPU",
+                   name, bytes, most, run->desc->target);
+  return result;
+}
+
 static int32_t launch(ssmrt_context *context, int32_t kernel,
                       const int64_t *sizes, int32_t shared_bytes, void **args,
                       int together) {
@@ -73,18 +102,16 @@ static int32_t launch(ssmrt_context *context, int32_t kernel,
       return SSMRT_RUNTIME;
     }
   CUfunction function = run->cuda->functions[kernel];
-  CUresult result = 0;
   ++run->launches;
-  if (shared_bytes > 48 << 10)
-    result = driver->set_function(
-        function, CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE, shared_bytes);
-  if (result == 0 && together)
-    result = launch_together(run, function, sizes, shared_bytes, args);
-  else if (result == 0)
-    result = driver->launch(function, (unsigned)sizes[0], (unsigned)sizes[1],
-                            (unsigned)sizes[2], (unsigned)sizes[3],
-                            (unsigned)sizes[4], (unsigned)sizes[5],
-                            (unsigned)shared_bytes, run->stream, args, NULL);
+  if (ask_for_shared(run, function, name, shared_bytes) != 0)
+    return (int32_t)run->status.code;
+  CUresult result =
+      together
+          ? launch_together(run, function, sizes, shared_bytes, args)
+          : driver->launch(function, (unsigned)sizes[0], (unsigned)sizes[1],
+                           (unsigned)sizes[2], (unsigned)sizes[3],
+                           (unsigned)sizes[4], (unsigned)sizes[5],
+                           (unsigned)shared_bytes, run->stream, args, NULL);
   return result == 0 ? SSMRT_OK : fail_run(run, result, name);
 }
 

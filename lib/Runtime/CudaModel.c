@@ -13,7 +13,7 @@
 static ssmrt_status load_code(ssmrt_model *model, struct ssmrt_cuda *cuda) {
   const ssmrt_cuda_driver *driver = cuda->driver;
   const ssmrt_device_desc *desc = model->desc->device;
-  char name[96] = "the GPU", what[240];
+  char name[96] = "the GPU", what[280];
   int major = 0, minor = 0;
   driver->device_name(name, sizeof(name), cuda->device);
   driver->device_attribute(&major, CU_DEVICE_ATTRIBUTE_MAJOR, cuda->device);
@@ -28,7 +28,8 @@ static ssmrt_status load_code(ssmrt_model *model, struct ssmrt_cuda *cuda) {
   if (result != 0) {
     snprintf(what, sizeof(what),
              "the model was compiled for %s, and its code cannot be loaded on "
-             "%s, which is sm_%d%d",
+             "%s, which is sm_%d%d: compile it for that, or install a newer "
+             "driver",
              desc->target, name, major, minor);
     ssmrt_status status = ssmrt_cuda_failed(driver, result, what);
     if (status.code != SSMRT_OUT_OF_MEMORY)
@@ -191,8 +192,8 @@ ssmrt_status ssmrt_cuda_grow(struct ssmrt_cuda *cuda, device_memory *memory,
     result = driver->alloc(&memory->at, bytes);
   if (result != 0) {
     char text[160];
-    snprintf(text, sizeof(text), "%s takes %zu bytes of the GPU's memory", what,
-             bytes);
+    snprintf(text, sizeof(text), "no %zu bytes of the GPU's memory for %s",
+             bytes, what);
     return ssmrt_cuda_failed(driver, result, text);
   }
   memory->bytes = bytes;

@@ -1,7 +1,7 @@
 /*===- driver.c - the functions of libcuda.so.1 ----------------------------===*
  *
  * As much of NVIDIA's driver as the runtime uses (lib/Runtime/CudaDriver.h),
- *for a device whose kernels the processor runs. Environment:
+ * for a device whose kernels the processor runs. Environment:
  *
  *   SSMC_EMULATOR_CHIP        its compute capability, 90
  *   SSMC_EMULATOR_PROCESSORS  how many multiprocessors it has, 4
@@ -14,7 +14,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { kMostShared = 227 << 10, kThreadsOfProcessor = 2048 };
+enum {
+  kMostBlocksOfAxis = 65535, /* of the second and third */
+  kReservedShared = 1024     /* of a block, by the system */
+};
 
 typedef uint64_t address;
 static int context;
@@ -53,6 +56,12 @@ int cuDeviceGetName(char *name, int bytes, int device) {
   snprintf(name, (size_t)bytes, "emulated device %d", device);
   return OK;
 }
+/* Gaming chips have less of everything. */
+static int is_small(void) { return chip() == 86 || chip() == 89; }
+/* What a block can have of shared memory. */
+static uint32_t most_shared(void) {
+  return (is_small() ? 99u : chip() < 90 ? 163u : 227u) << 10;
+}
 static int processors(void) {
   const char *asked = getenv("SSMC_EMULATOR_PROCESSORS");
   return asked ? atoi(asked) : 4;
@@ -61,6 +70,7 @@ int cuDeviceGetAttribute(int *value, int attribute, int device) {
   *value = attribute == 16   ? processors()
            : attribute == 75 ? chip() / 10
            : attribute == 76 ? chip() % 10
+           : attribute == 97 ? (int)most_shared()
                              : 0;
   return device ? INVALID_VALUE : OK;
 }
@@ -106,16 +116,16 @@ int cuModuleGetFunction(function **found, module *in, const char *name) {
 }
 int cuFuncSetAttribute(function *of, int attribute, int value) {
   if (attribute != 8 || value < 0 ||
-      (uint32_t)value + of->kernel->shared_bytes > kMostShared)
+      (uint32_t)value + of->kernel->shared_bytes > most_shared())
     return INVALID_VALUE;
   of->most_shared = (uint32_t)value;
   return OK;
 }
 int cuOccupancyMaxActiveBlocksPerMultiprocessor(int *blocks, const function *of,
                                                 int threads, size_t shared) {
-  size_t bytes = shared + of->kernel->shared_bytes + 1024;
-  size_t by_memory = (kMostShared + 1024) / bytes;
-  size_t by_threads = kThreadsOfProcessor / (size_t)threads;
+  size_t bytes = shared + of->kernel->shared_bytes + kReservedShared;
+  size_t by_memory = (most_shared() + kReservedShared) / bytes;
+  size_t by_threads = (is_small() ? 1536u : 2048u) / (size_t)threads;
   *blocks = (int)(by_memory < by_threads ? by_memory : by_threads);
   return OK;
 }
@@ -187,7 +197,8 @@ static int check_launch(const function *of, const launch_request *request) {
   uint64_t threads = 1;
   for (int i = 0; i < 3; ++i) {
     threads *= request->block[i];
-    if (request->grid[i] == 0 || request->block[i] == 0)
+    if (request->grid[i] == 0 || request->block[i] == 0 ||
+        request->grid[i] > (i ? kMostBlocksOfAxis : INT32_MAX))
       return INVALID_VALUE;
   }
   if (request->shared > of->most_shared)

@@ -24,6 +24,7 @@ KERNELS = {
     "other-barriers": ("setp.lt.u32 %p0, %r0, 32; @%p0 bar.sync 1, 64; @!%p0 bar.sync 1, 96;", 96),
     "more-copied": ("mov.b32 %r1, 0; cp.async.cg.shared.global [%r1], [%rd0], 16, 17;", 1),
     "trap": ("trap;", 1),
+    "more-shared": (".shared .align 16 .b8 many[50000]; trap;", 1),
 }
 
 
@@ -44,7 +45,7 @@ def text(body, chip):
 """
 
 
-def run(driver, body, threads, chip="sm_80"):
+def run(driver, body, threads, chip="sm_80", blocks=(1, 1, 1), shared=0):
     """What the driver says."""
     module, function, stream, memory = (ctypes.c_void_p() for _ in range(4))
     driver.cuMemAlloc_v2(ctypes.byref(memory), ctypes.c_size_t(BYTES))
@@ -53,8 +54,11 @@ def run(driver, body, threads, chip="sm_80"):
     if code == 0:
         driver.cuModuleGetFunction(ctypes.byref(function), module, b"test")
         arguments = (ctypes.c_void_p * 1)(ctypes.cast(ctypes.pointer(memory), ctypes.c_void_p))
-        driver.cuLaunchKernel(function, 1, 1, 1, threads, 1, 1, 0, stream, arguments, None)
-        code = driver.cuStreamSynchronize(stream)
+        code = driver.cuFuncSetAttribute(function, 8, shared) if shared else 0
+        if code == 0:
+            code = driver.cuLaunchKernel(function, *blocks, threads, 1, 1, shared, stream, arguments, None)
+        if code == 0:
+            code = driver.cuStreamSynchronize(stream)
     said = ctypes.c_char_p()
     driver.cuGetErrorString(code, ctypes.byref(said))
     return f"{code} {said.value.decode() if code else ''}"
@@ -63,7 +67,7 @@ def run(driver, body, threads, chip="sm_80"):
 def apart(name, *arguments):
     child = os.fork()
     if child == 0:
-        os.environ["SSMC_EMULATOR_CHIP"] = "80"
+        os.environ.setdefault("SSMC_EMULATOR_CHIP", "80")
         print(name, run(ctypes.CDLL(DRIVER), *arguments), flush=True)
         os._exit(0)
     assert os.waitpid(child, 0)[1] == 0, name
@@ -72,3 +76,8 @@ def apart(name, *arguments):
 for name, (body, threads) in KERNELS.items():
     apart(name, body, threads)
 apart("newer", "", 1, "sm_90")
+apart("blocks", "", 1, "sm_80", (1, 65536, 1))
+for chip, kilobytes in (("80", 163), ("86", 99), ("90", 227)):
+    os.environ["SSMC_EMULATOR_CHIP"] = chip
+    apart(f"shared-{chip}", "", 1, "sm_80", (1, 1, 1), kilobytes << 10)
+    apart(f"shared-{chip}-more", "", 1, "sm_80", (1, 1, 1), (kilobytes << 10) + 16)

@@ -65,9 +65,17 @@ int load_module(module **made, const char *ptx) {
   code->kernels = dlsym(library, "kernels");
   code->num_kernels = *(uint32_t *)dlsym(library, "num_kernels");
   code->functions = calloc(code->num_kernels + 1, sizeof(*code->functions));
-  for (uint32_t i = 0; i < code->num_kernels; ++i)
-    code->functions[i] = (function){
-        &code->kernels[i], kDefaultShared - code->kernels[i].shared_bytes};
+  for (uint32_t i = 0; i < code->num_kernels; ++i) {
+    const kernel *kernel = &code->kernels[i];
+    if (kernel->shared_bytes > kDefaultShared) {
+      snprintf(what_was_wrong, sizeof(what_was_wrong),
+               "%s declares more than 48 KB of shared memory", kernel->name);
+      unload_module(code);
+      return INVALID_PTX;
+    }
+    code->functions[i] =
+        (function){kernel, kDefaultShared - kernel->shared_bytes};
+  }
   *made = code;
   return OK;
 }

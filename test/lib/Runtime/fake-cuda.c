@@ -1,7 +1,7 @@
 /* A libcuda.so.1 for tests: memory of the device is memory of the host, 16 MiB
  * of it, and kernels do nothing. FAKE_CUDA names what goes wrong: old, none,
- * no-memory, bad-code, launch, lost, together or no-room. What is called is
- * counted in `fake_counts`. */
+ * no-memory, bad-code, launch, lost, together, no-room or small. What is called
+ * is counted in `fake_counts`. */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +20,8 @@ static int is(const char *fault) {
   const char *asked = getenv("FAKE_CUDA");
   return asked && strcmp(asked, fault) == 0;
 }
+
+static int most_shared(void) { return (is("small") ? 99 : 227) << 10; }
 
 int cuInit(unsigned flags) { return flags; }
 int cuDriverGetVersion(int *version) {
@@ -47,7 +49,10 @@ int cuDeviceGetName(char *name, int bytes, int number) {
   return 0;
 }
 int cuDeviceGetAttribute(int *value, int attribute, int number) {
-  *value = attribute == 75 ? 9 : attribute == 16 ? kProcessors : 0;
+  *value = attribute == 75   ? 9
+           : attribute == 16 ? kProcessors
+           : attribute == 97 ? most_shared()
+                             : 0;
   return number;
 }
 int cuDevicePrimaryCtxRetain(void **context, int number) {
@@ -78,7 +83,7 @@ int cuModuleGetFunction(void **function, void *module, const char *name) {
   return module != fake_device;
 }
 int cuFuncSetAttribute(void *function, int attribute, int value) {
-  return !function || !attribute || !value;
+  return !function || attribute != 8 || value > most_shared();
 }
 int cuMemAlloc_v2(uint64_t *at, size_t bytes) {
   bytes = (bytes + 255) / 256 * 256;

@@ -322,6 +322,7 @@ def matrix_states():
     semiseparable("bf16", 1, 20, 2, 64, 256, query_heads=1, decay="key", decay_kind="bf16", strength=60.0,
                   tolerance=1.2e-2)
     semiseparable("bf16", 1, 75, 2, 64, 64, key_heads=1, resets=True, tolerance=1.2e-2)
+    delta_rule("bf16", 1, 18, 1, 128, 128, decay="key", tolerance=1e-2)  # has the most shared memory
 
 
 if __name__ == "__main__":
