@@ -214,6 +214,17 @@ def SsmLaunchFewRows : LaunchPass<"ssm-launch-few-rows"> {
   }];
 }
 
+def SsmLaunchMmaFewRows : LaunchPass<"ssm-launch-mma-few-rows"> {
+  let summary = "Lower products of few rows in 16 bits to tensor cores";
+  let description = [{
+    A product on buffers of two operands of bf16 or of f16, of 2 to 64 rows (or up
+    to 16 columns), whose pieces of 16 bytes are aligned, becomes a launch that reads
+    the other matrix once, straight into fragments of `mma.sync`; sums are of f32 and
+    always in the same order. Where only a run knows the number of rows, or whether
+    memory is aligned, that is a branch.
+  }];
+}
+
 def SsmLaunchMma : LaunchPass<"ssm-launch-mma"> {
   let summary = "Lower products of many rows in 16 bits to tensor cores";
   let description = [{

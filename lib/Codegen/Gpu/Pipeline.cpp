@@ -60,6 +60,7 @@ void ssmc::addGpuProducts(OpPassManager &pm, StringRef target) {
   SsmLaunchRecurrenceOptions recurrence;
   recurrence.target = target.str();
   pm.addNestedPass<func::FuncOp>(createSsmLaunchRecurrence(recurrence));
+  pm.addNestedPass<func::FuncOp>(createSsmLaunchMmaFewRows());
   pm.addNestedPass<func::FuncOp>(createSsmLaunchFewRows());
   pm.addNestedPass<func::FuncOp>(createSsmLaunchMma());
   pm.addNestedPass<func::FuncOp>(createSsmLaunchTiles());

@@ -1,6 +1,6 @@
 """Products on an emulated device (emulate.py), beside numpy.
 
-    product_cases.py few_rows|tiles|mma [sm_80]
+    product_cases.py few_rows|mma_few_rows|tiles|mma [sm_80]
 
 Static shapes: of whole blocks and ragged ones, with batches, operands that lie
 transposed, sums that begin with a number or with what is there.
@@ -74,6 +74,21 @@ def few_rows():
     product("mk,nk->mn", dict(m=4, k=102, n=9), "f32", right_kind="f16")
 
 
+def mma_few_rows():
+    product("mk,kn->mn", dict(m=2, k=768, n=1536), "bf16")
+    product("mk,nk->mn", dict(m=16, k=768, n=800), "bf16", start=1.5)
+    product("mk,kn->mn", dict(m=16, k=40, n=72), "f16")
+    product("mk,nk->mn", dict(m=7, k=104, n=37), "f16", start=None)
+    product("mk,kn->mn", dict(m=17, k=520, n=3080), "bf16", start=None)
+    product("mk,kn->mn", dict(m=33, k=48, n=6152), "f16")
+    product("mk,nk->mn", dict(m=64, k=136, n=3075), "bf16")
+    product("mk,nk->mn", dict(m=61, k=1536, n=9), "f16")
+    product("mk,kn->nm", dict(m=70, k=24, n=8), "bf16")  # few columns
+    product("bmk,bkn->bmn", dict(b=3, m=5, k=56, n=24), "bf16")
+    product("bmhk,bhnk->bhmn", dict(b=2, m=20, k=48, n=37, h=3), "f16")
+    product("bck,kn->bcn", dict(b=3, c=7, k=32, n=40), "bf16")
+
+
 def tiles():
     product("mk,kn->mn", dict(m=150, k=40, n=132))
     product("mk,kn->mn", dict(m=65, k=17, n=63), start=None)  # no vector
@@ -97,5 +112,5 @@ def mma():
 
 
 if __name__ == "__main__":
-    {"few_rows": few_rows, "tiles": tiles, "mma": mma}[sys.argv[1]]()
+    {"few_rows": few_rows, "mma_few_rows": mma_few_rows, "tiles": tiles, "mma": mma}[sys.argv[1]]()
     kernel_cases.check_all(*sys.argv[2:] or ["sm_80"])
