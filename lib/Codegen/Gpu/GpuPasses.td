@@ -206,8 +206,8 @@ def SsmLaunchFewRows : LaunchPass<"ssm-launch-few-rows"> {
   let description = [{
     A product of floats on buffers, of up to 16 rows (or columns, which is the
     same transposed) and any number of batches, becomes a launch whose threads
-    read the other matrix by vectors of 16 bytes, once for eight rows; sums are
-    of f32 and always in the same order. Where the number of rows is not known,
+    read the other matrix once, by vectors of 16 bytes; sums are of f32 and
+    always in the same order. Where the number of rows is not known,
     or the alignment of the matrix, that is a branch on the host. Left alone is
     what sums less than 16 products, or has neither columns nor the elements of
     a column side by side.

@@ -2,17 +2,16 @@
 //
 // A product of up to `mostRows` rows is bound by reading the right operand,
 // which is read once for the rows of a block, by vectors of 16 bytes, all
-// threads of the block one beside the other:
+// threads of the block one beside the other. A thread has a position and a
+// lane; the lane has `columns` columns, and the position `terms` elements of k:
 //
-//   columns lie side by side         a column's elements lie side by side
-//     thread = (position, lane)        thread = position
-//     lane:     `width` columns        `columns` columns, `width` positions
-//     position: 1 of k
+//   columns lie side by side         `terms` vectors, each of the columns
+//   a column's elements do           `columns` vectors, each of the terms
 //
-// A thread goes over k by as many as there are positions, with the sums of all
+// A thread goes over k by as much as all positions have, with the sums of all
 // rows in registers. Then lanes of a warp that have the same columns exchange
-// their sums, and warps add theirs through shared memory: always in the same
-// order.
+// their sums, each keeping some, and warps add theirs through shared memory:
+// always in the same order.
 //
 //===----------------------------------------------------------------------===//
 
@@ -30,27 +29,32 @@ using namespace ssmc;
 namespace {
 
 constexpr int64_t mostRows = 16;
-constexpr int64_t mostRowsOfBlock = 8;
-constexpr int64_t shortestSum = 16;   // below, a thread to an element does
+constexpr int64_t fewRows = 4;      // of a kernel for fewer rows than the most
+constexpr int64_t shortestSum = 16; // below, a thread to an element does
 constexpr int64_t enoughBlocks = 132; // for each multiprocessor one
 constexpr int64_t vectorBytes = 16;
+constexpr int64_t group = 4; // columns and terms of a thread, of more rows
+constexpr int64_t sharedFloats = 8192;  // of a block
 constexpr int64_t shortestSegment = 64; // bytes of a row that a block reads
 
 /// What a block and its threads do.
 struct Shape {
-  bool sideBySide;     // columns are; else the elements of one are
-  int64_t rows;        // of a block
-  int64_t width;       // elements of a vector
-  int64_t lanes = 1;   // that read a row of the right operand
-  int64_t columns = 1; // of a thread
+  bool sideBySide; // columns are; else the elements of one are
+  int64_t rows;    // of a block
+  int64_t columns; // of a lane
+  int64_t terms;   // of a position
+  int64_t lanes = 1;
   int64_t threads = 256;
   int64_t unrolled = 1; // vectors of a column on their way at once
+  bool leftVectors = false;
 
   int64_t positions() const { return threads / lanes; }
-  int64_t columnsOfBlock() const {
-    return sideBySide ? lanes * width : columns;
-  }
-  int64_t sums() const { return rows * (sideBySide ? width : columns); }
+  int64_t termsOfBlock() const { return positions() * terms; }
+  int64_t columnsOfBlock() const { return lanes * columns; }
+  int64_t sums() const { return rows * columns; }
+  /// Elements of a vector of the right operand, and vectors of a step.
+  int64_t width() const { return sideBySide ? columns : terms; }
+  int64_t vectors() const { return sideBySide ? terms : columns; }
 };
 
 class Kernel {
@@ -65,8 +69,12 @@ private:
   void locate(gpu::LaunchOp launch);
   Sums sumUp();
   Sums step(ArrayRef<Value> positions, ValueRange sums);
-  Value loadLeft(unsigned row, Value k);
-  SmallVector<Value> elementsOf(Value vector);
+  Sums loadRight(Value k);
+  Sums loadLeft(unsigned row, Value k);
+  void multiply(ArrayRef<Value> left, ArrayRef<Value> right,
+                MutableArrayRef<Value> sums);
+  Sums elementsOf(Value vector);
+  Value exchange(Sums &sums);
   void finish(gpu::LaunchOp launch, ValueRange sums);
   void store(Value number, Value value);
 
@@ -75,8 +83,8 @@ private:
   Value start;
   Shape shape;
   Value rowCount, columnCount, sumCount;
-  Value rowBlocks, columnBlocks;
-  Value firstRow, firstColumn, batch; // of the block
+  Value columnBlocks;
+  Value firstColumn, batch;           // of the block
   Value thread, lane, position;       // of the thread
   SmallVector<Value> leftAt, rightAt; // addresses at k = 0
   Value leftStride, rightStride;      // bytes from one k to the next
@@ -88,26 +96,20 @@ void Kernel::emit() {
   rowCount = shape.rows == 1 ? b.idx(1) : product.count(b, product.m);
   columnCount = product.count(b, product.n);
   sumCount = product.count(b, product.k);
-  rowBlocks =
-      shape.rows < mostRowsOfBlock ? b.idx(1) : b.ceilDiv(rowCount, shape.rows);
   columnBlocks = b.ceilDiv(columnCount, shape.columnsOfBlock());
-  Value blocks =
-      b.mul(b.mul(rowBlocks, columnBlocks), product.count(b, product.batch));
+  Value blocks = b.mul(columnBlocks, product.count(b, product.batch));
   gpu::LaunchOp launch = b.launch(blocks, b.idx(1), b.idx(1), shape.threads);
   locate(launch);
   finish(launch, sumUp());
 }
 
-/// Blocks of the same columns, which read the same, follow one another. What is
-/// behind the last row or column repeats it.
+/// What is behind the last row or column repeats it.
 void Kernel::locate(gpu::LaunchOp launch) {
   thread = launch.getThreadIds().x;
   lane = b.rem(thread, shape.lanes);
   position = b.div(thread, shape.lanes);
   Value block = launch.getBlockIds().x;
-  auto [rest, rowBlock] = b.divideSmall(block, rowBlocks);
-  auto [batchOfBlock, columnBlock] = b.divideSmall(rest, columnBlocks);
-  firstRow = b.mul(rowBlock, shape.rows);
+  auto [batchOfBlock, columnBlock] = b.divideSmall(block, columnBlocks);
   firstColumn = b.mul(columnBlock, shape.columnsOfBlock());
   batch = batchOfBlock;
 
@@ -122,27 +124,22 @@ void Kernel::locate(gpu::LaunchOp launch) {
   };
   Value lastRow = b.sub(rowCount, b.idx(1));
   for (int64_t r = 0; r < shape.rows; ++r)
-    leftAt.push_back(
-        start(product.left, product.m, b.min(b.add(firstRow, r), lastRow)));
-  Value mine = firstColumn;
-  if (shape.sideBySide)
-    mine = b.add(mine, b.mul(lane, shape.width));
-  for (int64_t c = 0; c < shape.columns; ++c) {
-    Value last = b.sub(columnCount, b.idx(shape.sideBySide ? shape.width : 1));
+    leftAt.push_back(start(product.left, product.m, b.min(b.idx(r), lastRow)));
+  Value mine = b.add(firstColumn, b.mul(lane, shape.columns));
+  Value last = b.sub(columnCount, b.idx(shape.sideBySide ? shape.columns : 1));
+  for (int64_t c = 0; c < (shape.sideBySide ? 1 : shape.columns); ++c)
     rightAt.push_back(
         start(product.right, product.n, b.min(b.add(mine, c), last)));
-  }
 }
 
 /// The thread's sums: of each row a vector of columns, or one for each column.
 Kernel::Sums Kernel::sumUp() {
-  Type vector = VectorType::get({shape.width}, b.getF32Type());
+  Type vector = VectorType::get({shape.columns}, b.getF32Type());
   Value zero = shape.sideBySide ? b.real(0.0, vector) : b.real(0.0);
   Sums sums(shape.sideBySide ? shape.rows : shape.sums(), zero);
-  int64_t wide = shape.sideBySide ? 1 : shape.width;
-  int64_t atOnce = shape.positions() * wide;
+  int64_t atOnce = shape.termsOfBlock();
   Value whole = b.div(sumCount, atOnce * shape.unrolled);
-  Value mine = b.mul(position, wide);
+  Value mine = b.mul(position, shape.terms);
   ValueRange done =
       b.loop(b.idx(0), whole, 1, sums, [&](Value round, ValueRange carried) {
         Value first = b.add(b.mul(round, atOnce * shape.unrolled), mine);
@@ -158,15 +155,36 @@ Kernel::Sums Kernel::sumUp() {
   return Sums(done);
 }
 
-Value Kernel::loadLeft(unsigned row, Value k) {
-  Value at = b.add(leftAt[row], b.mul(k, leftStride));
-  return b.widen(b.loadAt(product.left.element(), b.globalAt(at),
-                          product.left.elementBytes()));
+Kernel::Sums Kernel::loadRight(Value k) {
+  Type narrow = VectorType::get({shape.width()}, product.right.element());
+  int64_t bytes = shape.width() * product.right.elementBytes();
+  Sums vectors;
+  for (int64_t i = 0; i < shape.vectors(); ++i) {
+    Value at = rightAt[shape.sideBySide ? 0 : i];
+    Value term = shape.sideBySide ? b.add(k, i) : k;
+    at = b.add(at, b.mul(term, rightStride));
+    vectors.push_back(b.loadAt(narrow, b.globalAt(at), bytes));
+  }
+  return vectors;
 }
 
-SmallVector<Value> Kernel::elementsOf(Value vector) {
-  SmallVector<Value> elements;
-  for (int64_t i = 0; i < shape.width; ++i)
+Kernel::Sums Kernel::loadLeft(unsigned row, Value k) {
+  Type element = product.left.element();
+  int64_t bytes = product.left.elementBytes();
+  Value at = b.add(leftAt[row], b.mul(k, leftStride));
+  if (shape.leftVectors)
+    return {b.loadAt(VectorType::get({shape.terms}, element), b.globalAt(at),
+                     shape.terms * bytes)};
+  Sums terms;
+  for (int64_t i = 0; i < shape.terms; ++i)
+    terms.push_back(b.loadAt(
+        element, b.globalAt(b.add(at, b.mul(b.idx(i), leftStride))), bytes));
+  return terms;
+}
+
+Kernel::Sums Kernel::elementsOf(Value vector) {
+  Sums elements;
+  for (int64_t i = 0; i < cast<VectorType>(vector.getType()).getDimSize(0); ++i)
     elements.push_back(vector::ExtractOp::create(b, vector, i));
   return elements;
 }
@@ -174,34 +192,66 @@ SmallVector<Value> Kernel::elementsOf(Value vector) {
 /// Adds the products of some positions; what they load is on its way together.
 Kernel::Sums Kernel::step(ArrayRef<Value> positions, ValueRange carried) {
   Sums sums(carried);
-  Type narrow = VectorType::get({shape.width}, product.right.element());
-  int64_t bytes = shape.width * product.right.elementBytes();
-  SmallVector<Value> rights, lefts;
+  SmallVector<Sums> rights, lefts;
   for (Value k : positions)
-    for (Value at : rightAt)
-      rights.push_back(b.loadAt(
-          narrow, b.globalAt(b.add(at, b.mul(k, rightStride))), bytes));
-  int64_t wide = shape.sideBySide ? 1 : shape.width;
+    rights.push_back(loadRight(k));
   for (Value k : positions)
     for (int64_t r = 0; r < shape.rows; ++r)
-      for (int64_t i = 0; i < wide; ++i)
-        lefts.push_back(loadLeft(r, b.add(k, i)));
-  for (size_t p = 0; p < positions.size(); ++p)
+      lefts.push_back(loadLeft(r, k));
+  int64_t ofRow = shape.sideBySide ? 1 : shape.columns;
+  for (auto [p, right] : llvm::enumerate(rights)) {
+    Sums wide;
+    for (Value vector : right)
+      wide.push_back(b.widen(vector));
     for (int64_t r = 0; r < shape.rows; ++r) {
-      ArrayRef<Value> left(lefts.data() + (p * shape.rows + r) * wide, wide);
-      for (int64_t c = 0; c < shape.columns; ++c) {
-        Value right = b.widen(rights[p * shape.columns + c]);
-        if (shape.sideBySide) {
-          Value all = vector::BroadcastOp::create(b, right.getType(), left[0]);
-          sums[r] = b.fma(all, right, sums[r]);
-          continue;
-        }
-        Value &sum = sums[r * shape.columns + c];
-        for (auto [x, w] : llvm::zip_equal(left, elementsOf(right)))
-          sum = b.fma(x, w, sum);
-      }
+      Sums left;
+      for (Value value : lefts[p * shape.rows + r])
+        left.push_back(b.widen(value));
+      if (shape.leftVectors)
+        left = elementsOf(left.front());
+      multiply(left, wide, MutableArrayRef(sums).slice(r * ofRow, ofRow));
     }
+  }
   return sums;
+}
+
+/// Adds the products of one row's terms.
+void Kernel::multiply(ArrayRef<Value> left, ArrayRef<Value> right,
+                      MutableArrayRef<Value> sums) {
+  if (shape.sideBySide) {
+    for (auto [x, w] : llvm::zip_equal(left, right))
+      sums[0] =
+          b.fma(vector::BroadcastOp::create(b, w.getType(), x), w, sums[0]);
+    return;
+  }
+  for (auto [sum, vector] : llvm::zip_equal(sums, right))
+    for (auto [x, w] : llvm::zip_equal(left, elementsOf(vector)))
+      sum = b.fma(x, w, sum);
+}
+
+/// Adds up the sums of the lanes of a warp that have the same columns: of two
+/// lanes each takes over half of what both have, as long as there are several.
+/// The number of the first one that is left.
+Value Kernel::exchange(Sums &sums) {
+  Value first = b.idx(0);
+  for (int64_t mask = shape.lanes; mask < warpLanes; mask *= 2) {
+    size_t half = sums.size() / 2;
+    if (sums.size() % 2 != 0) {
+      for (Value &sum : sums)
+        sum = b.fadd(sum, b.shuffleXor(sum, mask));
+      continue;
+    }
+    Value bit = b.rem(b.div(thread, mask), 2);
+    Value isUpper = b.equal(bit, b.idx(1));
+    for (size_t i = 0; i < half; ++i) {
+      Value kept = b.select(isUpper, sums[half + i], sums[i]);
+      Value given = b.select(isUpper, sums[i], sums[half + i]);
+      sums[i] = b.fadd(kept, b.shuffleXor(given, mask));
+    }
+    sums.truncate(half);
+    first = b.add(first, b.mul(bit, half));
+  }
+  return first;
 }
 
 /// Adds up the sums of all threads that have the same columns, and stores them.
@@ -213,19 +263,17 @@ void Kernel::finish(gpu::LaunchOp launch, ValueRange vectors) {
     else
       sums.push_back(value);
   }
-  for (int64_t mask = shape.lanes; mask < warpLanes; mask *= 2)
-    for (Value &sum : sums)
-      sum = b.fadd(sum, b.shuffleXor(sum, mask));
-  // Sum `s` of lane `l` of a warp is its number s * lanes + l.
+  Value number = exchange(sums);
+  // Sum `s` of lane `l` of a warp is its number s * lanes + l. Lanes that have
+  // the same store the same.
   int64_t numbers = shape.sums() * shape.lanes;
   int64_t warps = shape.threads / warpLanes;
   Value shared = b.shared(launch, warps * numbers, b.getF32Type());
   Value warp = b.div(thread, warpLanes);
-  b.when(b.less(b.rem(thread, warpLanes), b.idx(shape.lanes)), [&] {
-    Value first = b.add(b.mul(warp, numbers), lane);
-    for (auto [s, sum] : llvm::enumerate(sums))
-      b.store(sum, shared, b.add(first, s * shape.lanes));
-  });
+  Value first =
+      b.add(b.add(b.mul(warp, numbers), lane), b.mul(number, shape.lanes));
+  for (auto [s, sum] : llvm::enumerate(sums))
+    b.store(sum, shared, b.add(first, s * shape.lanes));
   b.barrier();
   b.loop(thread, b.idx(numbers), shape.threads, {},
          [&](Value number, ValueRange) -> Sums {
@@ -238,12 +286,10 @@ void Kernel::finish(gpu::LaunchOp launch, ValueRange vectors) {
 }
 
 void Kernel::store(Value number, Value value) {
-  int64_t across = shape.sideBySide ? shape.width : shape.columns;
   Value sum = b.div(number, shape.lanes);
-  Value row = b.add(firstRow, b.div(sum, across));
-  Value column = b.rem(sum, across);
-  if (shape.sideBySide)
-    column = b.add(column, b.mul(b.rem(number, shape.lanes), shape.width));
+  Value row = b.div(sum, shape.columns);
+  Value column = b.add(b.rem(sum, shape.columns),
+                       b.mul(b.rem(number, shape.lanes), shape.columns));
   column = b.add(firstColumn, column);
   b.when(b.both(b.less(row, rowCount), b.less(column, columnCount)), [&] {
     const BufferOperand &out = product.out;
@@ -265,8 +311,6 @@ public:
   bool plan();
   /// Whether a run has few rows, in memory that is aligned. On the host.
   Value fits();
-  /// A kernel for up to so many rows, or for eight at a time.
-  Shape shapeFor(int64_t rows) const;
   void emit(Value start);
 
 private:
@@ -274,13 +318,20 @@ private:
   unsigned along() const {
     return sideBySide ? product.n.front() : product.k.front();
   }
-  int64_t lanesFor(int64_t width) const;
+  /// A kernel for up to so many rows.
+  Shape shapeFor(int64_t rows) const;
+  Shape shapeForOne() const;
+  /// Blocks of so many columns, where that is known.
+  std::optional<int64_t> blocksFor(int64_t columns) const;
+  int64_t lanesFor(int64_t columns, int64_t most, int64_t least) const;
+  int64_t threadsFor(const Shape &shape, int64_t most) const;
   int64_t unrolledFor(const Shape &shape, int64_t most) const;
 
   LaunchBuilder &b;
   MatrixProduct product;
   bool sideBySide = false;
   int64_t width = 1;
+  bool leftVectors = false; // for more than one row
 };
 
 bool Planner::plan() {
@@ -303,79 +354,120 @@ bool Planner::plan() {
   width = vectorBytes / product.right.elementBytes();
   while (!product.canLoad(product.right, along(), width))
     width /= 2;
+  leftVectors = product.canLoad(product.left, k, group);
   return true;
 }
 
 Value Planner::fits() {
   Value aligned = product.isAligned(b, product.right, along(), width);
   Value rows = product.count(b, product.m);
+  if (leftVectors) {
+    Value vectors =
+        product.isAligned(b, product.left, product.k.front(), group);
+    Value isOne = b.equal(rows, b.idx(1));
+    aligned = b.both(aligned, b.createOrFold<arith::OrIOp>(vectors, isOne));
+  }
   Value few = b.both(b.less(b.idx(0), rows), b.less(rows, b.idx(mostRows + 1)));
   return b.both(b.both(aligned, few), product.isCountable(b));
 }
 
+std::optional<int64_t> Planner::blocksFor(int64_t columns) const {
+  std::optional<int64_t> all = product.count(product.n);
+  if (!all)
+    return std::nullopt;
+  return *all * product.count(product.batch).value_or(1) / columns;
+}
+
 /// As many lanes side by side as leave a block to each multiprocessor.
-int64_t Planner::lanesFor(int64_t width) const {
-  std::optional<int64_t> columns = product.count(product.n);
-  std::optional<int64_t> batches = product.count(product.batch);
-  int64_t least = shortestSegment / (width * product.right.elementBytes()),
-          lanes = 32;
-  auto blocks = [&] {
-    return columns.value_or(1) * batches.value_or(1) / (lanes * width);
-  };
-  while (lanes > least && columns && blocks() < enoughBlocks)
+int64_t Planner::lanesFor(int64_t columns, int64_t most, int64_t least) const {
+  int64_t lanes = most;
+  while (lanes > least &&
+         blocksFor(lanes * columns).value_or(enoughBlocks) < enoughBlocks)
     lanes /= 2;
   return lanes;
+}
+
+/// So many that all have something to sum, and memory to share it.
+int64_t Planner::threadsFor(const Shape &shape, int64_t most) const {
+  int64_t threads = most;
+  int64_t ofWarp = shape.sums() * shape.lanes;
+  while (threads > 128 && threads / warpLanes * ofWarp > sharedFloats)
+    threads /= 2;
+  int64_t sum = product.count(product.k).value_or(threads * shape.terms);
+  while (threads > 128 && threads / shape.lanes * shape.terms > sum)
+    threads /= 2;
+  return threads;
 }
 
 /// Vectors on their way at once, so many that none is left for the end, if it
 /// can be.
 int64_t Planner::unrolledFor(const Shape &shape, int64_t most) const {
   std::optional<int64_t> sum = product.count(product.k);
-  int64_t wide = shape.sideBySide ? 1 : shape.width;
-  int64_t rounds = sum ? *sum / (shape.positions() * wide) : most;
+  int64_t rounds = sum ? *sum / shape.termsOfBlock() : most;
   for (int64_t unrolled = most; unrolled > most / 2; --unrolled)
     if (rounds % unrolled == 0 && rounds > 0)
       return unrolled;
   return std::clamp<int64_t>(rounds, 1, most);
 }
 
-Shape Planner::shapeFor(int64_t rows) const {
-  Shape shape{sideBySide, rows, width};
+Shape Planner::shapeForOne() const {
+  Shape shape{sideBySide, 1, width, 1};
   if (!sideBySide) {
     std::optional<int64_t> columns = product.count(product.n);
     shape.columns = !columns || *columns >= 8 * enoughBlocks ? 4 : 1;
+    shape.terms = width;
     shape.threads = 128;
     shape.unrolled = unrolledFor(shape, shape.columns > 1 ? 1 : 4);
     return shape;
   }
+  int64_t least = shortestSegment / (width * product.right.elementBytes());
+  shape.lanes = lanesFor(width, warpLanes, least);
+  shape.threads = threadsFor(shape, shape.lanes <= 8 ? 512 : 256);
+  shape.unrolled = unrolledFor(shape, 8);
+  return shape;
+}
+
+Shape Planner::shapeFor(int64_t rows) const {
+  if (rows == 1)
+    return shapeForOne();
   // Sums of all rows stay in registers, those of a block in shared memory.
-  if (rows > 4)
-    shape.width = std::min<int64_t>(width, 4);
-  shape.lanes = lanesFor(shape.width);
-  shape.threads = shape.lanes <= 8 ? 512 : 256;
-  std::optional<int64_t> sum = product.count(product.k);
-  while (sum && shape.threads > 128 && shape.positions() > *sum)
-    shape.threads /= 2;
-  shape.unrolled = unrolledFor(shape, rows == 1 ? 8 : rows <= 4 ? 4 : 2);
+  int64_t narrow = std::min(width, group);
+  Shape shape{sideBySide, rows, group, narrow};
+  if (sideBySide) {
+    int64_t least = shortestSegment / (narrow * product.right.elementBytes());
+    shape.columns = narrow;
+    shape.terms = leftVectors ? group : 1;
+    shape.lanes = lanesFor(narrow, warpLanes, least);
+  } else {
+    std::optional<int64_t> columns = product.count(product.n);
+    if (columns && *columns < 8 * enoughBlocks)
+      shape.columns = 1;
+    shape.lanes = lanesFor(shape.columns, 8, 1);
+  }
+  shape.leftVectors = leftVectors && shape.terms == group;
+  if (rows <= fewRows) {
+    shape.threads = threadsFor(shape, shape.lanes <= 8 ? 512 : 256);
+    shape.unrolled = unrolledFor(shape, 4);
+    return shape;
+  }
+  // Registers are for few warps: those of many blocks, if there are.
+  bool many = blocksFor(shape.columnsOfBlock()).value_or(0) >= 2 * enoughBlocks;
+  shape.threads = threadsFor(shape, many ? 128 : 256);
+  shape.unrolled = unrolledFor(shape, 2);
   return shape;
 }
 
 void Planner::emit(Value start) {
-  std::optional<int64_t> rows = product.count(product.m);
   auto launch = [&](int64_t most) {
     Kernel(b, product, start, shapeFor(most)).emit();
   };
-  if (rows) {
-    int64_t most = *rows == 1 ? 1 : *rows <= 4 ? 4 : mostRowsOfBlock;
-    return launch(most);
-  }
   Value count = product.count(b, product.m);
   b.when(
       b.equal(count, b.idx(1)), [&] { launch(1); },
       [&] {
         b.when(
-            b.less(count, b.idx(5)), [&] { launch(4); },
-            [&] { launch(mostRowsOfBlock); });
+            b.less(count, b.idx(fewRows + 1)), [&] { launch(fewRows); },
+            [&] { launch(mostRows); });
       });
 }
 

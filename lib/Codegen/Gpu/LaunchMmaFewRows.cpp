@@ -1,10 +1,11 @@
 //===- LaunchMmaFewRows.cpp - ssm-launch-mma-few-rows ---------------------===//
 //
-// A product of 2 to `mostRows` rows of bf16 or f16 is bound by reading the right
-// operand, which is read once, from the global memory straight into fragments of
-// tensor cores (mma.sync, which chips from sm_80 on have). In which order a sum
-// is taken is free, so a lane of a fragment gets elements of k that it can load
-// together: of 32 in a step, lane 4 g + t has 8 t to 8 t + 7.
+// A product of 2 to `mostRows` rows of bf16 or f16 is bound by reading the
+// right operand, which is read once, from the global memory straight into
+// fragments of tensor cores (mma.sync, which chips from sm_80 on have). In
+// which order a sum is taken is free, so a lane of a fragment gets elements of
+// k that it can load together: of 32 in a step, lane 4 g + t has 8 t to 8 t
+// + 7.
 //
 //   left    the vectors of rows g and g + 8, for each 16 rows
 //   right   where a column's elements lie side by side: those of column g of
@@ -102,8 +103,7 @@ void Reader::locate(Value lane, Value batch, Value firstColumn) {
         addressOf(product.left, product.m, b.add(group, 8 * r), 1));
   if (shape.sideBySide) {
     Value column = b.add(firstColumn, b.mul(group, shape.wide));
-    rightAt.push_back(
-        addressOf(product.right, product.n, column, shape.wide));
+    rightAt.push_back(addressOf(product.right, product.n, column, shape.wide));
     return;
   }
   for (int64_t c = 0; c < shape.wide; ++c)
@@ -139,8 +139,8 @@ Reader::Step Reader::load(Value first, bool isWhole) {
     llvm::append_range(step.right, wordsAt(at, words, isThere));
   }
   for (Value row : leftAt)
-    llvm::append_range(
-        step.left, wordsAt(b.add(row, b.mul(k, leftStride)), 4, isThere));
+    llvm::append_range(step.left,
+                       wordsAt(b.add(row, b.mul(k, leftStride)), 4, isThere));
   return step;
 }
 
@@ -202,11 +202,9 @@ private:
 
 void Kernel::emit() {
   OpBuilder::InsertionGuard guard(b);
-  Value columnBlocks =
-      b.ceilDiv(product.count(b, product.n), shape.columns());
+  Value columnBlocks = b.ceilDiv(product.count(b, product.n), shape.columns());
   Value blocks = b.mul(columnBlocks, product.count(b, product.batch));
-  gpu::LaunchOp launch =
-      b.launch(blocks, b.idx(1), b.idx(1), shape.threads());
+  gpu::LaunchOp launch = b.launch(blocks, b.idx(1), b.idx(1), shape.threads());
   thread = launch.getThreadIds().x;
   lane = b.rem(thread, warpLanes);
   warp = b.div(thread, warpLanes);
@@ -230,8 +228,8 @@ Values Kernel::sumUp() {
         Values next(carried);
         SmallVector<Reader::Step> steps;
         for (int64_t u = 0; u < shape.unrolled; ++u)
-          steps.push_back(reader.load(
-              b.add(b.add(round, mine), u * ofBlock), /*isWhole=*/true));
+          steps.push_back(reader.load(b.add(b.add(round, mine), u * ofBlock),
+                                      /*isWhole=*/true));
         for (const Reader::Step &step : steps)
           multiply(step, next);
         return next;
@@ -252,9 +250,9 @@ void Kernel::multiply(const Reader::Step &step, MutableArrayRef<Value> sums) {
       Values columns = reader.right(step, half, n);
       for (int64_t t = 0; t < shape.tiles; ++t) {
         size_t first = (t * shape.wide + n) * 4;
-        Values next = b.multiplyTile(product.left.element(),
-                                     reader.left(step, half, t), columns,
-                                     sums.slice(first, 4));
+        Values next =
+            b.multiplyTile(product.left.element(), reader.left(step, half, t),
+                           columns, sums.slice(first, 4));
         llvm::copy(next, sums.begin() + first);
       }
     }
@@ -274,12 +272,11 @@ void Kernel::finish(gpu::LaunchOp launch, ArrayRef<Value> sums) {
     b.loop(thread, b.idx(numbers), shape.threads(), {},
            [&](Value number, ValueRange) -> Values {
              Value row = b.add(b.div(number, shape.columns()), t * tileRows);
-             Value column =
-                 b.add(firstColumn, b.rem(number, shape.columns()));
+             Value column = b.add(firstColumn, b.rem(number, shape.columns()));
              Value total = b.load(memory, number);
              for (int64_t w = 1; w < shape.warps; ++w)
-               total = b.fadd(total,
-                              b.load(memory, b.add(number, w * numbers)));
+               total =
+                   b.fadd(total, b.load(memory, b.add(number, w * numbers)));
              b.when(b.both(b.less(row, rowCount), b.less(column, columnCount)),
                     [&] { store(row, column, total); });
              return {};

@@ -11,7 +11,6 @@
 // CHECK-NOT: linalg
 // CHECK: arith.andi
 // CHECK: scf.if
-// CHECK: arith.cmpi eq, %{{.*}}, %c1
 // CHECK: gpu.launch {{.*}} threads({{.*}} = %c512, {{.*}} workgroup(%{{.*}} : memref<256xf32, #gpu.address_space<workgroup>>)
 // CHECK: llvm.load %{{.*}} {alignment = 16 : i64} : !llvm.ptr<1> -> vector<4xf32>
 // CHECK: nvvm.shfl.sync bfly

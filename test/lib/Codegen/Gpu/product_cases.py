@@ -72,6 +72,10 @@ def few_rows():
     product("mk,kn->mn", dict(m=7, k=100, n=80), "f16")
     product("mk,nk->mn", dict(m=4, k=104, n=80), "bf16", start=2.0)
     product("mk,nk->mn", dict(m=4, k=102, n=9), "f32", right_kind="f16")
+    product("mk,kn->mn", dict(m=16, k=132, n=8448))
+    product("mk,nk->mn", dict(m=16, k=260, n=4230), start=None)
+    product("mk,nk->mn", dict(m=5, k=516, n=80))
+    product("mk,kn->mn", dict(m=6, k=1536, n=80))
 
 
 def mma_few_rows():
