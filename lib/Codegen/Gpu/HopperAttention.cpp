@@ -1,6 +1,7 @@
 //===- HopperAttention.cpp - ssm-hopper-attention -------------------------===//
 
 #include "lib/Codegen/Gpu/HopperAttention.h"
+#include "lib/Codegen/Gpu/Choice.h"
 #include "lib/Codegen/Gpu/GpuPasses.h"
 #include "lib/Codegen/Gpu/HopperLaunch.h"
 
@@ -77,7 +78,8 @@ std::optional<HopperAttention> HopperAttention::get(ssm::AttentionOp op) {
   }
   shape.tileKeys =
       shape.valueSize <= maxColumnsOfWideTiles ? wideTile : narrowTile;
-  if (shape.sharedBytes() > kHopperSharedBytes)
+  if (shape.sharedBytes() > kHopperSharedBytes ||
+      givenChoice(op, "tile") == narrowTile)
     shape.tileKeys = narrowTile;
   if (shape.sharedBytes() > kHopperSharedBytes)
     return std::nullopt;

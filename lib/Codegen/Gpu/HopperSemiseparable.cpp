@@ -1,6 +1,7 @@
 //===- HopperSemiseparable.cpp - ssm-hopper-semiseparable -----------------===//
 
 #include "lib/Codegen/Gpu/HopperSemiseparable.h"
+#include "lib/Codegen/Gpu/Choice.h"
 #include "lib/Codegen/Gpu/GpuPasses.h"
 #include "lib/Codegen/Gpu/HopperLaunch.h"
 
@@ -99,8 +100,10 @@ static std::pair<Value, Value> cut(HopperLaunch &launch, Value chunks,
   Value wanted =
       arith::DivUIOp::create(b, launch.index(multiprocessors),
                              b.createOrFold<arith::MaxUIOp>(blocks, one));
-  Value most =
-      b.createOrFold<arith::DivUIOp>(chunks, launch.index(shortestSegment));
+  int64_t shortest = shortestSegment;
+  if (std::optional<int64_t> given = givenChoice(b, "segments"))
+    wanted = launch.index(*given), shortest = 1;
+  Value most = b.createOrFold<arith::DivUIOp>(chunks, launch.index(shortest));
   wanted =
       arith::MaxUIOp::create(b, arith::MinUIOp::create(b, wanted, most), one);
   Value steps = arith::MaxUIOp::create(

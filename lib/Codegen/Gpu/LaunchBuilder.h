@@ -70,6 +70,9 @@ public:
   Value both(Value a, Value b) {
     return createOrFold<mlir::arith::AndIOp>(a, b);
   }
+  Value isTrue(bool value) {
+    return mlir::arith::ConstantIntOp::create(*this, getI1Type(), value);
+  }
   Value select(Value condition, Value a, Value b) {
     return createOrFold<mlir::arith::SelectOp>(condition, a, b);
   }

@@ -15,6 +15,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "lib/Codegen/Gpu/Choice.h"
 #include "lib/Codegen/Gpu/GpuPasses.h"
 #include "lib/Codegen/Gpu/MatrixProduct.h"
 
@@ -477,7 +478,7 @@ struct LaunchFewRows : ssmc::impl::SsmLaunchFewRowsBase<LaunchFewRows> {
                                       linalg::FillOp start,
                                       function_ref<void()> leave) {
       std::optional<MatrixProduct> product = MatrixProduct::get(op);
-      if (!product)
+      if (!product || givenChoice(op, "few_rows") == 0)
         return false;
       Planner planner(b, *product);
       if (!planner.plan())

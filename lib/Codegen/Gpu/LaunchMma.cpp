@@ -19,6 +19,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "lib/Codegen/Gpu/Choice.h"
 #include "lib/Codegen/Gpu/GpuPasses.h"
 #include "lib/Codegen/Gpu/MatrixProduct.h"
 
@@ -322,12 +323,14 @@ bool launch(LaunchBuilder &b, linalg::GenericOp op, linalg::FillOp fill,
   Value blocks = b.mul(b.ceilDiv(product->count(b, product->m), largeTile),
                        b.ceilDiv(product->count(b, product->n), largeTile));
   blocks = b.mul(blocks, product->count(b, product->batch));
+  Value isSmall = b.less(blocks, b.idx(enoughBlocks));
+  if (std::optional<int64_t> given = givenChoice(op, "tile"))
+    isSmall = b.isTrue(*given == smallTile);
   b.when(
       fits,
       [&] {
         b.when(
-            b.less(blocks, b.idx(enoughBlocks)), [&] { emit(smallTile); },
-            [&] { emit(largeTile); });
+            isSmall, [&] { emit(smallTile); }, [&] { emit(largeTile); });
       },
       leave);
   return true;

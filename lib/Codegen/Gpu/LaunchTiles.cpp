@@ -17,6 +17,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "lib/Codegen/Gpu/Choice.h"
 #include "lib/Codegen/Gpu/GpuPasses.h"
 #include "lib/Codegen/Gpu/MatrixProduct.h"
 
@@ -330,9 +331,11 @@ void emit(LaunchBuilder &b, const MatrixProduct &product, const Side &left,
   Value large = b.mul(b.ceilDiv(product.count(b, product.m), largeTile),
                       b.ceilDiv(product.count(b, product.n), largeTile));
   large = b.mul(large, product.count(b, product.batch));
+  Value isSmall = b.less(large, b.idx(enoughBlocks));
+  if (std::optional<int64_t> given = givenChoice(b, "tile"))
+    isSmall = b.isTrue(*given == smallTile);
   b.when(
-      b.less(large, b.idx(enoughBlocks)), [&] { launch(smallTile); },
-      [&] { launch(largeTile); });
+      isSmall, [&] { launch(smallTile); }, [&] { launch(largeTile); });
 }
 
 struct LaunchTiles : ssmc::impl::SsmLaunchTilesBase<LaunchTiles> {

@@ -9,6 +9,8 @@
 
 #include "lib/Codegen/Gpu/MatrixChunk.h"
 
+#include "lib/Codegen/Gpu/Choice.h"
+
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 
 using namespace mlir;
@@ -20,12 +22,12 @@ static constexpr int64_t piece = 8; // elements of 16 bytes
 static constexpr int64_t mostWarps = 4, mostWarpsOfKeys = 8;
 
 MatrixMixer::MatrixMixer(ssm::SemiseparableOp op)
-    : q(op.getQ()), k(op.getK()), v(op.getV()), decay(op.getDecay()),
+    : op(op), q(op.getQ()), k(op.getK()), v(op.getV()), decay(op.getDecay()),
       resets(op.getResets()), y(op.getY()), state(op.getState()),
       reverse(op.getReverse()) {}
 
 MatrixMixer::MatrixMixer(ssm::DeltaRuleOp op)
-    : q(op.getQ()), k(op.getK()), v(op.getV()), beta(op.getBeta()),
+    : op(op), q(op.getQ()), k(op.getK()), v(op.getV()), beta(op.getBeta()),
       decay(op.getDecay()), resets(op.getResets()), y(op.getY()),
       state(op.getState()), reverse(op.getReverse()) {}
 
@@ -65,8 +67,9 @@ std::optional<MatrixShape> MatrixShape::get(const MatrixMixer &mixer) {
     return std::nullopt;
   // A power of two, as threads share rows of 16 bytes for each half of a warp.
   int64_t warps = shape.columns / 16;
-  shape.warps =
-      std::min(warps & -warps, shape.ofKey ? mostWarpsOfKeys : mostWarps);
+  int64_t most = shape.ofKey ? mostWarpsOfKeys : mostWarps;
+  most = givenChoice(mixer.op, "warps").value_or(most);
+  shape.warps = std::min(warps & -warps, most);
   shape.blocks = warps / shape.warps;
   if (shape.ofKey) // a lane for two keys of half of a chunk
     shape.makers = shape.keys / warpLanes;

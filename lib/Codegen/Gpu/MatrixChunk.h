@@ -32,6 +32,7 @@ namespace ssmc {
 
 /// Operands of a matrix state; those that an op does not have are null.
 struct MatrixMixer {
+  mlir::Operation *op;
   mlir::Value q, k, v, beta, decay, resets, y, state;
   bool reverse;
   explicit MatrixMixer(mlir::ssm::SemiseparableOp op);

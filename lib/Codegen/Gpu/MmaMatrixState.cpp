@@ -11,6 +11,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "lib/Codegen/Gpu/Choice.h"
 #include "lib/Codegen/Gpu/GpuPasses.h"
 #include "lib/Codegen/Gpu/MatrixChunk.h"
 #include "lib/Codegen/StateStart.h"
@@ -138,6 +139,8 @@ namespace {
 struct MmaMatrixState : ssmc::impl::SsmMmaMatrixStateBase<MmaMatrixState> {
   using SsmMmaMatrixStateBase::SsmMmaMatrixStateBase;
   void runOnOperation() override {
+    if (givenChoice(getOperation(), "chunks") == 0)
+      return;
     launchEach<ssm::DeltaRuleOp, Kernel<ssm::DeltaRuleOp>>(
         getOperation(), [](ssm::DeltaRuleOp op) {
           return op->getNumResults() == 0 && op.getBeta() &&

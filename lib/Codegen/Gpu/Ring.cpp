@@ -9,6 +9,8 @@
 
 #include "lib/Codegen/Gpu/Ring.h"
 
+#include "lib/Codegen/Gpu/Choice.h"
+
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 
 using namespace mlir;
@@ -16,6 +18,8 @@ using namespace ssmc;
 
 Segments::Segments(LaunchBuilder &b, Value length, Value wanted,
                    int64_t shortest) {
+  if (std::optional<int64_t> given = givenChoice(b, "segments"))
+    wanted = b.idx(*given), shortest = 1;
   Value most = b.max(b.min(wanted, b.div(length, shortest)), b.idx(1));
   steps = b.max(b.ceilDiv(length, most), b.idx(1));
   count = b.max(b.ceilDiv(length, steps), b.idx(1));
