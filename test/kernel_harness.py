@@ -13,6 +13,8 @@ import tempfile
 
 import numpy as np
 
+# Passes that add to the module.
+OF_MODULES = "ssm-lower-long-conv"
 LOWERING = [
     "ssm-hoist-alloca", "canonicalize", "cse", "convert-vector-to-scf",
     "lower-affine", "convert-scf-to-cf", "expand-strided-metadata",
@@ -42,7 +44,8 @@ def assembly(mlir, passes, cpu):
     target = ["-mtriple=x86_64-linux-gnu", f"-mcpu={'native' if cpu == 'host' else cpu}"]
     passes = [p if p in ("canonicalize", "cse") else f"{p}{{cpu={cpu}}}" for p in passes]
     passes += LOWERING
-    pipeline = ",".join(f"func.func({p})" if p.startswith("ssm-") else p for p in passes)
+    pipeline = ",".join(f"func.func({p})" if p.startswith("ssm-") and not p.startswith(OF_MODULES) else p
+                        for p in passes)
     lowered = run(["ssm-opt", f"--pass-pipeline=builtin.module({pipeline})"], mlir)
     ir = run(["mlir-translate", "--mlir-to-llvmir"], lowered)
     ir = run(["opt", "-O3", "-S", *target], ir)

@@ -51,7 +51,8 @@ def Ssm_Strategy : I32EnumAttr<"Strategy", "how a mixer is computed", [
   I32EnumAttrCase<"Recurrent", 0, "recurrent">,
   I32EnumAttrCase<"Chunked", 1, "chunked">,
   I32EnumAttrCase<"AssociativeScan", 2, "associative_scan">,
-  I32EnumAttrCase<"Dense", 3, "dense">]> {
+  I32EnumAttrCase<"Dense", 3, "dense">,
+  I32EnumAttrCase<"Fft", 4, "fft">]> {
   let cppNamespace = "::mlir::ssm";
   let genSpecializedAttr = 0;
 }
@@ -64,8 +65,8 @@ def Ssm_StrategyAttr : AttrDef<Ssm_Dialect, "Strategy"> {
     computed; what it computes does not change. `recurrent` goes step by step,
     `chunked` computes pieces of time by matrix products and carries the state
     from one to the next, `associative_scan` computes pieces independently and
-    combines them, `dense` uses the L x L matrix of the mixer. `chunk` is the
-    number of steps of a piece; without it the lowering has one of its own.
+    combines them, `dense` uses the L x L matrix of the mixer, `fft` multiplies
+    the transforms of what is convolved. `chunk` is the number of steps of a piece; without it the lowering has one of its own.
 
     An attribute that names a strategy that the op does not have is an error.
 

@@ -19,24 +19,36 @@ struct SsmLowerStrategies
     : ssm::impl::SsmLowerStrategiesBase<SsmLowerStrategies> {
   using SsmLowerStrategiesBase::SsmLowerStrategiesBase;
   void runOnOperation() override {
+    IRRewriter rewriter(&getContext());
+    // What an op is lowered to may carry a strategy, too.
+    for (SmallVector<Operation *> ops = collect(); !ops.empty();
+         ops = collect())
+      if (failed(lower(rewriter, ops)))
+        return signalPassFailure();
+  }
+
+  SmallVector<Operation *> collect() {
     SmallVector<Operation *> ops;
     getOperation()->walk([&](MixerOpInterface op) {
       StrategyAttr strategy = getStrategy(op);
       if (strategy && !hasKernel(op, strategy))
         ops.push_back(op);
     });
-    IRRewriter rewriter(&getContext());
+    return ops;
+  }
+
+  static LogicalResult lower(IRRewriter &rewriter, ArrayRef<Operation *> ops) {
     for (Operation *op : ops) {
       rewriter.setInsertionPoint(op);
       FailureOr<SmallVector<Value>> values =
           lowerByStrategy(rewriter, op, getStrategy(op));
       if (failed(values)) {
-        op->emitOpError("on buffers has no strategies left: run "
-                        "ssm-lower-strategies before bufferization");
-        return signalPassFailure();
+        return op->emitOpError("on buffers has no strategies left: run "
+                               "ssm-lower-strategies before bufferization");
       }
       rewriter.replaceOp(op, *values);
     }
+    return success();
   }
 
   /// Kernels are for single precision and below, or for floats of as many bits
@@ -58,6 +70,11 @@ struct SsmLowerStrategies
         return true;
     }
     if (!llvm::is_contained(kernels, name))
+      return false;
+    // A past and a ring are made part of the operands.
+    if (auto conv = dyn_cast<LongConvOp>(op);
+        conv && strategy.getKind() == Strategy::Fft &&
+        (conv.getState() || conv.getCircular()))
       return false;
     return strategy.getKind() == Strategy::Recurrent ||
            llvm::none_of(op->getOperandTypes(), [](Type type) {

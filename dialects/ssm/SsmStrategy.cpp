@@ -136,6 +136,8 @@ mlir::ssm::lowerByStrategy(OpBuilder &b, Operation *op, StrategyAttr strategy) {
   Strategy kind = strategy.getKind();
   if (kind == Strategy::Recurrent)
     return cast<linalg::AggregatedOpInterface>(op).decomposeOperation(b);
+  if (kind == Strategy::Fft)
+    return lowerByFft(b, cast<LongConvOp>(op));
   int64_t chunk = 0;
   if (kind != Strategy::Dense)
     chunk =

@@ -55,6 +55,9 @@ llvm::SmallVector<Value> lowerByAssociativity(OpBuilder &b,
                                               int64_t chunk);
 /// With the scores of all queries in memory.
 llvm::SmallVector<Value> lowerAtOnce(OpBuilder &b, AttentionOp op);
+/// By transforms; an op with a past and one that is a ring by one that is neither
+/// and carries the strategy.
+llvm::SmallVector<Value> lowerByFft(OpBuilder &b, LongConvOp op);
 /// The first result by the matrix, the others, where they are used, by the op.
 llvm::SmallVector<Value> lowerByMatrix(OpBuilder &b, Operation *op);
 

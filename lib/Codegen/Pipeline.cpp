@@ -210,6 +210,12 @@ void ssmc::buildTilingPipeline(OpPassManager &pm,
   if (optimized)
     pm.addPass(createSsmCopyStates());
   addBufferization(pm);
+  if (optimized && !isGpu) {
+    // Here its workspace is planned with the other buffers.
+    SsmLowerLongConvOptions longConv;
+    longConv.cpu = options.cpu;
+    pm.addPass(createSsmLowerLongConv(longConv));
+  }
   pm.addPass(createSsmHoistBuffers());
   pm.addPass(createSsmPlanMemory());
   pm.addPass(createSsmAllocateLate());

@@ -3,6 +3,7 @@
 #include "lib/Plan/Work.h"
 
 #include "lib/Codegen/Cpu/Kernels.h"
+#include "lib/Codegen/Cpu/LongConvBlocks.h"
 
 #include "llvm/ADT/TypeSwitch.h"
 
@@ -231,6 +232,49 @@ struct Counter {
       work.cachedBytes += 4 * width * queries * keys;
   }
 
+  void count(ssm::LongConvOp op) {
+    // What is not known is as long as the sequence.
+    auto timeOf = [&](Value value) -> double {
+      if (!value)
+        return 0;
+      int64_t steps =
+          cast<ShapedType>(value.getType()).getShape().take_back(2)[0];
+      return ShapedType::isDynamic(steps) ? e["L"] : steps;
+    };
+    double length = e["L"] + timeOf(op.getState());
+    double width = timeOf(op.getK()), later = timeOf(op.getAhead());
+    double rows = e["B"], channels = e["D"];
+    if (strategy == Strategy::Recurrent) {
+      bool isRing = op.getCircular();
+      double lags = isRing ? width + later
+                           : std::min(width, length) + std::min(later, length);
+      // Of a kernel as long as the sequence half is beyond its ends.
+      if (!isRing && lags > length)
+        lags /= 2;
+      work.macs += rows * e["L"] * lags * channels;
+      work.parts = rows * std::ceil(channels / machine.lanes);
+      if (!isKernel)
+        work.columns = 1;
+      return;
+    }
+    if (op.getCircular())
+      width = later = e["L"];
+    bool isShared = cast<ShapedType>(op.getK().getType()).getRank() == 2;
+    double kernels = 0;
+    int64_t block = chooseBlock(length, width, later);
+    double macs = countFourier(length, width, later, block, kernels);
+    work.macs += channels * kernelShare *
+                 (rows * macs + (isShared ? 1 : rows) * kernels);
+    work.parts = std::ceil(channels / machine.lanes);
+    if (!isKernel) {
+      // A loop over all numbers for each halving.
+      work.ops = 4 * std::log2(std::max(2.0, length));
+      work.loops = work.ops;
+      work.macs *= 4;
+      work.columns = fullColumns / 4;
+    }
+  }
+
   void count(ssm::SelectiveScanOp op) {
     double states = e["B"] * e["L"] * e["D"] * e["N"];
     double columns = 1;
@@ -381,7 +425,8 @@ Work ssmc::countWork(Operation *op, Strategy strategy, int64_t chunk,
   llvm::TypeSwitch<Operation *>(op)
       .Case<ssm::SemiseparableOp, ssm::DeltaRuleOp, ssm::QuasiseparableOp,
             ssm::SelectiveScanOp, ssm::ScanOp, ssm::AssociativeScanOp,
-            ssm::AttentionOp>([&](auto op) { counter.count(op); });
+            ssm::AttentionOp, ssm::LongConvOp>(
+          [&](auto op) { counter.count(op); });
   return counter.work;
 }
 

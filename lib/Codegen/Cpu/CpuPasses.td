@@ -93,6 +93,25 @@ def SsmLowerShortConv : CpuPass<"ssm-lower-short-conv"> {
   }];
 }
 
+def SsmLowerLongConv : Pass<"ssm-lower-long-conv", "::mlir::ModuleOp"> {
+  let summary = "Lower ssm.long_conv on buffers to transforms by channels";
+  let description = [{
+    For ops that carry the strategy `fft`: lanes are channels, time in blocks
+    that are transformed modulo z^n - i, products of blocks summed up and
+    transformed back. Roots are constants of the module. The workspace is a
+    buffer in front of the kernel, to be planned with the other buffers of an
+    entry. Ops with a past, rings, ops on element types wider than f32, or with
+    channels that are not contiguous are left alone.
+  }];
+  let options = [Option<"cpu", "cpu", "std::string", "\"host\"",
+                        "LLVM name of the CPU, or 'host'">];
+  let dependentDialects = [
+    "::mlir::arith::ArithDialect", "::mlir::math::MathDialect",
+    "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect",
+    "::mlir::vector::VectorDialect", "::mlir::LLVM::LLVMDialect"
+  ];
+}
+
 def SsmLowerScan : CpuPass<"ssm-lower-scan"> {
   let summary = "Lower ssm.scan on buffers to a vector kernel";
   let description = [{

@@ -1,6 +1,9 @@
 // A kernel as long as the sequence, in both directions, as a ring with kernels of
 // each row, and one of nine elements that goes on from a past of eight.
 // RUN: %python %S/execute.py %s B=1,3 L=1,7,20,300
+// The same by transforms.
+// RUN: sed 's/^\( *outs(.*)\) -> /\1 {ssm.strategy = #ssm.strategy<fft>} -> /' %s > %t.mlir
+// RUN: %python %S/execute.py %t.mlir B=1,3 L=0,1,7,20,300,1100
 // ORACLE: x, k, r, p = (a.astype(np.float64) for a in (x, k, r, p))
 // ORACLE: y, z, c = np.zeros(x.shape), np.zeros(x.shape), np.zeros(x.shape)
 // ORACLE: known = np.concatenate([p, x], axis=1)

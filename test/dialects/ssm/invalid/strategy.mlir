@@ -44,6 +44,6 @@ func.func private @negative_chunk() attributes {a = #ssm.strategy<chunked, chunk
 
 // -----
 
-// expected-error @below {{expected ::mlir::ssm::Strategy to be one of: recurrent, chunked, associative_scan, dense}}
+// expected-error @below {{expected ::mlir::ssm::Strategy to be one of: recurrent, chunked, associative_scan, dense, fft}}
 // expected-error @below {{failed to parse Ssm_StrategyAttr parameter 'kind'}}
-func.func private @unknown() attributes {a = #ssm.strategy<fft>}
+func.func private @unknown() attributes {a = #ssm.strategy<guessed>}
