@@ -253,6 +253,9 @@ struct Counter {
         lags /= 2;
       work.macs += rows * e["L"] * lags * channels;
       work.parts = rows * std::ceil(channels / machine.lanes);
+      // Element by element: eight times as long with a kernel's share.
+      if (isRing)
+        work.macs *= 8;
       if (!isKernel)
         work.columns = 1;
       return;
@@ -261,10 +264,11 @@ struct Counter {
       width = later = e["L"];
     bool isShared = cast<ShapedType>(op.getK().getType()).getRank() == 2;
     double kernels = 0;
-    int64_t block = chooseBlock(length, width, later);
+    bool isKnown = !op.getState() && !op.getCircular();
+    int64_t block =
+        isKnown ? chooseBlock(op) : chooseBlock(length, width, later);
     double macs = countFourier(length, width, later, block, kernels);
-    work.macs += channels * kernelShare *
-                 (rows * macs + (isShared ? 1 : rows) * kernels);
+    work.macs += channels * (rows * macs + (isShared ? 1 : rows) * kernels);
     work.parts = std::ceil(channels / machine.lanes);
     if (!isKernel) {
       // A loop over all numbers for each halving.

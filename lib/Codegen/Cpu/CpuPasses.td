@@ -94,14 +94,15 @@ def SsmLowerShortConv : CpuPass<"ssm-lower-short-conv"> {
 }
 
 def SsmLowerLongConv : Pass<"ssm-lower-long-conv", "::mlir::ModuleOp"> {
-  let summary = "Lower ssm.long_conv on buffers to transforms by channels";
+  let summary = "Lower ssm.long_conv on buffers to vector kernels";
   let description = [{
-    For ops that carry the strategy `fft`: lanes are channels, time in blocks
-    that are transformed modulo z^n - i, products of blocks summed up and
-    transformed back. Roots are constants of the module. The workspace is a
+    Lanes are channels. An op that carries the strategy `fft` takes time in blocks
+    that are transformed modulo z^n - i; products of blocks are summed up and
+    transformed back. Roots are constants of the module, and the workspace is a
     buffer in front of the kernel, to be planned with the other buffers of an
-    entry. Ops with a past, rings, ops on element types wider than f32, or with
-    channels that are not contiguous are left alone.
+    entry. Other ops are computed lag by lag, a few steps at once in registers.
+    Rings, ops on element types wider than f32, or with channels that are not
+    contiguous are left alone.
   }];
   let options = [Option<"cpu", "cpu", "std::string", "\"host\"",
                         "LLVM name of the CPU, or 'host'">];

@@ -10,6 +10,7 @@ static constexpr std::pair<StringLiteral, Strategy> kernels[] = {
     {"ssm.scan", Strategy::Recurrent},
     {"ssm.selective_scan", Strategy::Recurrent},
     {"ssm.short_conv", Strategy::Recurrent},
+    {"ssm.long_conv", Strategy::Recurrent},
     {"ssm.long_conv", Strategy::Fft},
     {"ssm.quasiseparable", Strategy::Recurrent},
     {"ssm.attention", Strategy::Recurrent},

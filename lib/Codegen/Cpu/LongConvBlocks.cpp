@@ -7,24 +7,45 @@
 using namespace mlir;
 using namespace ssmc;
 
-/// Of a complex number and halving, and of a product of complex numbers, as it
-/// waits for memory.
-static constexpr double macsOfHalving = 3.5, macsOfProduct = 8;
-static constexpr int64_t leastBlock = 128, mostBlock = 4096;
-/// What is not known: blocks that sequences of some hundred steps fill, too.
-static constexpr int64_t unknownBlock = 1024;
+/// What takes as long as these multiply-adds of the op lag by lag, as measured
+/// by benchmarks/cpu/long_conv.py: halving the ring of one complex number, a
+/// product of two, and one more walk through memory where a column takes two
+/// divisions.
+static constexpr double macsOfHalving = 3.8, macsOfProduct = 7.2,
+                        macsOfWalk = 17;
+static constexpr int64_t leastBlock = 128, mostBlock = 4096,
+                         mostInOneWalk = 512;
+/// Where extents are not known: sequences of some hundred steps fill it, too.
+static constexpr int64_t unknownBlock = 512;
+
+static double macsOfTransform(double n) {
+  double walk = n > mostInOneWalk ? macsOfWalk : 0;
+  return n * (std::log2(n) * macsOfHalving + walk);
+}
 
 double ssmc::countFourier(double length, double width, double later,
                           int64_t block, double &kernels) {
   double n = block, blocks = std::max(1.0, std::ceil(length / n));
   double before = std::min(std::ceil(later / n), blocks - 1);
   double behind = std::min(std::ceil(width / n), blocks - 1);
-  double transform = n * std::log2(n) * macsOfHalving;
-  kernels = (before + behind + 1) * transform;
-  double products = 0;
-  for (double c = 0; c < blocks; ++c)
-    products += std::min(c, behind) + 1 + std::min(blocks - 1 - c, before);
-  return 2 * blocks * transform + products * n * macsOfProduct;
+  kernels = (before + behind + 1) * macsOfTransform(n);
+  // Blocks of y by those of x, without the corners that no lag reaches.
+  double out = blocks - 1 - behind, ahead = blocks - 1 - before;
+  double products =
+      blocks * blocks - out * (out + 1) / 2 - ahead * (ahead + 1) / 2;
+  return 2 * blocks * macsOfTransform(n) + products * n * macsOfProduct;
+}
+
+int64_t ssmc::chooseBlock(ssm::LongConvOp op) {
+  auto timeOf = [](Value value) {
+    return cast<ShapedType>(value.getType()).getShape().take_back(2)[0];
+  };
+  int64_t length = timeOf(op.getX()), width = timeOf(op.getK());
+  int64_t later = op.getAhead() ? timeOf(op.getAhead()) : 0;
+  if (ShapedType::isDynamic(length) || ShapedType::isDynamic(width) ||
+      ShapedType::isDynamic(later))
+    return unknownBlock;
+  return chooseBlock(length, width, later);
 }
 
 int64_t ssmc::chooseBlock(double length, double width, double later) {
@@ -40,14 +61,6 @@ int64_t ssmc::chooseBlock(double length, double width, double later) {
   return best;
 }
 
-int64_t ssmc::chooseBlock(ssm::LongConvOp op) {
-  auto timeOf = [](Value value) {
-    return cast<ShapedType>(value.getType()).getShape().take_back(2)[0];
-  };
-  int64_t length = timeOf(op.getX()), width = timeOf(op.getK());
-  int64_t later = op.getAhead() ? timeOf(op.getAhead()) : 0;
-  if (ShapedType::isDynamic(length) || ShapedType::isDynamic(width) ||
-      ShapedType::isDynamic(later))
-    return unknownBlock;
-  return chooseBlock(length, width, later);
+int64_t ssmc::macsOfBlock(int64_t block) {
+  return std::llround(macsOfTransform(block));
 }

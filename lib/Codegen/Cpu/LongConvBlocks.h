@@ -13,6 +13,9 @@ namespace ssmc {
 double countFourier(double length, double width, double later, int64_t block,
                     double &kernels);
 
+/// Multiply-adds of one transform.
+int64_t macsOfBlock(int64_t block);
+
 /// The block for which that is least; of extents that are not known, an
 /// assumption.
 int64_t chooseBlock(double length, double width, double later);

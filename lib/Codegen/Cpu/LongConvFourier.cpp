@@ -1,4 +1,4 @@
-//===- LongConvFourier.cpp - ssm-lower-long-conv --------------------------===//
+//===- LongConvFourier.cpp - ssm.long_conv by transforms of blocks --------===//
 //
 // Time is in blocks of n. With X_a the transform of block a of x, all of
 // modulo z^n - i, and k(l) the kernel at lag l, `ahead` at negative ones,
@@ -14,18 +14,11 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "dialects/ssm/SsmStrategy.h"
-#include "lib/Codegen/Cpu/CpuPasses.h"
 #include "lib/Codegen/Cpu/Fourier.h"
+#include "lib/Codegen/Cpu/LongConv.h"
 #include "lib/Codegen/Cpu/LongConvBlocks.h"
 
-#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
-#include "mlir/Dialect/Math/IR/Math.h"
-
-namespace ssmc {
-#define GEN_PASS_DEF_SSMLOWERLONGCONV
-#include "lib/Codegen/Cpu/CpuPasses.h.inc"
-} // namespace ssmc
+#include "mlir/IR/Matchers.h"
 
 using namespace mlir;
 using namespace ssmc;
@@ -34,6 +27,10 @@ namespace {
 
 // Iterations at most, each of which has a workspace.
 constexpr int64_t maxParts = 16;
+// Sums of products that do not wait for each other.
+constexpr int64_t sumsAtOnce = 4;
+// Rows ahead that are asked for: those of a column lie far from each other.
+constexpr int64_t prefetched = 4;
 
 class Kernel {
 public:
@@ -51,25 +48,39 @@ private:
     Value row = b.add(b.mul(line, Fourier::row + 1), position);
     return b.add(b.mul(slot, rowsOfBlock()), row);
   }
-  ComplexLanes load(Value row) {
+  ComplexLanes load(Value row, Value memref) {
     Lanes all{b.vec(), {}};
-    return {b.load(all, work, {row, b.idx(0)}),
-            b.load(all, work, {row, b.idx(lanes)})};
+    return {b.load(all, memref, {row, b.idx(0)}),
+            b.load(all, memref, {row, b.idx(lanes)})};
   }
-  void store(Value row, ComplexLanes value) {
+  ComplexLanes load(Value row) { return load(row, work); }
+  void store(Value row, ComplexLanes value, Value memref) {
     Lanes all{b.vec(), {}};
-    b.store(all, value.re, work, {row, b.idx(0)});
-    b.store(all, value.im, work, {row, b.idx(lanes)});
+    b.store(all, value.re, memref, {row, b.idx(0)});
+    b.store(all, value.im, memref, {row, b.idx(lanes)});
   }
-  /// Row `at` of an operand, or zeros where that is not below `extent`.
+  void store(Value row, ComplexLanes value) { store(row, value, work); }
+  /// Row `at` of an operand, or zeros where that is not below `extent`; null
+  /// where each is and all lanes exist.
   Value loadRow(Value operand, Value batch, Value at, Value extent);
-  ComplexLanes loadKernel(Value batch, Value slot, Value at);
+  ComplexLanes loadKernel(Value batch, Value slot, Value at, bool isWhole);
+  /// Whether rows from `first` on, and all lanes, are a whole block.
+  Value isWholeBlock(Value first, Value extent) {
+    Value fits = b.lessEqual(b.add(first, n), extent);
+    Value isFull = b.lessEqual(b.add(channel, lanes), channels);
+    return b.createOrFold<arith::AndIOp>(fits, isFull);
+  }
 
-  void divide(Value slot, Fourier::Load from);
+  /// Whether it takes less lag by lag. Where all extents are known a strategy
+  /// has been chosen by that already.
+  Value isShort();
+  void emitGroups(Value parts, Value groups, Value slots);
+  void divideColumns(Value slot, Fourier::Load from);
+  void divideRows(Value slot);
   void transformKernel(Value batch);
   void convolve(Value batch);
   void multiply(Value block, Value slot);
-  void writeBlock(Value batch, Value block, Value slot);
+  void writeBlock(Value batch, Value first, Value slot, bool isWhole);
 
   KernelBuilder &b;
   ssm::LongConvOp op;
@@ -111,6 +122,27 @@ void Kernel::emit() {
   work = memref::AllocOp::create(
       b, MemRefType::get({ShapedType::kDynamic, 2 * lanes}, b.getF32Type()),
       ValueRange{rows}, b.getI64IntegerAttr(64));
+  b.branch(
+      isShort(), [&] { emitDirect(b, op); },
+      [&] { emitGroups(parts, groups, slots); });
+  memref::DeallocOp::create(b, work);
+}
+
+Value Kernel::isShort() {
+  Value zero = b.idx(0);
+  if (llvm::all_of(ArrayRef{length, width, later}, [](Value extent) {
+        return matchPattern(extent, m_Constant());
+      }))
+    return b.less(zero, zero);
+  Value lags = b.add(b.min(width, length), b.min(later, length));
+  // Of a kernel as long as the sequence half is beyond its ends.
+  lags = b.select(b.less(lags, length), lags, b.div(lags, 2));
+  Value macs = b.createOrFold<arith::MulIOp>(length, lags);
+  Value transforms = b.add(b.mul(blocks, 2), kernels);
+  return b.less(macs, b.mul(transforms, macsOfBlock(n)));
+}
+
+void Kernel::emitGroups(Value parts, Value groups, Value slots) {
   auto module = op->getParentOfType<ModuleOp>();
   b.parallel({parts}, [&](ValueRange index) {
     fourier.takeRoots(module);
@@ -127,8 +159,8 @@ void Kernel::emit() {
                     (!op.getAhead() ||
                      cast<MemRefType>(op.getAhead().getType()).getRank() == 2);
     if (isShared)
-      transformKernel(zero);
-    b.loop(zero, b.dim(op.getX(), 0), 1, [&](Value batch) {
+      transformKernel(b.idx(0));
+    b.loop(b.idx(0), b.dim(op.getX(), 0), 1, [&](Value batch) {
       if (!isShared)
         transformKernel(batch);
       convolve(batch);
@@ -137,19 +169,29 @@ void Kernel::emit() {
 }
 
 Value Kernel::loadRow(Value operand, Value batch, Value at, Value extent) {
-  Value exists = b.less(at, extent);
-  SmallVector<Value> indices = {b.select(exists, at, b.idx(0)), channel};
+  SmallVector<Value> indices = {at, channel};
   if (cast<MemRefType>(operand.getType()).getRank() == 3)
     indices.insert(indices.begin(), batch);
+  Value &row = indices[indices.size() - 2];
+  if (!extent) {
+    Value value = b.load({b.vec(), {}}, operand, indices);
+    row = b.add(at, prefetched);
+    b.prefetch(operand, indices);
+    return value;
+  }
+  Value exists = b.less(at, extent);
+  row = b.select(exists, at, b.idx(0));
   return b.load(b.lanes(b.vec(), b.select(exists, count, b.idx(0))), operand,
                 indices);
 }
 
 /// Element `at` of what transform `slot` of the kernel is of, and 1 / n of it.
-ComplexLanes Kernel::loadKernel(Value batch, Value slot, Value at) {
+ComplexLanes Kernel::loadKernel(Value batch, Value slot, Value at,
+                                bool isWhole) {
   Value origin = b.mul(before, n);
   auto part = [&](Value index, double scale) {
-    Value k = loadRow(op.getK(), batch, b.sub(index, origin), width);
+    Value k = loadRow(op.getK(), batch, b.sub(index, origin),
+                      isWhole ? Value() : width);
     if (op.getAhead()) {
       Value lag = b.sub(b.sub(origin, b.idx(1)), index);
       k = b.fadd(k, loadRow(op.getAhead(), batch, lag, later));
@@ -161,22 +203,19 @@ ComplexLanes Kernel::loadKernel(Value batch, Value slot, Value at) {
   return {part(index, 1.0 / n), part(b.sub(index, b.idx(n)), -1.0 / n)};
 }
 
-/// The transform of what `from` gives for each time of a block.
-void Kernel::divide(Value slot, Fourier::Load from) {
+/// The transform of what `from` gives for each time of a block, as far as
+/// columns go; then the rest of it.
+void Kernel::divideColumns(Value slot, Fourier::Load from) {
   b.loop(b.idx(0), b.idx(Fourier::row), 1, [&](Value column) {
-    Lanes all{b.vec(), {}};
     fourier.divideColumn(
         [&](Value i) { return from(b.add(b.mul(i, Fourier::row), column)); },
         [&](Value i, ComplexLanes v) { store(rowOf(slot, i, column), v); },
-        [&](Value i) -> ComplexLanes {
-          return {b.load(all, scratch, {i, b.idx(0)}),
-                  b.load(all, scratch, {i, b.idx(lanes)})};
-        },
-        [&](Value i, ComplexLanes v) {
-          b.store(all, v.re, scratch, {i, b.idx(0)});
-          b.store(all, v.im, scratch, {i, b.idx(lanes)});
-        });
+        [&](Value i) { return load(i, scratch); },
+        [&](Value i, ComplexLanes v) { store(i, v, scratch); });
   });
+}
+
+void Kernel::divideRows(Value slot) {
   b.loop(b.idx(0), b.idx(fourier.getColumn()), 1, [&](Value line) {
     fourier.divideRow(
         line, [&](Value i) { return load(rowOf(slot, line, i)); },
@@ -186,24 +225,46 @@ void Kernel::divide(Value slot, Fourier::Load from) {
 
 void Kernel::transformKernel(Value batch) {
   b.loop(b.idx(0), kernels, 1, [&](Value slot) {
-    divide(b.add(kernelSlot, slot),
-           [&](Value at) { return loadKernel(batch, slot, at); });
+    Value to = b.add(kernelSlot, slot);
+    auto divide = [&](bool isWhole) {
+      divideColumns(
+          to, [&](Value at) { return loadKernel(batch, slot, at, isWhole); });
+    };
+    // Of both parts, the second of which is a block before the first.
+    Value first = b.mul(slot, n);
+    Value isWhole =
+        op.getAhead() ? b.less(b.idx(0), b.idx(0))
+                      : b.createOrFold<arith::AndIOp>(
+                            b.less(b.idx(0), slot), isWholeBlock(first, width));
+    b.branch(
+        isWhole, [&] { divide(true); }, [&] { divide(false); });
+    divideRows(to);
   });
 }
 
 void Kernel::convolve(Value batch) {
   b.loop(b.idx(0), blocks, 1, [&](Value block) {
-    Value first = b.mul(block, n);
-    divide(b.add(inputSlot, block), [&](Value at) -> ComplexLanes {
-      return {loadRow(op.getX(), batch, b.add(first, at), length), {}};
-    });
+    Value first = b.mul(block, n), slot = b.add(inputSlot, block);
+    auto divide = [&](Value extent) {
+      divideColumns(slot, [&](Value at) -> ComplexLanes {
+        return {loadRow(op.getX(), batch, b.add(first, at), extent), {}};
+      });
+    };
+    b.branch(
+        isWholeBlock(first, length), [&] { divide({}); },
+        [&] { divide(length); });
+    divideRows(slot);
   });
   // From the last block on, since what is not ahead of y is not read again.
   b.loop(b.idx(0), blocks, 1, [&](Value step) {
     Value block = b.sub(b.sub(blocks, b.idx(1)), step);
     Value slot = b.add(inputSlot, op.getAhead() ? blocks : block);
     multiply(block, slot);
-    writeBlock(batch, block, slot);
+    Value first = b.mul(block, n);
+    b.branch(
+        isWholeBlock(first, length),
+        [&] { writeBlock(batch, first, slot, /*isWhole=*/true); },
+        [&] { writeBlock(batch, first, slot, /*isWhole=*/false); });
   });
 }
 
@@ -213,20 +274,29 @@ void Kernel::multiply(Value block, Value slot) {
   Value most = b.sub(b.sub(kernels, before), b.idx(1));
   Value from = b.select(b.less(most, block), b.sub(block, most), b.idx(0));
   Value to = b.min(b.add(b.add(block, before), 1), blocks);
+  Value zero = b.splat(b.vec(), 0.0);
   b.loop(b.idx(0), b.idx(fourier.getColumn()), 1, [&](Value line) {
-    b.loop(b.idx(0), b.idx(Fourier::row), 1, [&](Value i) {
-      Value zeros = b.splat(b.vec(), 0.0);
-      ValueRange sum = b.loop(
-          from, to, 1, {zeros, zeros},
-          [&](Value input, ValueRange sum) -> SmallVector<Value> {
+    b.loop(b.idx(0), b.idx(Fourier::row), sumsAtOnce, [&](Value i) {
+      SmallVector<Value> zeros(2 * sumsAtOnce, zero);
+      ValueRange sums =
+          b.loop(from, to, 1, zeros, [&](Value input, ValueRange sums) {
             Value kernel = b.sub(b.add(block, before), input);
-            ComplexLanes x = load(rowOf(b.add(inputSlot, input), line, i));
-            ComplexLanes g = load(rowOf(b.add(kernelSlot, kernel), line, i));
-            Value minus = arith::NegFOp::create(b, x.im);
-            return {b.fma(minus, g.im, b.fma(x.re, g.re, sum[0])),
-                    b.fma(x.im, g.re, b.fma(x.re, g.im, sum[1]))};
+            Value ofX = rowOf(b.add(inputSlot, input), line, i);
+            Value ofG = rowOf(b.add(kernelSlot, kernel), line, i);
+            SmallVector<Value> next;
+            for (int64_t j = 0; j < sumsAtOnce; ++j) {
+              ComplexLanes x = load(b.add(ofX, j)), g = load(b.add(ofG, j));
+              Value re = b.fma(x.re, g.re, sums[2 * j]);
+              Value im = b.fma(x.re, g.im, sums[2 * j + 1]);
+              Value minus = arith::NegFOp::create(b, x.im);
+              next.push_back(b.fma(minus, g.im, re));
+              next.push_back(b.fma(x.im, g.re, im));
+            }
+            return next;
           });
-      store(rowOf(slot, line, i), {sum[0], sum[1]});
+      Value first = rowOf(slot, line, i);
+      for (int64_t j = 0; j < sumsAtOnce; ++j)
+        store(b.add(first, j), {sums[2 * j], sums[2 * j + 1]});
     });
     fourier.joinRow(
         line, [&](Value i) { return load(rowOf(slot, line, i)); },
@@ -234,45 +304,27 @@ void Kernel::multiply(Value block, Value slot) {
   });
 }
 
-void Kernel::writeBlock(Value batch, Value block, Value slot) {
-  Value first = b.mul(block, n);
+void Kernel::writeBlock(Value batch, Value first, Value slot, bool isWhole) {
   b.loop(b.idx(0), b.idx(Fourier::row), 1, [&](Value column) {
-    Lanes all{b.vec(), {}};
     fourier.joinColumn(
         [&](Value i) { return load(rowOf(slot, i, column)); },
         [&](Value i, ComplexLanes v) {
           Value t = b.add(first, b.add(b.mul(i, Fourier::row), column));
-          Value exists = b.less(t, length);
-          Lanes there = b.lanes(b.vec(), b.select(exists, count, b.idx(0)));
-          b.store(there, v.re, op.getY(),
-                  {batch, b.select(exists, t, b.idx(0)), channel});
+          Lanes there{b.vec(), {}};
+          if (!isWhole) {
+            Value exists = b.less(t, length);
+            there = b.lanes(b.vec(), b.select(exists, count, b.idx(0)));
+            t = b.select(exists, t, b.idx(0));
+          }
+          b.store(there, v.re, op.getY(), {batch, t, channel});
         },
-        [&](Value i) -> ComplexLanes {
-          return {b.load(all, scratch, {i, b.idx(0)}),
-                  b.load(all, scratch, {i, b.idx(lanes)})};
-        },
-        [&](Value i, ComplexLanes v) {
-          b.store(all, v.re, scratch, {i, b.idx(0)});
-          b.store(all, v.im, scratch, {i, b.idx(lanes)});
-        });
+        [&](Value i) { return load(i, scratch); },
+        [&](Value i, ComplexLanes v) { store(i, v, scratch); });
   });
 }
 
-bool isSupported(ssm::LongConvOp op, const CpuTarget &) {
-  ssm::StrategyAttr strategy = ssm::getStrategy(op);
-  if (!strategy || strategy.getKind() != ssm::Strategy::Fft || op.getState() ||
-      op.getCircular())
-    return false;
-  return llvm::all_of(op->getOperands(), isUnitStrideFloat);
-}
-
-struct LowerLongConv : ssmc::impl::SsmLowerLongConvBase<LowerLongConv> {
-  using SsmLowerLongConvBase::SsmLowerLongConvBase;
-  void runOnOperation() override {
-    if (failed(lowerEach<ssm::LongConvOp, Kernel>(getOperation(), cpu,
-                                                  isSupported)))
-      signalPassFailure();
-  }
-};
-
 } // namespace
+
+void ssmc::emitTransforms(KernelBuilder &b, ssm::LongConvOp op) {
+  Kernel(b, op).emit();
+}

@@ -136,3 +136,26 @@ func.func @few_steps(%q: tensor<1x16x1x64xf32>, %v: tensor<1x16x4x64xf32>, %p: t
       tensor<1x16x1x64xf64>, tensor<1x16x4x64xf64>) outs(%w : tensor<1x16x4x64xf64>) -> tensor<1x16x4x64xf64>
   return %0, %1 : tensor<1x16x4x64xf32>, tensor<1x16x4x64xf64>
 }
+
+// -----
+
+// Long kernels by transforms, unless there are few steps, or few lags.
+// CHECK-LABEL: func @long_conv
+//       CHECK: ssm.long_conv
+//  CHECK-SAME: #ssm.strategy<fft>
+//       CHECK: ssm.long_conv
+//  CHECK-SAME: #ssm.strategy<recurrent>
+//       CHECK: ssm.long_conv
+//  CHECK-SAME: #ssm.strategy<recurrent>
+//       CHECK: ssm.long_conv circular
+//  CHECK-SAME: #ssm.strategy<fft>
+func.func @long_conv(%x: tensor<1x4096x768xf32>, %k: tensor<4096x768xf32>, %u: tensor<1x1x768xf32>, %s: tensor<1x4095x768xf32>,
+                     %w: tensor<32x768xf32>)
+    -> (tensor<1x4096x768xf32>, tensor<1x1x768xf32>, tensor<1x4096x768xf32>, tensor<1x4096x768xf32>) {
+  %0 = ssm.long_conv ins(%x, %k : tensor<1x4096x768xf32>, tensor<4096x768xf32>) outs(%x : tensor<1x4096x768xf32>) -> tensor<1x4096x768xf32>
+  %1:2 = ssm.long_conv ins(%u, %k : tensor<1x1x768xf32>, tensor<4096x768xf32>) outs(%u, %s : tensor<1x1x768xf32>, tensor<1x4095x768xf32>)
+      -> tensor<1x1x768xf32>, tensor<1x4095x768xf32>
+  %2 = ssm.long_conv ins(%x, %w : tensor<1x4096x768xf32>, tensor<32x768xf32>) outs(%x : tensor<1x4096x768xf32>) -> tensor<1x4096x768xf32>
+  %3 = ssm.long_conv circular ins(%x, %k : tensor<1x4096x768xf32>, tensor<4096x768xf32>) outs(%x : tensor<1x4096x768xf32>) -> tensor<1x4096x768xf32>
+  return %0, %1#0, %2, %3 : tensor<1x4096x768xf32>, tensor<1x1x768xf32>, tensor<1x4096x768xf32>, tensor<1x4096x768xf32>
+}
