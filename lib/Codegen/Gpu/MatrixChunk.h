@@ -153,7 +153,18 @@ private:
                    llvm::ArrayRef<Target> targets);
 
   // Consuming.
-  Values correct(Value chunk, mlir::ValueRange values, const Tiles &held);
+  std::pair<Tiles, Tiles> readState(Value chunk, mlir::ValueRange state);
+  Values correct(llvm::ArrayRef<Value> errors, llvm::ArrayRef<Value> right);
+  Values changeState(Value chunk, mlir::ValueRange state,
+                     llvm::ArrayRef<Value> written,
+                     llvm::ArrayRef<Value> masks);
+  Value isZero(Value x) {
+    return mlir::arith::CmpFOp::create(b, mlir::arith::CmpFPredicate::OEQ, x,
+                                       b.real(0.0));
+  }
+  Value shrink(Value x, Value decay);
+  Values maskTokens(mlir::ValueRange behind);
+  Values mask(mlir::ValueRange words, llvm::ArrayRef<Value> masks, bool isLeft);
   Values changeWords(
       mlir::ValueRange words,
       llvm::function_ref<Value(Value element, int64_t tile, int64_t e)> change);

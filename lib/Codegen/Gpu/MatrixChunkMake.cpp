@@ -91,7 +91,7 @@ MatrixChunk::Tiles MatrixChunk::productsOf(const ChunkPart &plain,
       Value ofRow = b.shuffle(logs, rowOf(e / 2));
       Value ofColumn = b.shuffle(logs, columnOf(n, e % 2));
       Value weight = b.exp2(b.fadd(ofRow, b.neg(ofColumn)));
-      products[n][e] = b.fmul(products[n][e], weight);
+      products[n][e] = shrink(products[n][e], weight);
     }
   return products;
 }
@@ -169,6 +169,11 @@ static Values substitute(LaunchBuilder &b, Value from, Value column) {
   return x;
 }
 
+static Value isFinite(LaunchBuilder &b, Value x) {
+  return b.both(b.isBelow(x, b.real(INFINITY)),
+                b.isBelow(b.real(-INFINITY), x));
+}
+
 /// T: with N = beta A below the diagonal, each lane finds a column.
 void MatrixChunk::storeTransition(Value to, const Tiles &products, Value beta) {
   auto pair = VectorType::get({2}, b.getF32Type());
@@ -177,10 +182,14 @@ void MatrixChunk::storeTransition(Value to, const Tiles &products, Value beta) {
     Value row = rowOf(half), size = b.shuffle(beta, row);
     for (int64_t n = 0; n < 2; ++n) {
       Values element;
-      for (int64_t e = 0; e < 2; ++e)
-        element.push_back(b.select(b.less(columnOf(n, e), row),
-                                   b.fmul(products[n][2 * half + e], size),
-                                   b.real(0.0)));
+      for (int64_t e = 0; e < 2; ++e) {
+        Value x = b.fmul(products[n][2 * half + e], size);
+        // It would reach all columns; what is read and written is none itself.
+        if (mixer.resets)
+          x = b.select(isFinite(b, x), x, b.real(0.0));
+        element.push_back(
+            b.select(b.less(columnOf(n, e), row), x, b.real(0.0)));
+      }
       Value place = b.add(b.mul(row, rowBytes), b.mul(columnOf(n, 0), 4));
       b.storeAt(vector::FromElementsOp::create(b, pair, element),
                 b.sharedAt(b.add(from, place)), 8);

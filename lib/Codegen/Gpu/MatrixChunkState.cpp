@@ -48,74 +48,125 @@ Values MatrixChunk::changeWords(
   return changed;
 }
 
-Values MatrixChunk::consume(Value chunk, ValueRange state) {
+/// What the state holds for the tokens' keys, of delta rules, and what their
+/// queries find in it.
+std::pair<MatrixChunk::Tiles, MatrixChunk::Tiles>
+MatrixChunk::readState(Value chunk, ValueRange state) {
   bool isDelta = bool(mixer.beta), ofKey = shape.ofKey;
-  Value column = b.sub(warp, b.idx(shape.makers)); // of the warps'
-  Value k = addressOf(ofKey ? writtenKeys : keys, chunk);
   Value q = addressOf(ofKey ? readQueries : queries, chunk);
-  Value asked = addressOf(ofKey ? readKeys : keys, chunk);
-  Tiles held(2, Values(4, b.real(0.0))), outputs = held;
+  Value k = addressOf(ofKey ? readKeys : keys, chunk);
+  Tiles held(2, Values(4, b.real(0.0))), found = held;
   for (int64_t s = 0; s < shape.keys / 16; ++s) {
     Values left = pack(state.slice(8 * s, 8));
     Values ofQueries = loadTile(q, b.idx(s), shape.keys, false, false), ofKeys;
     if (isDelta)
-      ofKeys = loadTile(asked, b.idx(s), shape.keys, false, false);
+      ofKeys = loadTile(k, b.idx(s), shape.keys, false, false);
     for (int64_t n = 0; n < 2; ++n) {
       if (isDelta)
         held[n] = multiply(left, ofKeys, n, held[n]);
-      outputs[n] = multiply(left, ofQueries, n, outputs[n]);
+      found[n] = multiply(left, ofQueries, n, found[n]);
     }
   }
-  Values products, behind;
-  if (!ofKey) {
-    products = loadOfTokens(addressOf(decays, chunk));
+  if (ofKey)
+    return {held, found};
+  Values products = loadOfTokens(addressOf(decays, chunk));
+  for (int64_t n = 0; n < 2; ++n)
+    for (int64_t e = 0; e < 4; ++e)
+      for (Tiles *tiles : {&found, &held})
+        (*tiles)[n][e] = shrink((*tiles)[n][e], products[2 * n + e % 2]);
+  return {held, found};
+}
+
+Values MatrixChunk::consume(Value chunk, ValueRange state) {
+  Value column = b.sub(warp, b.idx(shape.makers)); // of the warps'
+  auto [held, outputs] = readState(chunk, state);
+  Values behind;
+  if (!shape.ofKey)
     behind = loadOfTokens(addressOf(rest, chunk));
-    for (int64_t n = 0; n < 2; ++n)
-      for (int64_t e = 0; e < 4; ++e) {
-        Value decay = products[2 * n + e % 2];
-        outputs[n][e] = b.fmul(outputs[n][e], decay);
-        held[n][e] = b.fmul(held[n][e], decay);
-      }
-  }
+  Values masks = maskTokens(behind);
   Values written = loadTile(addressOf(values, chunk), column,
                             shape.blockColumns(), true, true);
-  if (isDelta)
-    written = correct(chunk, written, held);
+  Values kept = written;
+  if (mixer.beta) {
+    Values errors =
+        changeWords(written, [&, &held = held](Value x, int64_t n, int64_t e) {
+          return b.fadd(x, b.neg(held[n][e]));
+        });
+    Values right =
+        loadTile(addressOf(transition, chunk), b.idx(0), tokens, false, false);
+    kept = written = correct(errors, right);
+    if (mixer.resets)
+      kept = correct(mask(errors, masks, /*isLeft=*/true),
+                     mask(right, masks, /*isLeft=*/false));
+  }
   Values mixed =
       loadTile(addressOf(mixing, chunk), b.idx(0), tokens, false, false);
   for (int64_t n = 0; n < 2; ++n)
     writeOutput(chunk, multiply(written, mixed, n, outputs[n]), 8 * n);
-  if (!ofKey)
-    written = changeWords(written, [&](Value x, int64_t n, int64_t e) {
-      return b.fmul(x, behind[2 * n + e % 2]);
+  if (!shape.ofKey)
+    kept = changeWords(kept, [&](Value x, int64_t n, int64_t e) {
+      return shrink(x, behind[2 * n + e % 2]);
     });
+  return changeState(chunk, state, kept, masks);
+}
+
+/// The state behind a chunk, of what its tokens write.
+Values MatrixChunk::changeState(Value chunk, ValueRange state,
+                                ArrayRef<Value> written,
+                                ArrayRef<Value> masks) {
+  Value k = addressOf(shape.ofKey ? writtenKeys : keys, chunk);
   Value total = addressOf(decays, chunk);
-  Values last(2, ofKey
-                     ? Value()
-                     : b.loadAt(b.getF32Type(),
-                                b.sharedAt(b.add(total, 4 * (tokens - 1))), 4));
-  Values next;
+  Values last(2), next;
+  if (!shape.ofKey)
+    last.assign(2, b.loadAt(b.getF32Type(),
+                            b.sharedAt(b.add(total, 4 * (tokens - 1))), 4));
   for (int64_t s = 0; s < shape.keys / 16; ++s) {
-    Values right = loadTile(k, b.idx(s), shape.keys, false, true);
+    Values right = mask(loadTile(k, b.idx(s), shape.keys, false, true), masks,
+                        /*isLeft=*/false);
     for (int64_t n = 0; n < 2; ++n) {
-      if (ofKey)
+      if (shape.ofKey)
         last = loadPair(b.add(total, b.mul(columnOf(2 * s + n, 0), 4)));
       Values sums;
       for (auto [e, element] : llvm::enumerate(state.slice(8 * s + 4 * n, 4)))
-        sums.push_back(b.fmul(element, last[e % 2]));
+        sums.push_back(shrink(element, last[e % 2]));
       llvm::append_range(next, multiply(written, right, n, sums));
     }
   }
   return next;
 }
 
-/// What delta rules write, of values and of what the state holds.
-Values MatrixChunk::correct(Value chunk, ValueRange values, const Tiles &held) {
-  Values errors = changeWords(values, [&](Value x, int64_t n, int64_t e) {
-    return b.fadd(x, b.neg(held[n][e]));
-  });
-  Values right =
-      loadTile(addressOf(transition, chunk), b.idx(0), tokens, false, false);
+/// What is left of x, which is nothing across a reset, of a NaN neither.
+Value MatrixChunk::shrink(Value x, Value decay) {
+  Value left = b.fmul(x, decay);
+  return mixer.resets ? b.select(isZero(decay), b.real(0.0), left) : left;
+}
+
+/// Where there are resets: of the words of two tokens each that the lane has in
+/// the two halves of a chunk the bits of those that reach its end.
+Values MatrixChunk::maskTokens(ValueRange behind) {
+  Values masks;
+  auto bits = [&](int64_t value) -> Value {
+    return arith::ConstantIntOp::create(b, b.getI32Type(), value);
+  };
+  for (size_t i = 0; mixer.resets && i < behind.size(); i += 2) {
+    Value low = b.select(isZero(behind[i]), bits(0), bits(0xffff));
+    Value high = b.select(isZero(behind[i + 1]), bits(0), bits(-65536));
+    masks.push_back(arith::OrIOp::create(b, low, high));
+  }
+  return masks;
+}
+
+/// An operand, with tokens along the sum, without those before a reset.
+Values MatrixChunk::mask(ValueRange words, ArrayRef<Value> masks, bool isLeft) {
+  Values result(words);
+  for (size_t i = 0; !masks.empty() && i < result.size(); ++i)
+    result[i] =
+        arith::AndIOp::create(b, result[i], masks[isLeft ? i / 2 : i % 2]);
+  return result;
+}
+
+/// What delta rules write, of what the state holds too little.
+Values MatrixChunk::correct(ArrayRef<Value> errors, ArrayRef<Value> right) {
   Values written;
   for (int64_t n = 0; n < 2; ++n)
     llvm::append_range(written,
