@@ -301,6 +301,36 @@ def rg_lru(x, r, i, resets, a_param):
     return np.stack(ys, 1)
 
 
+def hyena(xv, conv_w, conv_b, w1, b1, freq, w2, delta, skip, longest=64):
+    """One frequency of positions, 1e-4; the filter fades with t."""
+    x0, x1, v = np.split(causal_conv(xv, conv_w, conv_b), 3, -1)
+    at = np.arange(xv.shape[1])
+    t, w = at / (longest - 1), 1e-4 * 2 * np.pi * at / longest
+    z = np.stack([t, np.cos(w), -np.sin(w)], -1)
+    k = np.sin(freq * (z @ w1 + b1)) @ w2 * np.exp(-t[:, None] * np.abs(delta))
+    v, y = v * x1, np.zeros_like(v)
+    for i in at:
+        for j in range(i + 1):
+            y[:, i] += k[j] * v[:, i - j]
+    return x0 * (y + skip * v)
+
+
+def s4d(u, log_dt, log_re, im, C_re, C_im, D_re, D_im, skip):
+    """The states of both directions, token by token; of pairs one is kept. The way
+    back reads its state before the token."""
+    lam = -np.exp(log_re) + 1j * im
+    bar = np.exp(lam * np.exp(log_dt)[:, None])
+    inputs = u[..., None] * (bar - 1) / lam
+    y, h, g = skip * u, 0, 0
+    for t in range(u.shape[1]):
+        h = bar * h + inputs[:, t]
+        y[:, t] += 2 * (h * (C_re + 1j * C_im)).sum(-1).real
+    for t in reversed(range(u.shape[1])):
+        y[:, t] += 2 * np.sum(g * (D_re + 1j * D_im), -1).real
+        g = bar * g + inputs[:, t]
+    return y
+
+
 def ema(x, alpha):
     """Every token's weight written out."""
     a, y = sigmoid(alpha), np.zeros_like(x)
