@@ -32,6 +32,11 @@ def run(command, text):
     return done.stdout
 
 
+def nested(name):
+    """A pass in a pipeline on the module."""
+    return f"func.func({name})" if name.startswith("ssm-") and not name.startswith(OF_MODULES) else name
+
+
 def host_runs(cpu):
     """Whether this machine can execute code for `cpu`."""
     flags = open("/proc/cpuinfo").read()
@@ -44,8 +49,7 @@ def assembly(mlir, passes, cpu):
     target = ["-mtriple=x86_64-linux-gnu", f"-mcpu={'native' if cpu == 'host' else cpu}"]
     passes = [p if p in ("canonicalize", "cse") else f"{p}{{cpu={cpu}}}" for p in passes]
     passes += LOWERING
-    pipeline = ",".join(f"func.func({p})" if p.startswith("ssm-") and not p.startswith(OF_MODULES) else p
-                        for p in passes)
+    pipeline = ",".join(map(nested, passes))
     lowered = run(["ssm-opt", f"--pass-pipeline=builtin.module({pipeline})"], mlir)
     ir = run(["mlir-translate", "--mlir-to-llvmir"], lowered)
     ir = run(["opt", "-O3", "-S", *target], ir)

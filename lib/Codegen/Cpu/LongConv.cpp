@@ -18,14 +18,15 @@ using namespace ssmc;
 
 namespace {
 
+bool isFft(ssm::LongConvOp op) {
+  ssm::StrategyAttr strategy = ssm::getStrategy(op);
+  return strategy && strategy.getKind() == ssm::Strategy::Fft;
+}
+
 class Kernel {
 public:
   Kernel(KernelBuilder &b, ssm::LongConvOp op) : b(b), op(op) {}
-  void emit() {
-    ssm::StrategyAttr strategy = ssm::getStrategy(op);
-    bool isFft = strategy && strategy.getKind() == ssm::Strategy::Fft;
-    (isFft ? emitTransforms : emitDirect)(b, op);
-  }
+  void emit() { (isFft(op) ? emitTransforms : emitDirect)(b, op); }
 
 private:
   KernelBuilder &b;
@@ -33,7 +34,7 @@ private:
 };
 
 bool isSupported(ssm::LongConvOp op, const CpuTarget &) {
-  return !op.getCircular() &&
+  return !op.getCircular() && !(isFft(op) && op.getState()) &&
          llvm::all_of(op->getOperands(), isUnitStrideFloat);
 }
 
