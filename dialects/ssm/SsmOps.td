@@ -6,6 +6,7 @@
 include "dialects/ssm/SsmAssociativeScanOps.td"
 include "dialects/ssm/SsmAttentionOps.td"
 include "dialects/ssm/SsmDeltaRuleOps.td"
+include "dialects/ssm/SsmKernelOps.td"
 include "dialects/ssm/SsmLinearOps.td"
 include "dialects/ssm/SsmLongConvOps.td"
 include "dialects/ssm/SsmQuasiseparableOps.td"

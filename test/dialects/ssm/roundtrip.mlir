@@ -114,6 +114,14 @@ func.func @long_conv(%x: tensor<2x?x96xbf16>, %k: tensor<?x96xf32>, %a: tensor<2
   return %y, %s : tensor<2x?x96xbf16>, tensor<2x?x96xbf16>
 }
 
+// CHECK-LABEL: func @ssm_kernel
+func.func @ssm_kernel(%a: tensor<96x32xcomplex<f32>>, %k0: tensor<?x96xf16>) -> tensor<?x96xf16> {
+  // CHECK: ssm.ssm_kernel ins({{.*}}) outs(%{{.*}} : tensor<?x96xf16>) -> tensor<?x96xf16>
+  %k = ssm.ssm_kernel ins(%a, %a : tensor<96x32xcomplex<f32>>, tensor<96x32xcomplex<f32>>) outs(%k0 : tensor<?x96xf16>)
+    -> tensor<?x96xf16>
+  return %k : tensor<?x96xf16>
+}
+
 // CHECK-LABEL: func @short_conv_of_width_one
 func.func @short_conv_of_width_one(%x: tensor<2x?x96xf32>, %w: tensor<96x1xf32>, %s0: tensor<2x0x96xf32>) -> tensor<2x?x96xf32> {
   // CHECK: ssm.short_conv ins({{.*}}) outs({{.*}})
