@@ -7,7 +7,7 @@
 // CHECK:   memref.alloc(%{{.*}}, %{{.*}}) : memref<?x?x130xf32>
 // CHECK:   gpu.launch {{.*}} threads({{.*}} = %c256
 // CHECK:     scf.for %{{.*}} step %c32 iter_args(
-// CHECK-COUNT-5: llvm.load %{{.*}} : !llvm.ptr<1> -> vector<4xbf16>
+// CHECK-COUNT-4: llvm.load %{{.*}} : !llvm.ptr<1> -> vector<4xbf16>
 // CHECK:     gpu.barrier
 // CHECK:   gpu.launch
 // CHECK:     memref.store %{{.*}} : memref<?x1x4x128xbf16>
