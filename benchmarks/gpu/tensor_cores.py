@@ -22,17 +22,20 @@ ONNX = {"f32": 1, "i1": 9, "f16": 10, "bf16": 16}
 TOLERANCE = {"bf16": 6e-3, "f16": 1.5e-3, "f32": 2e-6}
 
 
-def module(op, inputs, outputs, empty):
-    """`op` uses inputs by name and writes %name0 for each of `empty`; {name} is a type."""
+def module(op, inputs, outputs, empty, before="", after="", returned=()):
+    """`op` uses inputs by name and writes %name0 for each of `empty`; {name} is a type.
+    Its results are %r#0, ...; where ops come `after`, other ones may be `returned`."""
     types = {n: "tensor<" + "".join("?x" if isinstance(d, str) else f"{d}x" for d in dims) + kind + ">"
              for n, kind, dims in inputs + outputs}
 
     def listed(values):
         return ", ".join(f'{{name = "{n}", dtype = {ONNX[k]} : i64, dims = affine_map<()[s0, s1] -> '
                          f'({", ".join(map(str, dims))})>}}' for n, k, dims in values)
-    text = op
-    for name, kind in types.items():
-        text = text.replace("{" + name + "}", kind)
+
+    def typed(text):
+        for name, kind in types.items():
+            text = text.replace("{" + name + "}", kind)
+        return text
     args = ", ".join(f'%{n}: {types[n]} {{onnx.name = "{n}"}}' for n, _, _ in inputs)
     results = ", ".join(types[n] for n, _, _ in outputs)
     dims_of = {n: dims for n, _, dims in inputs + outputs}
@@ -40,15 +43,16 @@ def module(op, inputs, outputs, empty):
     def extents(name):
         return ", ".join({"s0": "%B", "s1": "%L"}[d] for d in dims_of[name] if isinstance(d, str))
     body = [f"    %{n}0 = tensor.empty({extents(n)}) : {types[n]}" for n in empty]
+    returned = returned or [f"%r#{i}" for i in range(len(outputs))]
     text = "\n".join([
         "module {", f"  func.func @forward({args})",
         "      -> (" + ", ".join(f'{types[n]} {{onnx.name = "{n}"}}' for n, _, _ in outputs) + ")",
         f'      attributes {{ssm.signature = {{symbols = ["B", "L"], inputs = [{listed(inputs)}],',
         f"                                    outputs = [{listed(outputs)}]}}}} {{",
         "    %c0 = arith.constant 0 : index", "    %c1 = arith.constant 1 : index",
-        f"    %B = tensor.dim %q, %c0 : {types['q']}", f"    %L = tensor.dim %q, %c1 : {types['q']}", *body,
-        f"    %r:{len(outputs)} = {text} -> {results}",
-        "    return " + ", ".join(f"%r#{i}" for i in range(len(outputs))) + f" : {results}", "  }", "}", ""])
+        f"    %B = tensor.dim %q, %c0 : {types['q']}", f"    %L = tensor.dim %q, %c1 : {types['q']}", *body, typed(before),
+        f"    %r:{len(outputs)} = {typed(op)} -> {results}", typed(after),
+        f"    return {', '.join(returned)} : {results}", "  }", "}", ""])
     if not any("s1" in str(d) for _, _, dims in inputs for d in dims):  # no length
         text = text.replace("[s0, s1]", "[s0]").replace('["B", "L"]', '["B"]')
     return text
@@ -234,6 +238,59 @@ class Semiseparable:
         return found
 
 
+class Mamba2(Semiseparable):
+    """As a model writes it: dt multiplies the inputs, and D x is added behind."""
+
+    def text(self):
+        v, state = ("s0", self.steps, self.heads, self.values), ("s0", self.heads, self.keys, self.values)
+        of_token = ("s0", self.steps, self.heads)
+        inputs = [("q", self.kind, ("s0", self.steps, self.query_heads, self.keys)),
+                  ("k", self.kind, ("s0", self.steps, self.key_heads, self.keys)), ("v", self.kind, v),
+                  ("g", "f32", of_token), ("dt", "f32", of_token), ("D", "f32", (self.heads,)), ("begin", "f32", state)]
+        wide = f"extf %b : {self.kind} to f32"
+
+        def elementwise(result, op, right, dims, type):
+            return f"""
+    {result} = linalg.generic {{indexing_maps = [affine_map<(b, t, h, p) -> (b, t, h, p)>, affine_map<(b, t, h, p) -> ({dims})>,
+        affine_map<(b, t, h, p) -> (b, t, h, p)>], iterator_types = ["parallel", "parallel", "parallel", "parallel"]}}
+        ins({"%r#0" if op == "addf" else "%v"}, {right} : {{v}}, {type}) outs(%y0 : {{y}}) {{
+    ^bb0(%a: {self.kind}, %b: {self.kind if op == "addf" else "f32"}, %o: {self.kind}):
+      %f = arith.extf %a : {self.kind} to f32
+      {f"%c = arith.{wide}" if op == "addf" else ""}
+      %p = arith.{op} %f, {"%c" if op == "addf" else "%b"} : f32
+      %t = arith.truncf %p : f32 to {self.kind}
+      linalg.yield %t : {self.kind}
+    }} -> {{y}}"""
+        return module("ssm.semiseparable ins(%q, %k, %w : {q}, {k}, {v}) decay(%g : {g}) outs(%y0, %begin : {y}, {begin})",
+                      inputs, [("y", self.kind, v), ("last", "f32", state)], ["y"],
+                      before=elementwise("%w", "mulf", "%dt", "b, t, h", "{dt}") + elementwise("%u", "mulf", "%D", "h", "{D}"),
+                      after=elementwise("%sum", "addf", "%u", "b, t, h, p", "{v}"), returned=["%sum", "%r#1"])
+
+    def inputs(self, torch, batch, length, generator):
+        values = super().inputs(torch, batch, length, generator)
+        begin = values.pop("begin")
+        return {**values, "dt": -values["g"],
+                "D": torch.randn(self.heads, device="cuda", generator=generator), "begin": begin}
+
+    def expected(self, torch, values):
+        v = values["v"].double()
+        mixed = super().expected(torch, {**values, "v": v * values["dt"].double()[..., None]})
+        return {"y": mixed["y"] + values["D"].double()[:, None] * v, "last": mixed["last"]}
+
+    def work(self, batch, length):
+        return {"bytes": super().work(batch, length)["bytes"] + 4 * batch * length * self.heads}
+
+    def peers(self, torch, values):
+        try:
+            from mamba_ssm.ops.triton.ssd_combined import _mamba_chunk_scan_combined_fwd as scan
+        except ImportError as error:
+            print("no peer:", error)
+            return {}
+        q, k, v, dt = (values[n] for n in ("q", "k", "v", "dt"))
+        a, begin = -torch.ones(self.heads, device="cuda"), values["begin"].transpose(2, 3).contiguous()
+        return {"mamba_ssm": lambda: scan(v, dt, a, k, q, 128, D=values["D"], initial_states=begin)}
+
+
 class DeltaRule(Semiseparable):
     """As many keys and queries as heads, keys of length one, and beta below one."""
 
@@ -373,6 +430,8 @@ CASES = {
     "attention_step": (Attention(32, 8, 128, steps=1), ODD, [(1, 4096), (1, 65536), (16, 4096)]),
     "attention_draft": (Attention(4, 4, 80, steps=5, left=300, slopes=True, sinks=True, kind="f32"), ODD, []),
     "ssd": (Semiseparable(64, 1, 1, 128, 64), [*LONG, (2, 4096)], [(8, 4096), (1, 4096), (1, 65536)]),
+    "mamba2": (Mamba2(64, 1, 1, 128, 64), LONG, [(8, 4096), (1, 4096), (1, 65536)]),
+    "mamba2_step": (Mamba2(64, 1, 1, 128, 64, steps=1), [(1, 1), (3, 1)], [(64, 1), (1, 1)]),
     "gated_delta": (DeltaRule(16, 128, 128), LONG, [(8, 4096), (1, 4096)]),
     "kda": (DeltaRule(16, 128, 128, decay="key"), LONG, [(8, 4096)]),
     "gated_delta_64": (DeltaRule(3, 64, 64, kind="f16"), LONG, []),

@@ -13,7 +13,12 @@ MixerShape SemiseparableOp::getMixerShape() {
   shape.operands = {{"q", {B, L, headExtent(numHeads, J), N}, reverse},
                     {"k", {B, L, headExtent(numHeads, G), N}, reverse},
                     {"v", {B, L, H, P}, reverse}};
-  addDecayAndResets(shape, getDecay(), getResets(), reverse);
+  addDecayAndResets(shape, getDecay(), Value(), reverse);
+  if (getScale())
+    shape.operands.push_back({"scale", {B, L, H}, reverse});
+  if (getSkip())
+    shape.operands.push_back({"skip", {H}});
+  addDecayAndResets(shape, Value(), getResets(), reverse);
   shape.operands.push_back(
       {"y", {B, L, headExtent(numHeads, Y), P}, reverse, /*read=*/false});
   shape.operands.push_back({"state", {B, H, N, P}});

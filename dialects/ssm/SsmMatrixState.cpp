@@ -72,15 +72,35 @@ Value MatrixState::write(Value k, Value v) {
                        /*numLoops=*/4, /*reductions=*/{});
 }
 
-Value MatrixState::readOut(Value state, Value q, Value y) {
+Value MatrixState::scaled(Value v, Value scale) {
+  AffineMap all = d.dims(3, {0, 1, 2});
+  return d.multiply(
+      {{scale, d.dims(3, {0, 1})}, {v, all}, {d.emptyLike(v, type), all}}, 3);
+}
+
+/// In the element type of the state.
+Value MatrixState::read(Value state, Value q, Value y) {
   enum { Y = 1, P = 2, N = 3 };
   Type yType = cast<ShapedType>(y.getType()).getElementType();
   int64_t outputs = numHeads(y);
   Value zero = d.fillZero(yType == type ? y : d.emptyLike(y, type));
-  Value sum = d.addProducts(
+  return d.addProducts(
       {{q, d.sharedHeads(4, {B, Y, N}, outputs / numHeads(q))},
        {state, d.sharedHeads(4, {B, Y, N, P}, outputs / numHeads(state))},
        {zero, d.dims(4, {B, Y, P})}},
       /*numLoops=*/4, /*reductions=*/{N});
+}
+
+Value MatrixState::readOut(Value state, Value q, Value y) {
+  return d.convert(read(state, q, y), y);
+}
+
+Value MatrixState::readOut(Value state, Value q, Value y, Value v, Value skip) {
+  Value sum = read(state, q, y);
+  int64_t sharing = numHeads(y) / numHeads(v);
+  sum = d.addProducts({{skip, d.sharedHeads(3, {0, 1}, sharing).getSubMap({1})},
+                       {v, d.sharedHeads(3, {0, 1, 2}, sharing)},
+                       {sum, d.dims(3, {0, 1, 2})}},
+                      /*numLoops=*/3, /*reductions=*/{});
   return d.convert(sum, y);
 }

@@ -23,14 +23,20 @@ public:
   /// The maps from the loops b, h, n, p to: the state, the slices of keys
   /// (B x G x N) and values (B x H x P), and B x H.
   AffineMap all(), key(Value slice), value(), head();
+  /// v times what scales each head, for slices v of B x H x P and scale of B x
+  /// H.
+  Value scaled(Value v, Value scale);
   /// state + k v^T for slices k of B x G x N and v of B x H x P.
   Value write(Value k, Value v);
   /// S^T q in the element type of y, for slices q of B x J x N and y of
   /// B x Y x P.
   Value readOut(Value state, Value q, Value y);
+  /// The same, and skip * v of the output's head: v of B x H x P, skip of H.
+  Value readOut(Value state, Value q, Value y, Value v, Value skip);
 
 private:
   Value exponential(Value decay);
+  Value read(Value state, Value q, Value y);
 
   Decomposition &d;
   Value state;

@@ -10,26 +10,28 @@ def Ssm_SemiseparableOp : Ssm_BufferOp<"semiseparable", [AttrSizedOperandSegment
   let description = [{
     Semantics, for t = 0 .. L-1 in every batch row and head h:
 
-        S[t] = diag(exp(g[t])) * S[t-1] + k[t] v[t]^T        S is N x P
-        y[t] = S[t]^T q[t]
+        S[t] = diag(exp(g[t])) * S[t-1] + c[t] k[t] v[t]^T        S is N x P
+        y[t] = S[t]^T q[t] + d v[t]
 
     where S[-1] is `state` before the op and S[L-1] is `state` after it. The log
-    decay g is `decay`; without it nothing decays. Where `resets[t]` is true,
+    decay g is `decay`; without it nothing decays. c is `scale`, else 1, and d is
+    `skip`, else 0. Where `resets[t]` is true,
     S[t-1] is taken as zero: a new sequence of a packed batch begins at t. With
     `reverse`, time runs from the last index to the first.
 
     For one head the mixing matrix is M[t,s] = sum_n q[t,n] k[s,n] exp(g[s+1,n] +
-    ... + g[t,n]) for t >= s: N-semiseparable.
+    ... + g[t,n]) c[s] for t >= s: N-semiseparable; `skip` adds d to its diagonal.
 
     Shapes: `q` is B x L x J x N, `k` is B x L x G x N, `v` is B x L x H x P, `y`
     is B x L x Y x P with Y = max(J, H), `state` is B x H x N x P, `resets` is
     B x L. Heads are shared in order: state h uses key h*G/H, output j uses query
     j*J/Y and state j*H/Y. `decay` is H (constant), H x N (constant for each
-    key), B x L x H (of the token) or B x L x H x N (of token and key). What `y`
+    key), B x L x H (of the token) or B x L x H x N (of token and key), `scale` is
+    B x L x H, `skip` is H, and output j has those of its state. What `y`
     holds before the op is not used. L = 0 leaves the state as it is.
 
     It covers linear attention, RetNet and lightning attention (`decay` H),
-    Mamba-2 (`decay` B x L x H, v = dt * x), gated linear attention and RWKV-6
+    Mamba-2 (`decay` B x L x H, `scale` dt, `skip` D), gated linear attention and RWKV-6
     (`decay` B x L x H x N), mLSTM (a column of ones in v gives the normaliser).
 
     Source: Dao and Gu, Transformers are SSMs (arXiv:2405.21060), section 5;
@@ -56,13 +58,15 @@ def Ssm_SemiseparableOp : Ssm_BufferOp<"semiseparable", [AttrSizedOperandSegment
     ```
   }];
   let arguments = (ins Ssm_Shaped:$q, Ssm_Shaped:$k, Ssm_Shaped:$v,
-                       Optional<Ssm_Shaped>:$decay, Optional<Ssm_Shaped>:$resets,
+                       Optional<Ssm_Shaped>:$decay, Optional<Ssm_Shaped>:$scale,
+                       Optional<Ssm_Shaped>:$skip, Optional<Ssm_Shaped>:$resets,
                        Ssm_Shaped:$y, Ssm_Shaped:$state, UnitAttr:$reverse);
   let results = (outs Variadic<AnyRankedTensor>:$results);
   let assemblyFormat = [{
     (`reverse` $reverse^)?
     `ins` `(` $q `,` $k `,` $v `:` type($q) `,` type($k) `,` type($v) `)`
-    (`decay` `(` $decay^ `:` type($decay) `)`)? (`resets` `(` $resets^ `:` type($resets) `)`)?
+    (`decay` `(` $decay^ `:` type($decay) `)`)? (`scale` `(` $scale^ `:` type($scale) `)`)?
+    (`skip` `(` $skip^ `:` type($skip) `)`)? (`resets` `(` $resets^ `:` type($resets) `)`)?
     `outs` `(` $y `,` $state `:` type($y) `,` type($state) `)` attr-dict (`->` type($results)^)?
   }];
   let extraClassDeclaration = [{

@@ -189,6 +189,8 @@ void ssmc::buildTilingPipeline(OpPassManager &pm,
       hoist.rows = 4096; // a launch fills the device
     pm.addPass(createSsmHoistProducts(hoist));
   }
+  if (isGpu && optimized)
+    pm.addPass(createSsmJoinScales({options.target}));
   // What the processor has a kernel for stays an op until the end.
   ssm::SsmLowerStrategiesOptions strategies;
   if (optimized)

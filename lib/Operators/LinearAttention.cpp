@@ -265,7 +265,8 @@ static LogicalResult lowerLinearAttention(LowerContext &ctx) {
                                   /*reverse=*/false);
   else
     op = ssm::SemiseparableOp::create(builder, b.loc, types, q, k, v, decay,
-                                      Value(), y, state, /*reverse=*/false);
+                                      /*scale=*/Value(), /*skip=*/Value(),
+                                      /*resets=*/Value(), y, state, /*reverse=*/false);
   setResult(ctx, 0, b.collapse(op->getResult(0), split));
   if (ctx.node->getNumResults() > 1)
     setResult(ctx, 1,

@@ -110,8 +110,8 @@ MatrixStateMixer::emitOp(GraphWriter &writer, const Operands &operands) const {
   else
     op = ssm::SemiseparableOp::create(
         builder, writer.loc, types, operands.queries, operands.keys,
-        operands.values, operands.decays, /*resets=*/none, destination,
-        operands.start, backwards);
+        operands.values, operands.decays, /*scale=*/none, /*skip=*/none,
+        /*resets=*/none, destination, operands.start, backwards);
   return {op->getResult(0), op->getResult(1)};
 }
 

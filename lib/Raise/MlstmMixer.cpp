@@ -146,7 +146,8 @@ FailureOr<SmallVector<Value>> MlstmMixer::emit(GraphWriter &writer) const {
   auto mixer = ssm::SemiseparableOp::create(
       writer.builder, writer.loc, TypeRange{type, stateType}, queries, gated,
       cell.pad(values, 4, 3, /*atEnd=*/true, 1, type), decay,
-      /*resets=*/Value(), destination, start, UnitAttr());
+      /*scale=*/Value(), /*skip=*/Value(), /*resets=*/Value(), destination,
+      start, UnitAttr());
   int64_t width = layout.features;
   Value y = cell.slice(mixer->getResult(0), 0, width, 3,
                        writer.type(extents, element));

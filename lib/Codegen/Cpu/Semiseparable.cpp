@@ -58,7 +58,7 @@ private:
 };
 
 bool isSupported(ssm::SemiseparableOp op, const CpuTarget &) {
-  return walkOf(op).isSupported();
+  return !op.getScale() && !op.getSkip() && walkOf(op).isSupported();
 }
 
 struct LowerSemiseparable

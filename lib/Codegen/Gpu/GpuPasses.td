@@ -117,6 +117,19 @@ class LaunchPass<string name> : Pass<name, "::mlir::func::FuncOp"> {
     "::mlir::vector::VectorDialect"];
 }
 
+def SsmJoinScales : Pass<"ssm-join-scales"> {
+  let summary = "Join products with values, and what skips the state, to mixers";
+  let description = [{
+    The product of the values of `ssm.semiseparable` with a number for each token and
+    head becomes its `scale`, and values times a number of the head that are added to
+    its outputs become its `skip`, where it gets a kernel that takes them: that of
+    `wgmma`, for decays that are not of each key, or the one that streams, for f32 and
+    for fewer than 16 tokens. The scaled values are not rounded to their type then.
+  }];
+  let options = [
+    Option<"target", "target", "std::string", "\"cuda:sm_90a\"", "cuda:sm_...">];
+}
+
 def SsmLaunchScan : LaunchPass<"ssm-launch-scan"> {
   let summary = "Lower ssm.scan on buffers to a streaming kernel";
   let description = [{

@@ -23,13 +23,21 @@ struct HopperQuasiseparablePass
     SmallVector<ssm::QuasiseparableOp> ops;
     getOperation().walk([&](ssm::QuasiseparableOp op) { ops.push_back(op); });
     for (ssm::QuasiseparableOp op : ops) {
-      HopperMixing forward{op,         op.getQf(),     op.getKf(),
-                           op.getV(),  op.getY(),      Value(),
-                           op.getGf(), op.getResets(), op.getDiagonal()};
+      HopperMixing forward{op,
+                           op.getQf(),
+                           op.getKf(),
+                           op.getV(),
+                           op.getY(),
+                           Value(),
+                           op.getGf(),
+                           op.getResets(),
+                           /*scale=*/Value(),
+                           /*skip=*/Value(),
+                           op.getDiagonal()};
       forward.isStrict = true;
-      HopperMixing backward{op,         op.getQb(),     op.getKb(),
-                            op.getV(),  op.getY(),      Value(),
-                            op.getGb(), op.getResets(), Value()};
+      HopperMixing backward{op,        op.getQb(), op.getKb(), op.getV(),
+                            op.getY(), Value(),    op.getGb(), op.getResets(),
+                            Value(),   Value(),    Value()};
       backward.isStrict = backward.isReverse = backward.addsToOutput = true;
       std::optional<HopperSemiseparable> shapes[] = {
           HopperSemiseparable::get(forward),

@@ -57,6 +57,8 @@ HopperSemiseparable::get(const HopperMixing &mixing) {
         typeOf(buffer).isDynamicDim(3))
       return std::nullopt;
   for (auto [buffer, type] : {std::pair(mixing.decay, &shape.decay),
+                              std::pair(mixing.scale, &shape.scale),
+                              std::pair(mixing.skip, &shape.skip),
                               std::pair(mixing.diagonal, &shape.diagonal)}) {
     *type = buffer ? typeOf(buffer).getElementType() : Type();
     if (*type && !type->isF32() && !type->isF16() && !type->isBF16())
@@ -69,6 +71,8 @@ HopperSemiseparable::get(const HopperMixing &mixing) {
   if (failed(strideOf(mixing.state, 4, state)) ||
       failed(strideOf(mixing.decay, 3, shape.decayStrides)) ||
       failed(strideOf(mixing.resets, 2, shape.resetStrides)) ||
+      failed(strideOf(mixing.scale, 3, shape.scaleStrides)) ||
+      failed(strideOf(mixing.skip, 1, shape.skipStrides)) ||
       failed(strideOf(mixing.diagonal, 3, shape.diagonalStrides)))
     return std::nullopt;
   if (mixing.state &&
@@ -140,7 +144,8 @@ static void launchMixing(HopperLaunch &launch, const HopperMixing &mixing,
     numbers.push_back(launch.toI32(number));
   for (auto [buffer, rank] :
        {std::pair(mixing.state, 3), std::pair(mixing.decay, 3),
-        std::pair(mixing.resets, 2), std::pair(mixing.diagonal, 3)}) {
+        std::pair(mixing.resets, 2), std::pair(mixing.scale, 3),
+        std::pair(mixing.skip, 1), std::pair(mixing.diagonal, 3)}) {
     int64_t has =
         buffer ? std::min<int64_t>(typeOf(buffer).getRank(), rank) : 0;
     for (int64_t d = has - rank; d < has; ++d)
@@ -154,7 +159,8 @@ static void launchMixing(HopperLaunch &launch, const HopperMixing &mixing,
   auto emit = [&](const HopperKernelOf &kernel, Value count, Value kept) {
     SmallVector<Value> args(maps);
     args.append({begin, state, kept});
-    for (Value optional : {mixing.decay, mixing.resets, mixing.diagonal})
+    for (Value optional : {mixing.decay, mixing.resets, mixing.scale,
+                           mixing.skip, mixing.diagonal})
       if (optional)
         args.push_back(launch.pointer(optional));
     args.append(numbers);
@@ -221,6 +227,8 @@ struct HopperSemiseparablePass
                           op.getState(),
                           op.getDecay(),
                           op.getResets(),
+                          op.getScale(),
+                          op.getSkip(),
                           /*diagonal=*/Value(),
                           op.getReverse()};
       mixing.start = findJoinedStart(op, op.getState());

@@ -9,10 +9,11 @@
 namespace ssmc {
 
 /// A pass over time, forward or in reverse, on buffers. Optional: the state,
-/// the decay, the resets and the diagonal.
+/// the decay, the resets, what scales values, what is added of them (of the
+/// head), and the diagonal of a strict pass.
 struct HopperMixing {
   mlir::Operation *op;
-  mlir::Value q, k, v, y, state, decay, resets, diagonal;
+  mlir::Value q, k, v, y, state, decay, resets, scale, skip, diagonal;
   bool isReverse = false;
   /// A token does not see itself, but for the diagonal, and what it reads of
   /// others has not decayed by its own decay.
@@ -25,14 +26,15 @@ struct HopperMixing {
 
 /// What the kernel of a pass is made for; length and batch are arguments.
 struct HopperSemiseparable {
-  mlir::Type element;                  // of q, k, v and y
-  mlir::Type decay, diagonal;          // element types; null: none
+  mlir::Type element; // of q, k, v and y
+  /// Element types; null: none.
+  mlir::Type decay, scale, skip, diagonal;
   int64_t keySize, valueSize;          // N and P
   int64_t heads, keyHeads, queryHeads; // H, G and J
   bool isReverse, isStrict, addsToOutput, hasState, hasResets, startsAtZero;
   /// In elements; those that the type leaves open are arguments.
   llvm::SmallVector<int64_t, 3> stateStrides, decayStrides, resetStrides,
-      diagonalStrides;
+      scaleStrides, skipStrides, diagonalStrides;
   /// A block owns so many units, each 64 columns of v of one head.
   static constexpr int64_t units = 2, chunk = 64, unitColumns = 64;
 
@@ -55,7 +57,9 @@ struct HopperSemiseparable {
   int64_t keyBoxes() const { return llvm::divideCeil(keySize, kBoxColumns); }
   /// Stages of keys and values, and of queries, which are done with earlier.
   int64_t stages(bool isEnds) const {
-    return sharesKeys() ? (isEnds ? 5 : 4) : (isEnds ? 4 : 2);
+    if (sharesKeys())
+      return isEnds ? 5 : scale ? 3 : 4; // scales take some of the memory
+    return isEnds ? 4 : 2;
   }
   int64_t queryStages() const { return sharesKeys() ? 3 : 2; }
 };
@@ -65,10 +69,10 @@ using HopperKernelOf = std::pair<mlir::SymbolRefAttr, int64_t>;
 
 /// The kernel, or that of the states at the ends of segments. Arguments: maps
 /// of q, k, v and y; where the state is read, and written; what is kept between
-/// the two; the decay, the resets and the diagonal where there are any; i32
-/// length, blocks of a batch row, blocks of a segment, segments, chunks of a
-/// segment; i64 strides of the state (3), the decay (3), the resets (2) and the
-/// diagonal (3).
+/// the two; the decay, the resets, the scale, the skip and the diagonal where
+/// there are any; i32 length, blocks of a batch row, blocks of a segment,
+/// segments, chunks of a segment; i64 strides of the state (3), the decay (3),
+/// the resets (2), the scale (3), the skip (1) and the diagonal (3).
 HopperKernelOf emitHopperSemiseparable(mlir::Operation *op,
                                        const HopperSemiseparable &shape,
                                        bool isEnds);

@@ -7,10 +7,11 @@
 // transposed (columns of v by keys), in f32 registers:
 //
 //   mixing group:  M = Q K^T * 2^(a[i] - a[j]), j <= i, for each unit
-//   state groups:  Y^T = (S Q^T) * 2^(a[i]) + V^T M^T
-//                  S = 2^(a[63]) S + (v[j] 2^(a[63] - a[j]))^T K
+//   state groups:  Y^T = (S Q^T) * 2^(a[i]) + (c[j] v[j])^T M^T + d V^T
+//                  S = 2^(a[63]) S + (c[j] v[j] 2^(a[63] - a[j]))^T K
 //
-// S is the left operand from registers, so that only M goes through shared
+// with c what scales values and d what is added of them, where they are given.
+// S and V are left operands from registers, so that only M goes through shared
 // memory, whose reads are what binds. A unit has a state group; the mixing
 // group goes ahead of them. A fourth warp group copies tiles (one thread) and
 // sums decays (a warp for each unit). What lies beyond the length is read as
@@ -68,8 +69,8 @@ void SemiseparableKernel::copyTiles(HopperBuilder &b) {
   });
 }
 
-/// A warp sums the decays of its unit: a lane has two tokens, of which those of
-/// the next chunk are on their way.
+/// A warp sums the decays of its unit, and brings its scales: a lane has two
+/// tokens, of which those of the next chunk are on their way.
 void SemiseparableKernel::sumDecays(HopperBuilder &b) {
   Value unit = b.sub(warpInGroup, 1);
   Value head = b.least(headOf(b, unit), shape.heads - 1);
@@ -104,6 +105,14 @@ void SemiseparableKernel::sumDecays(HopperBuilder &b) {
       }
       pair.push_back(b.select(exists, g, zero));
     }
+    for (int64_t i = 0; scale && i < 2; ++i) {
+      Value token = b.add(b.add(tokenOf(b, c), b.mul(lane, 2)), i);
+      token = b.least(token, b.sub(length, 1));
+      Value index = b.wideMulAdd(batch, scaleStrides[0], b.i64(0));
+      index = b.wideMulAdd(token, scaleStrides[1], index);
+      index = b.wideMulAdd(head, scaleStrides[2], index);
+      pair.push_back(b.loadFloat(shape.scale, scale, index));
+    }
     return pair;
   };
   b.loop(0, chunks, fetch(b.i32(0)), [&](Value c, ValueRange pair) {
@@ -119,6 +128,11 @@ void SemiseparableKernel::sumDecays(HopperBuilder &b) {
     }
     TileRing::Use use = ring.use(b, base, c);
     ring.waitEmpty(b, use);
+    if (scale) {
+      Value to = b.at(numbersAt(b, use, unit, scales), b.mul(lane, 8));
+      b.store(pair[2], to);
+      b.store(pair[3], b.at(to, sizeof(float)));
+    }
     Value to = b.at(sumsAt(b, use, unit), b.mul(lane, 8));
     b.store(shape.isReverse ? total : b.fsub(total, pair[1]), to);
     b.store(shape.isReverse ? b.fsub(total, pair[0]) : total,
@@ -174,17 +188,20 @@ void SemiseparableKernel::mix(HopperBuilder &b) {
                      ? sumBefore(b, chunkSums, b.add(row, 8 * h))
                      : b.load(b.getF32Type(),
                               b.at(chunkSums, b.add(b.mul(row, 4), 32 * h)), 4);
-    Values m(products.size()), sums = loadSums(b, chunkSums);
+    Values m(products.size()), sums = loadOfLane(b, chunkSums);
     for (int64_t i = 0; i < static_cast<int64_t>(m.size()); ++i) {
       int64_t j = i / 4, h = i >> 1 & 1, e = i & 1;
       Value weight = b.exp2(b.fsub(ofRow[h], sums[2 * j + e]));
+
       int64_t own = 8 * j + e - 8 * h;
       Value isPast = b.compare(isSeen, distance, own);
-      m[i] = b.select(isPast, b.fmul(products[i], weight), zero);
+      Value other = zero;
       if (diagonal)
-        m[i] =
-            b.select(b.isEqual(distance, own), ofDiagonal[2 * unit + h], m[i]);
+        other =
+            b.select(b.isEqual(distance, own), ofDiagonal[2 * unit + h], zero);
+      m[i] = b.select(isPast, b.fmul(products[i], weight), other);
     }
+
     b.storeTile(b.at(base, b.add(unitTile(b, slot, unit), mixed)), boxBytes,
                 lanes, b.packAll(m));
   };
@@ -264,9 +281,10 @@ void SemiseparableKernel::writeOutput(HopperBuilder &b, ValueRange packed,
 void SemiseparableKernel::carryState(HopperBuilder &b) {
   HopperBuilder::Tile q = b.tile(b.at(base, queries), columns, boxBytes);
   HopperBuilder::Tile k = b.transposedTile(b.at(base, keys), chunk, boxBytes);
-  HopperBuilder::Tile v = b.transposedTile(b.at(base, values), chunk, boxBytes);
+
   HopperBuilder::Tile m = b.tile(b.at(base, mixed), chunk, boxBytes);
   size_t elements = columns / 2;
+  Value ofSkip = loadSkip(b);
   Values carried = firstState(b);
   carried.append(chunk / 4, b.i32(0));
   carried = b.loop(0, chunks, carried, [&](Value c, ValueRange given) {
@@ -292,9 +310,12 @@ void SemiseparableKernel::carryState(HopperBuilder &b) {
     // Meanwhile: the outputs before, and what the other products need.
     b.when(b.isLess(0, c),
            [&] { writeOutput(b, given.drop_front(elements), b.sub(c, 1)); });
-    Values ofLane = loadSums(b, chunkSums);
-    Values left =
-        decayed(b, b.at(base, b.add(unitOffset, values)), ofLane, last);
+    Values ofLane = loadOfLane(b, chunkSums);
+    Value tile = b.at(base, b.add(unitOffset, values));
+    Values own = loadValues(b, tile), weights = decays(b, ofLane, last);
+    if (scale)
+      own = scaled(b, own, loadOfLane(b, numbersAt(b, use, group, scales)));
+    Values left = scaled(b, own, weights);
     Values grown = sumsRead(b, chunkSums, ofLane);
     for (Value &sum : grown)
       sum = b.exp2(sum);
@@ -303,11 +324,12 @@ void SemiseparableKernel::carryState(HopperBuilder &b) {
     b.when(isFirstLane, [&] { b.arrive(query.empty); });
     for (size_t i = 0; i < y.size(); ++i)
       y[i] = b.fmul(y[i], grown[i / 4 * 2 + i % 2]);
-    y = b.product(chunk, y, b.shifted(v, unitOffset),
-                  b.shifted(m, unitTile(b, slot, group)));
+    y = b.product(chunk, y, own, b.shifted(m, unitTile(b, slot, group)));
     next = b.product(columns, next, left, b.shifted(k, keyTile(b, use, group)));
     y = b.waitProducts(1, y);
     b.when(isFirstLane, [&] { b.arrive(slot.empty); });
+    if (skip)
+      y = addSkipped(b, y, tile, ofSkip);
     Values packed = b.packAll(y);
     next = b.waitProducts(0, next);
     b.when(isFirstLane, [&] { b.arrive(use.empty); });
@@ -327,11 +349,13 @@ SymbolRefAttr SemiseparableKernel::emit() {
   for (int64_t i = 0; i < 4; ++i)
     kernel.addMap();
   for (int64_t i = 0;
-       i < 3 + bool(shape.decay) + shape.hasResets + bool(shape.diagonal); ++i)
+       i < 3 + bool(shape.decay) + shape.hasResets + bool(shape.scale) +
+               bool(shape.skip) + bool(shape.diagonal);
+       ++i)
     kernel.addPointer();
   for (int64_t i = 0; i < 5; ++i)
     kernel.addNumber(IntegerType::get(context, 32));
-  for (int64_t i = 0; i < 11; ++i)
+  for (int64_t i = 0; i < 15; ++i)
     kernel.addNumber(IntegerType::get(context, 64));
   return kernel.build(shape.element, [&](HopperBuilder &b, ValueRange args,
                                          Value shared) {
@@ -347,6 +371,10 @@ SymbolRefAttr SemiseparableKernel::emit() {
       decay = next();
     if (shape.hasResets)
       resets = next();
+    if (shape.scale)
+      scale = next();
+    if (shape.skip)
+      skip = next();
     if (shape.diagonal)
       diagonal = next();
     for (Value *value :
@@ -361,6 +389,8 @@ SymbolRefAttr SemiseparableKernel::emit() {
     strides(shape.stateStrides, stateStrides);
     strides(shape.decayStrides, decayStrides);
     strides(shape.resetStrides, resetStrides);
+    strides(shape.scaleStrides, scaleStrides);
+    strides(shape.skipStrides, skipStrides);
     strides(shape.diagonalStrides, diagonalStrides);
 
     Value thread = b.thread(), block = b.block();
@@ -386,6 +416,7 @@ SymbolRefAttr SemiseparableKernel::emit() {
       b.fenceBarriers();
     });
     b.syncBlock();
+
     b.branch(
         b.isEqual(group, producer),
         [&] {

@@ -38,6 +38,7 @@ public:
         mixed(kernel.reserve(isEnds ? 0 : mixedStages * units * boxBytes)),
         outputs(kernel.reserve(isEnds ? 0 : units * boxBytes)),
         sums(kernel.reserve(stages * units * sumBytes)),
+        scales(kernel.reserve(shape.scale ? stages * units * sumBytes : 0, 16)),
         queryRing(kernel, queryStages, 1, 4 * (units + 1)),
         ring(kernel, stages, 1 + units, 4 * (units + !isEnds)),
         mixedRing(kernel, mixedStages, warpGroup, 4 * units) {}
@@ -54,14 +55,22 @@ private:
   void carryState(HopperBuilder &b);
   void findEnds(HopperBuilder &b);
   void writeOutput(HopperBuilder &b, mlir::ValueRange y, mlir::Value c);
-  Values loadSums(HopperBuilder &b, mlir::Value sumsOfChunk);
+  Values loadOfLane(HopperBuilder &b, mlir::Value ofChunk);
   mlir::Value sumBefore(HopperBuilder &b, mlir::Value sumsOfChunk,
                         mlir::Value position);
   Values sumsRead(HopperBuilder &b, mlir::Value sumsOfChunk,
                   mlir::ValueRange sumsOfLane);
   Values loadDiagonal(HopperBuilder &b, mlir::Value c);
-  Values decayed(HopperBuilder &b, mlir::Value tile,
-                 mlir::ValueRange sumsOfLane, mlir::Value last);
+
+  Values loadValues(HopperBuilder &b, mlir::Value tile);
+  Values scaled(HopperBuilder &b, mlir::ValueRange packed,
+                mlir::ValueRange ofLane);
+  Values decays(HopperBuilder &b, mlir::ValueRange sumsOfLane,
+                mlir::Value last);
+  Values addSkipped(HopperBuilder &b, mlir::ValueRange y, mlir::Value tile,
+                    mlir::Value factor);
+  mlir::Value loadSkip(HopperBuilder &b);
+  Values written(HopperBuilder &b, mlir::Value c);
   Values transferState(HopperBuilder &b, mlir::ValueRange state);
   Values firstState(HopperBuilder &b);
   Values transferKept(HopperBuilder &b, mlir::Value slot,
@@ -94,8 +103,14 @@ private:
     return b.load(b.getF32Type(), b.at(sumsOfChunk, at), sizeof(float));
   }
   mlir::Value sumsAt(HopperBuilder &b, const TileRing::Use &use, Int unit) {
+    return numbersAt(b, use, unit, sums);
+  }
+
+  /// The numbers of a chunk, sums or scales.
+  mlir::Value numbersAt(HopperBuilder &b, const TileRing::Use &use, Int unit,
+                        int64_t offset) {
     mlir::Value slot = b.add(b.mul(use.stage, units), unit);
-    return b.at(base, b.add(b.mul(slot, sumBytes), sums));
+    return b.at(base, b.add(b.mul(slot, sumBytes), offset));
   }
 
   const HopperSemiseparable &shape;
@@ -103,13 +118,14 @@ private:
   int64_t stages, queryStages;
   HopperKernel kernel;
   int64_t keyTiles, keyBytes, columns;
-  int64_t queries, keys, values, mixed, outputs, sums;
+  int64_t queries, keys, values, mixed, outputs, sums, scales;
   TileRing queryRing, ring, mixedRing;
 
-  mlir::Value mapQ, mapK, mapV, mapY, begin, state, kept, decay, resets, diagonal;
+  mlir::Value mapQ, mapK, mapV, mapY, begin, state, kept, decay, resets, scale,
+      skip, diagonal;
   mlir::Value length, blocksOfRow, blocks, segments, chunksOfSegment;
   mlir::Value stateStrides[3], decayStrides[3], resetStrides[2];
-  mlir::Value diagonalStrides[3];
+  mlir::Value scaleStrides[3], skipStrides[1], diagonalStrides[3];
   mlir::Value base, batch, unit0, blockOfSegment, segment, group;
   mlir::Value firstChunk, chunks, allChunks;
   mlir::Value warpInGroup, lane, quad, row, isFirstLane, isFirstThread;

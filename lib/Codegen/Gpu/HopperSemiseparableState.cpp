@@ -6,12 +6,11 @@ using namespace mlir;
 using namespace ssmc;
 using Values = HopperBuilder::Values;
 
-/// The sums of a chunk at the columns of the lane's accumulators.
-Values SemiseparableKernel::loadSums(HopperBuilder &b, Value sumsOfChunk) {
+/// Numbers of a chunk's tokens at the columns of the lane's accumulators.
+Values SemiseparableKernel::loadOfLane(HopperBuilder &b, Value ofChunk) {
   Values result;
   for (int64_t j = 0; j < chunk / 8; ++j) {
-    auto [a0, a1] =
-        b.loadPair(b.at(sumsOfChunk, b.add(b.mul(quad, 8), 32 * j)));
+    auto [a0, a1] = b.loadPair(b.at(ofChunk, b.add(b.mul(quad, 8), 32 * j)));
     result.append({a0, a1});
   }
   return result;
@@ -43,25 +42,56 @@ Values SemiseparableKernel::sumsRead(HopperBuilder &b, Value sumsOfChunk,
   return result;
 }
 
-/// v^T with every token's decay to the end of the chunk, as a left operand.
-Values SemiseparableKernel::decayed(HopperBuilder &b, Value tile,
-                                    ValueRange sumsOfLane, Value last) {
+/// v^T of the warp's 16 columns, packed as a left operand.
+Values SemiseparableKernel::loadValues(HopperBuilder &b, Value tile) {
   HopperBuilder::Lanes lanes = b.lanesOfColumns(b.mul(warpInGroup, 16));
   Value from = b.at(tile, b.pieceOf(lanes, 0));
   Values result;
-  for (int64_t step = 0; step < chunk / 16; ++step) {
-    Values matrices =
-        b.loadMatrices(b.at(from, step * 16 * kBoxRowBytes), true);
-    for (int64_t half = 0; half < 2; ++half) {
-      ValueRange a = sumsOfLane.slice(4 * step + 2 * half, 2);
-      Value w0 = b.exp2(b.fsub(last, a[0])), w1 = b.exp2(b.fsub(last, a[1]));
-      for (int64_t i = 0; i < 2; ++i) {
-        auto [low, high] = b.unpack(matrices[2 * half + i]);
-        result.push_back(b.pack(b.fmul(low, w0), b.fmul(high, w1)));
-      }
-    }
+  for (int64_t step = 0; step < chunk / 16; ++step)
+    llvm::append_range(
+        result, b.loadMatrices(b.at(from, step * 16 * kBoxRowBytes), true));
+  return result;
+}
+
+/// What a left operand holds of every token times a number of the token.
+Values SemiseparableKernel::scaled(HopperBuilder &b, ValueRange packed,
+                                   ValueRange ofLane) {
+  Values result;
+  for (auto [i, word] : llvm::enumerate(packed)) {
+    auto [low, high] = b.unpack(word);
+    ValueRange numbers = ofLane.slice(i / 2 * 2, 2);
+    result.push_back(b.pack(b.fmul(low, numbers[0]), b.fmul(high, numbers[1])));
   }
   return result;
+}
+
+/// Every token's decay to the end of the chunk.
+Values SemiseparableKernel::decays(HopperBuilder &b, ValueRange sumsOfLane,
+                                   Value last) {
+  Values result;
+  for (Value sum : sumsOfLane)
+    result.push_back(b.exp2(b.fsub(last, sum)));
+  return result;
+}
+
+/// y^T + factor * v^T: an operand on the left and sums lie in the same lanes.
+Values SemiseparableKernel::addSkipped(HopperBuilder &b, ValueRange y,
+                                       Value tile, Value factor) {
+  Values result(y);
+  for (auto [i, word] : llvm::enumerate(loadValues(b, tile))) {
+    auto [low, high] = b.unpack(word);
+    result[2 * i] = b.fma(factor, low, result[2 * i]);
+    result[2 * i + 1] = b.fma(factor, high, result[2 * i + 1]);
+  }
+  return result;
+}
+
+Value SemiseparableKernel::loadSkip(HopperBuilder &b) {
+  if (!skip)
+    return Value();
+  Value head = b.least(headOf(b, group), shape.heads - 1);
+  return b.loadFloat(shape.skip, skip,
+                     b.wideMulAdd(head, skipStrides[0], b.i64(0)));
 }
 
 /// Loads the thread's elements of the state, or stores them where some are
@@ -147,7 +177,26 @@ Values SemiseparableKernel::firstState(HopperBuilder &b) {
       });
 }
 
-/// The state at the end of a segment, and what it decays by.
+/// The left operand of what a chunk writes to the state, and the chunk's decay
+/// as log2.
+Values SemiseparableKernel::written(HopperBuilder &b, Value c) {
+  TileRing::Use use = ring.use(b, base, c);
+  ring.waitFull(b, use);
+  Value chunkSums = sumsAt(b, use, group);
+  Value last = lastSum(b, chunkSums);
+  Value tile = b.at(base, b.add(unitTile(b, use, group), values));
+  Values weights = decays(b, loadOfLane(b, chunkSums), last);
+  if (scale)
+    for (auto [weight, number] :
+         llvm::zip(weights, loadOfLane(b, numbersAt(b, use, group, scales))))
+      weight = b.fmul(weight, number);
+  Values left = scaled(b, loadValues(b, tile), weights);
+  left.push_back(last);
+  return left;
+}
+
+/// The state at the end of a segment, and what it decays by. What the next
+/// chunk writes is prepared while the product of one is under way.
 void SemiseparableKernel::findEnds(HopperBuilder &b) {
   HopperBuilder::Tile k = b.transposedTile(b.at(base, keys), chunk, boxBytes);
   Value isFirst = b.isEqual(segment, 0), zero = b.f32(0);
@@ -155,25 +204,28 @@ void SemiseparableKernel::findEnds(HopperBuilder &b) {
   b.when(isFirst, [&] { transferKept(b, b.i32(0), carried); });
   for (Value &element : carried)
     element = b.select(isFirst, element, zero);
+  size_t elements = carried.size();
   carried.push_back(zero);
+  llvm::append_range(carried, written(b, b.i32(0)));
+  Value lastChunk = b.sub(chunks, 1);
   carried = b.loop(0, chunks, carried, [&](Value c, ValueRange before) {
     TileRing::Use use = ring.use(b, base, c);
-    ring.waitFull(b, use);
-    Value chunkSums = sumsAt(b, use, group);
-    Value last = lastSum(b, chunkSums);
+    Value total = before[elements], last = before.back();
     Value decay = b.exp2(last);
     Values next;
-    for (Value element : before.drop_back())
+    for (Value element : before.take_front(elements))
       next.push_back(b.fmul(element, decay));
-    Value tile = b.at(base, b.add(unitTile(b, use, group), values));
-    Values left = decayed(b, tile, loadSums(b, chunkSums), last);
-    next = b.product(columns, next, left, b.shifted(k, keyTile(b, use, group)));
+    next = b.product(columns, next, before.slice(elements + 1, chunk / 4),
+                     b.shifted(k, keyTile(b, use, group)));
+    Values following = written(b, b.least(b.add(c, 1), lastChunk));
     next = b.waitProducts(0, next);
     b.when(isFirstLane, [&] { b.arrive(use.empty); });
-    next.push_back(b.fadd(before.back(), last));
+    next.push_back(b.fadd(total, last));
+    llvm::append_range(next, following);
     return next;
   });
-  Value slot = b.add(segment, 1), total = carried.pop_back_val();
-  transferKept(b, slot, carried);
-  b.when(isFirstThread, [&] { b.store(total, keptDecay(b, slot)); });
+  Value slot = b.add(segment, 1);
+  transferKept(b, slot, ValueRange(carried).take_front(elements));
+  b.when(isFirstThread,
+         [&] { b.store(carried[elements], keptDecay(b, slot)); });
 }

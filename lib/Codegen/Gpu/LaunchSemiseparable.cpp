@@ -3,7 +3,8 @@
 // Matrix states without tensor cores: a block has the state of a head, or of
 // some of its columns, in registers (StateTile.h) and walks over time:
 //
-//   S[n] = a[t, n] * S[n] + k[t, n] * v[t]        y[t] = sum_n q[t, n] * S[n]
+//   S[n] = a[t, n] * S[n] + k[t, n] * c[t] * v[t]
+//   y[t] = sum_n q[t, n] * S[n] + d * v[t]
 //
 // Keys, queries, values and powers of the decays come through shared memory
 // (StagedSteps.h).
@@ -51,13 +52,13 @@ struct Shape {
   static std::optional<Shape> get(ssm::SemiseparableOp op);
   int64_t rowBytes() const {
     return 4 * (tile.paddedKeys() * (1 + queries + isOfKey) +
-                tile.blockColumns() + 2);
+                tile.blockColumns() + 3);
   }
 };
 
 std::optional<Shape> Shape::get(ssm::SemiseparableOp op) {
   for (Value memref : {op.getQ(), op.getK(), op.getV(), op.getDecay(),
-                       op.getY(), op.getState()})
+                       op.getScale(), op.getSkip(), op.getY(), op.getState()})
     if (memref && !isDeviceFloat(memref))
       return std::nullopt;
   int64_t keys = extentOf(op.getState(), 2),
@@ -110,7 +111,7 @@ public:
 private:
   /// What goes through shared memory, by its number there.
   struct Sequences {
-    StagedSteps::Sequence keys, values, queries, decay, resets;
+    StagedSteps::Sequence keys, values, queries, decay, scale, resets;
   };
   struct Place {
     Value batch, head, segment, segments, first, count;
@@ -207,6 +208,11 @@ private:
     if (shape.hasDecay)
       all.decay =
           stageDecay(b, staged, op.getDecay(), tile, place.batch, place.head);
+    if (op.getScale()) {
+      all.scale = staged.add(op.getScale(), 1, 1.0);
+      staged.addElements(all.scale, {place.batch, b.idx(0)}, place.head, 1,
+                         shape.heads);
+    }
     if (op.getResets())
       all.resets = staged.addFlags(op.getResets(), place.batch);
     return all;
@@ -214,6 +220,10 @@ private:
 
   void walk(StateLane &lane, StagedSteps &staged, const Sequences &sequences,
             const Place &place, bool isFirst) {
+    // Of the lanes that share a column, one adds what skips the state.
+    if (op.getSkip())
+      skip = b.select(lane.hasFirstKey(), b.load(op.getSkip(), place.head),
+                      b.real(0.0));
     SmallVector<Value> carried = beginState(lane, place, isFirst);
     size_t keys = carried.size();
     if (isFirst && tracksDecay()) {
@@ -255,8 +265,11 @@ private:
     Value shrink = decay && !shape.isOfKey
                        ? staged.scalar(sequences.decay, buffer, s)
                        : Value();
-    SmallVector<Value> sums(isFirst ? 0 : shape.queries,
-                            b.real(0.0, lane.type()));
+    Value skipped =
+        op.getSkip() ? b.fmul(splat(skip), v) : b.real(0.0, lane.type());
+    SmallVector<Value> sums(isFirst ? 0 : shape.queries, skipped);
+    if (op.getScale())
+      v = b.fmul(splat(staged.scalar(sequences.scale, buffer, s)), v);
     for (int64_t vector = 0; vector < tile.laneVectors(); ++vector) {
       Value place = lane.keyOf(vector);
       Value k = staged.vector(sequences.keys, buffer, s, place, ofKeys), ofEach;
@@ -400,7 +413,7 @@ private:
   Shape shape;
   const StateTile &tile;
   StateStart start;
-  Value batches, length, thread;
+  Value batches, length, thread, skip;
   Value ends, decays; // of segments
 };
 

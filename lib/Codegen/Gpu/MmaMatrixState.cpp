@@ -149,7 +149,7 @@ struct MmaMatrixState : ssmc::impl::SsmMmaMatrixStateBase<MmaMatrixState> {
     launchEach<ssm::SemiseparableOp, Kernel<ssm::SemiseparableOp>>(
         getOperation(), [&](ssm::SemiseparableOp op) {
           std::optional<MatrixShape> shape;
-          if (op->getNumResults() == 0)
+          if (op->getNumResults() == 0 && !op.getScale() && !op.getSkip())
             shape = MatrixShape::get(MatrixMixer(op));
           return shape && (shape->ofKey || !onlyKeys);
         });

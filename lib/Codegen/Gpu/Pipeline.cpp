@@ -17,7 +17,7 @@
 using namespace mlir;
 using namespace ssmc;
 
-static bool hasWgmma(StringRef name) {
+bool ssmc::hasWgmma(StringRef name) {
   FailureOr<GpuTarget> target = GpuTarget::get(name);
   return succeeded(target) && target->hasWgmma;
 }

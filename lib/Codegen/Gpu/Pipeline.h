@@ -6,6 +6,9 @@
 
 namespace ssmc {
 
+/// Whether a target has the products of warp groups, those of sm_90a.
+bool hasWgmma(llvm::StringRef target);
+
 /// The mixers that have kernels for `target` ("cuda:sm_90a"), as
 /// `ssm-lower-strategies` wants them.
 llvm::SmallVector<std::string> listGpuKernels(llvm::StringRef target);

@@ -61,6 +61,9 @@ public:
   Value sumAll(Value ofLane);
   Value sumColumn() const { return firstSum; }
 
+  /// One of the lanes that share columns.
+  Value hasFirstKey() { return b.equal(keyLane, b.idx(0)); }
+
   mlir::VectorType type() const { return vec; }
   Value columnInBlock() const { return inBlock; }
   Value columnOfBlock() const { return ofBlock; }

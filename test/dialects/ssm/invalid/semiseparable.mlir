@@ -21,6 +21,24 @@ func.func @semiseparable_c2(%q: memref<1x5x2x4xf32>, %k: memref<1x5x2x6xf32>, %y
 
 // -----
 
+func.func @semiseparable_c2_scale(%q: memref<1x5x2x4xf32>, %c: memref<1x5x1xf32>, %y: memref<1x5x2x3xf32>, %s: memref<1x2x4x3xf32>) {
+  // expected-error@+1 {{extent H is 2 in 'q' but 1 in 'scale'}}
+  ssm.semiseparable ins(%q, %q, %y : memref<1x5x2x4xf32>, memref<1x5x2x4xf32>, memref<1x5x2x3xf32>)
+    scale(%c : memref<1x5x1xf32>) outs(%y, %s : memref<1x5x2x3xf32>, memref<1x2x4x3xf32>)
+  return
+}
+
+// -----
+
+func.func @semiseparable_c2_skip(%q: memref<1x5x2x4xf32>, %d: memref<2x1xf32>, %y: memref<1x5x2x3xf32>, %s: memref<1x2x4x3xf32>) {
+  // expected-error@+1 {{'skip' must have the shape H, but is 'memref<2x1xf32>'}}
+  ssm.semiseparable ins(%q, %q, %y : memref<1x5x2x4xf32>, memref<1x5x2x4xf32>, memref<1x5x2x3xf32>)
+    skip(%d : memref<2x1xf32>) outs(%y, %s : memref<1x5x2x3xf32>, memref<1x2x4x3xf32>)
+  return
+}
+
+// -----
+
 func.func @semiseparable_c2_decay(%q: memref<1x5x2x4xf32>, %g: memref<1x6x2xf32>, %y: memref<1x5x2x3xf32>, %s: memref<1x2x4x3xf32>) {
   // expected-error@+1 {{extent L is 5 in 'q' but 6 in 'decay'}}
   ssm.semiseparable ins(%q, %q, %y : memref<1x5x2x4xf32>, memref<1x5x2x4xf32>, memref<1x5x2x3xf32>)

@@ -54,7 +54,7 @@ func.func private @packed_reverse(%context: !llvm.ptr, %k: memref<?x?x4x64xbf16>
 // CHECK: nvvm.setmaxregister increase 192
 // CHECK: m64n64k16.f32.bf16.bf16 {{.*}}}, db, clear, 1, 1, 0;
 // CHECK: nvvm.ldmatrix
-// CHECK: m64n64k16.f32.bf16.bf16 {{.*}}, da, db, keep, 1, 1, 1, 0;
+// CHECK: m64n64k16.f32.bf16.bf16 {{.*}}}, db, keep, 1, 1, 0;
 // CHECK: m64n128k16.f32.bf16.bf16 {{.*}}}, db, keep, 1, 1, 1;
 // CHECK: wgmma.wait_group.sync.aligned 1;
 // CHECK: gpu.module @[[packed]] {

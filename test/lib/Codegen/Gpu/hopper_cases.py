@@ -63,6 +63,9 @@ def semiseparables():
     run("bf16", 1, 129, 2, 48, 80, key_heads=2, query_heads=1, decay=None, tolerance=1.2e-2)
     run("bf16", 1, 77, 2, 64, 64, reverse=True, resets=True, tolerance=1.2e-2)
     run("f16", 1, 700, 1, 128, 128, tolerance=2e-3)  # in segments
+    run("f16", 1, 700, 1, 128, 64, tolerance=2e-3, scale="f32", skip="f16")
+    run("bf16", 2, 75, 3, 64, 80, key_heads=1, query_heads=1, tolerance=1.2e-2, scale="bf16", skip="f32")
+    run("f16", 1, 90, 2, 48, 64, decay=None, reverse=True, resets=True, tolerance=2e-3, scale="f32")
 
 
 def quasiseparable(kind, batch, length, heads, key_heads, query_heads, keys, columns, decay=True, diagonal=True):

@@ -225,7 +225,8 @@ def free_chunk(y, poisoned, tokens):
 
 def semiseparable(kind, batch, length, heads, keys, columns, key_heads=None, query_heads=None, decay="token",
                   reverse=False, resets=False, decay_kind="f32", strength=1.0, tolerance=None, kernel="",
-                  poisoned=None, chunk=16):
+                  poisoned=None, chunk=16, scale=None, skip=None):
+    """`scale` and `skip` are the types of these operands."""
     case, key_heads, query_heads = Case(kind), key_heads or heads, query_heads or heads
     outputs = max(heads, query_heads)
     q = case.input("q", 0.5 * rng.standard_normal((batch, length, query_heads, keys)))
@@ -237,6 +238,13 @@ def semiseparable(kind, batch, length, heads, keys, columns, key_heads=None, que
     if decay:
         g = case.input("g", -strength * rng.random(shape), decay_kind)
         parts += f" decay({case.ref('g')})"
+    c, d = np.ones((batch, length, heads)), np.zeros(heads)
+    if scale:
+        c = case.input("c", rng.standard_normal(c.shape), scale)
+        parts += f" scale({case.ref('c')})"
+    if skip:
+        d = case.input("d", rng.standard_normal(heads), skip)
+        parts += f" skip({case.ref('d')})"
     if resets:
         r = rng.random((batch, length)) < 0.1 if not poisoned else np.arange(length)[None] == poisoned[1]
         r = case.flags("r", r.repeat(batch // len(r), 0))
@@ -248,14 +256,16 @@ def semiseparable(kind, batch, length, heads, keys, columns, key_heads=None, que
         S = np.where(r[:, t, None, None, None], 0, S)
         now = g[:, t] if decay in ("token", "key") else g
         S = np.exp(now[..., None] if decay in ("key", "head_key") else now[..., None, None]) * S
-        S = S + k[:, t, ..., None] * v[:, t, :, None]
+        S = S + k[:, t, ..., None] * (c[:, t, :, None] * v[:, t])[:, :, None]
         y[:, t] = np.einsum("bhn,bhnp->bhp", q[:, t], S.repeat(outputs // heads, 1))
+        if skip:
+            y[:, t] += (d[:, None] * v[:, t]).repeat(outputs // heads, 1)
     case.result("y", free_chunk(y, poisoned, chunk))
     case.result("last", S, "f32")
     case.run(f"ssm.semiseparable {'reverse' if reverse else ''} ins({case.ref('q', 'k', 'v')}){parts} "
              f"outs(%y, %s : {{y}}, {case.type('s')})",
              f"semiseparable {kind} {batch} {length} {heads}x{keys}x{columns} {key_heads} {query_heads} {decay} "
-             f"{reverse} {resets}", tolerance=tolerance or {"f32": 2e-5}.get(kind), kernel=kernel)
+             f"{reverse} {resets} {scale} {skip}", tolerance=tolerance or {"f32": 2e-5}.get(kind), kernel=kernel)
 
 
 def semiseparables():
@@ -268,6 +278,8 @@ def semiseparables():
     semiseparable("f32", 1, 260, 1, 8, 1, decay="key", resets=True)
     semiseparable("f32", 2, 12, 2, 12, 8, query_heads=6)
     semiseparable("f32", 1, 3, 1, 300, 4, decay="key")
+    semiseparable("f32", 2, 1, 4, 128, 64, key_heads=1, query_heads=1, scale="f32", skip="f32")
+    semiseparable("bf16", 1, 140, 1, 16, 20, query_heads=2, scale="bf16", skip="f32", reverse=True)
 
 
 def delta_rule(kind, batch, length, heads, keys, columns, key_heads=None, query_heads=None, decay="token", erase=False,

@@ -1,13 +1,15 @@
 // RUN: ssm-opt %s --ssm-launch-attention --canonicalize --cse | FileCheck %s
 
-// A warp's lanes have four columns each, of four keys at once. Where the keys
-// are cut, a second launch puts the segments together.
+// Sixteen lanes have eight columns each of a key, so that a warp has two keys side
+// by side and looks at eight at once, for two heads. Where the keys are cut, a
+// second launch puts the segments together.
 // CHECK-LABEL: func.func private @step
 // CHECK: scf.if
-// CHECK:   memref.alloc(%{{.*}}, %{{.*}}) : memref<?x?x130xf32>
-// CHECK:   gpu.launch {{.*}} threads({{.*}} = %c256
+// CHECK:   memref.alloc(%{{.*}}, %{{.*}}) : memref<?x?x2x130xf32>
+// CHECK:   gpu.launch {{.*}} threads({{.*}} = %c128
 // CHECK:     scf.for %{{.*}} step %c32 iter_args(
-// CHECK-COUNT-4: llvm.load %{{.*}} : !llvm.ptr<1> -> vector<4xbf16>
+// CHECK-COUNT-4: llvm.load %{{.*}} : !llvm.ptr<1> -> vector<8xbf16>
+// CHECK: nvvm.shfl.sync {{ *}}bfly %{{.*}}, %{{.*}}, %c16_i32
 // CHECK:     gpu.barrier
 // CHECK:   gpu.launch
 // CHECK:     memref.store %{{.*}} : memref<?x1x4x128xbf16>
