@@ -48,7 +48,7 @@ constexpr int64_t mostHeads = 4, sharedBytes = 40 << 10; // of a block
 constexpr int64_t mostQueries = 16, mostColumns = 512;
 constexpr int64_t farAway = int64_t(1) << 62; // beyond every position
 // Blocks that keep the memory busy, and the fewest keys of a segment.
-constexpr int64_t enoughBlocks = 396, shortestSegment = 128;
+constexpr int64_t enoughBlocks = 396, shortestSegment = 64;
 
 MemRefType typeOf(Value memref) { return cast<MemRefType>(memref.getType()); }
 int64_t extentOf(Value memref, int64_t dim) {
@@ -144,7 +144,8 @@ private:
     return b.add(b.mul(b.add(ofWarp, i * warps), size), element);
   }
   void locateKeys(gpu::LaunchOp launch);
-  Value headAt(int64_t i) { return b.add(b.mul(headGroup, heads), i); }
+  Value headAt(int64_t i) { return headAt(b.idx(i)); }
+  Value headAt(Value i) { return b.add(b.mul(headGroup, heads), i); }
   std::pair<Value, Value> bounds();
   Values lookAt(Value first, Value end, ValueRange before);
   Values lookAtHead(int64_t i, ArrayRef<Key> looked, ArrayRef<Values> k,
@@ -156,7 +157,7 @@ private:
   void share(ValueRange own, int64_t i);
   Values add(ArrayRef<Sums> sums);
   Sums join(Value count, Value column, Part part);
-  void putResult(Sums sums, Value column, int64_t i);
+  void putResult(Sums sums, Value column, Value i);
   void forColumns(llvm::function_ref<void(Value column)> body);
 
   /// Elements of a row that the lane has; zeros where it has none.
@@ -263,7 +264,7 @@ void Kernel::launchKeys(Value rows, Value segments, Value partial) {
         return b.load(shared, sharedPlace(i, of, element));
       });
       if (!partial)
-        return putResult(sums, column, i);
+        return putResult(sums, column, b.idx(i));
       auto put = [&](Value x, Value element) {
         memref::StoreOp::create(b, x, partial,
                                 ValueRange{row, piece, b.idx(i), element});
@@ -276,20 +277,20 @@ void Kernel::launchKeys(Value rows, Value segments, Value partial) {
     });
 }
 
+/// A launch of a block for each query of a head.
 void Kernel::launchJoin(Value rows, Value segments, Value partial) {
   OpBuilder::InsertionGuard guard(b);
-  gpu::LaunchOp launch = b.launch(rows, b.idx(1), b.idx(1), threads);
+  gpu::LaunchOp launch = b.launch(rows, b.idx(heads), b.idx(1), threads);
   thread = launch.getThreadIds().x;
-  Value row = launch.getBlockIds().x;
+  Value row = launch.getBlockIds().x, i = launch.getBlockIds().y;
   locateRow(row);
-  for (int64_t i = 0; i < heads; ++i)
-    forColumns([&](Value column) {
-      putResult(join(segments, column,
-                     [&](Value of, Value element) {
-                       return b.load(partial, {row, of, b.idx(i), element});
-                     }),
-                column, i);
-    });
+  forColumns([&](Value column) {
+    putResult(join(segments, column,
+                   [&](Value of, Value element) {
+                     return b.load(partial, {row, of, i, element});
+                   }),
+              column, i);
+  });
 }
 
 void Kernel::locateRow(Value row) {
@@ -540,7 +541,7 @@ void Kernel::forColumns(llvm::function_ref<void(Value column)> body) {
   }
 }
 
-void Kernel::putResult(Sums sums, Value column, int64_t i) {
+void Kernel::putResult(Sums sums, Value column, Value i) {
   Value from = origin(sums.most), total = sums.total, y = sums.values[0];
   if (op.getSinks()) {
     Value sink = b.fmul(b.load(op.getSinks(), headAt(i)), b.real(log2e));
