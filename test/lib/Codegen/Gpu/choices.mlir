@@ -31,7 +31,7 @@ func.func private @warps(%context: !llvm.ptr, %k: memref<?x?x4x128xbf16>, %g: me
 // CHECK: gpu.launch {{.*}} threads({{.*}} = %c64
 // CHECK-NOT: gpu.launch
 // OTHER-LABEL: func.func private @tile
-// OTHER: gpu.launch {{.*}} threads({{.*}} = %c512
+// OTHER: gpu.launch {{.*}} threads({{.*}} = %c256
 func.func private @tile(%context: !llvm.ptr, %x: memref<5x768xf32>, %w: memref<768x1536xf32>, %y: memref<5x1536xf32>) attributes {ssm.kernel} {
   linalg.generic {indexing_maps = [#x, #w, #y], iterator_types = ["parallel", "parallel", "reduction"]} ins(%x, %w : memref<5x768xf32>, memref<768x1536xf32>) outs(%y : memref<5x1536xf32>) {
   ^bb0(%p: f32, %q: f32, %sum: f32):
