@@ -59,6 +59,21 @@ void ssmrt_launch_together(ssmrt_context *context, int32_t kernel,
 void ssmrt_tensor_map(ssmrt_context *context, void *map, const void *data,
                       int32_t is_bf16, int32_t rank, const int64_t *extents,
                       const int64_t *strides, const int64_t *box);
+/* A product of matrices of f32, f16 or bf16 (SSMRT_F32, ...), summed in f32,
+ * and added to what is there where it says so. Strides are in elements: a
+ * matrix is that of its batch, whose rows and columns may lie in either order.
+ */
+typedef struct ssmrt_strides {
+  int64_t batch, row, column;
+} ssmrt_strides;
+typedef struct ssmrt_product {
+  int64_t type, adds, batches, rows, columns, terms;
+  ssmrt_strides left, right, out;
+} ssmrt_product;
+/* Computes it by a library, and tells whether there is one that can: where it
+ * gives 0, nothing was done. */
+int32_t ssmrt_multiply(ssmrt_context *context, void *out, const void *left,
+                       const void *right, const ssmrt_product *product);
 /* Waits for what was launched and copies from the device to the host. */
 void ssmrt_read(ssmrt_context *context, void *host, const void *device,
                 int64_t bytes);

@@ -21,7 +21,7 @@
 extern "C" {
 #endif
 
-#define SSMRT_ABI_VERSION 7
+#define SSMRT_ABI_VERSION 8
 #define SSMRT_MAX_RANK 8
 
 typedef enum ssmrt_code {

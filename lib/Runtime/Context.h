@@ -9,7 +9,7 @@
 #ifndef SSMRT_CONTEXT_H
 #define SSMRT_CONTEXT_H
 
-#include "ssmrt/ssmrt.h"
+#include "ssmrt/kernel.h"
 
 #include <setjmp.h>
 
@@ -32,6 +32,8 @@ typedef struct ssmrt_device_calls {
                   int64_t bytes);
   int32_t (*alloc)(ssmrt_context *context, int64_t bytes, void **memory);
   void *(*reports)(ssmrt_context *context);
+  int32_t (*multiply)(ssmrt_context *context, const ssmrt_product *product,
+                      void *out, const void *left, const void *right);
 } ssmrt_device_calls;
 
 struct ssmrt_context {

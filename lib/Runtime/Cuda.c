@@ -231,8 +231,9 @@ static int32_t tensor_map(ssmrt_context *context, void *map, const void *data,
                         "is too old");
 }
 
-static const ssmrt_device_calls calls = {launch, tensor_map, read_device,
-                                         alloc_device, reports};
+static const ssmrt_device_calls calls = {launch,      tensor_map,
+                                         read_device, alloc_device,
+                                         reports,     ssmrt_cuda_multiply};
 
 /*===- A run --------------------------------------------------------------===*/
 

@@ -106,6 +106,7 @@ static void give_back(struct ssmrt_cuda *cuda) {
     if (cuda->stream)
       driver->stream_synchronize(cuda->stream);
     ssmrt_drop_graphs(cuda);
+    ssmrt_drop_products(cuda);
     CUdeviceptr memory[] = {cuda->weights, cuda->reports, cuda->workspace.at,
                             cuda->values.at};
     for (int i = 0; i < 4; ++i)

@@ -24,11 +24,12 @@ struct ssmrt_cuda {
   CUdeviceptr reports; /* SSMRT_REPORT_WORDS of int64_t */
   int64_t *reported;   /* the same on the host, pinned */
   device_memory workspace, values;
-  CUstream stream;            /* for runs that bring none */
-  CUevent last;               /* behind the last run */
-  CUstream latest;            /* that it was in */
-  ssmrt_status lost;          /* what broke the context for good */
-  struct ssmrt_graph *graphs; /* a table, or null */
+  CUstream stream;                 /* for runs that bring none */
+  CUevent last;                    /* behind the last run */
+  CUstream latest;                 /* that it was in */
+  ssmrt_status lost;               /* what broke the context for good */
+  struct ssmrt_graph *graphs;      /* a table, or null */
+  struct ssmrt_products *products; /* of a library, or null */
   int64_t runs;
   struct ssmrt_device_state *states; /* of the model, a list */
 };
@@ -60,6 +61,14 @@ int32_t ssmrt_run_graph(device_run *run, const int64_t *key, size_t words,
                         void *data);
 /* The addresses in graphs are no longer right. No run may be under way. */
 void ssmrt_drop_graphs(struct ssmrt_cuda *cuda);
+
+/*===- Products. In CudaMultiply.c
+ * ---------------------------------------------===*/
+
+/* ssmrt_multiply of a run. */
+int32_t ssmrt_cuda_multiply(ssmrt_context *context, const ssmrt_product *asked,
+                            void *out, const void *left, const void *right);
+void ssmrt_drop_products(struct ssmrt_cuda *cuda);
 
 /*===- States. In CudaState.c
  * ---------------------------------------------===*/

@@ -96,3 +96,8 @@ void ssmrt_read(ssmrt_context *context, void *host, const void *device,
 void *ssmrt_reports(ssmrt_context *context) {
   return context->device->reports(context);
 }
+
+int32_t ssmrt_multiply(ssmrt_context *context, void *out, const void *left,
+                       const void *right, const ssmrt_product *product) {
+  return context->device->multiply(context, product, out, left, right);
+}

@@ -13,7 +13,7 @@ import pathlib
 from ctypes import POINTER, Structure, c_char, c_char_p, c_double, c_int, c_int32, c_int64, c_size_t, c_uint64, c_void_p
 
 MAX_RANK = 8
-ABI_VERSION = 7
+ABI_VERSION = 8
 API_VERSION = 1
 
 

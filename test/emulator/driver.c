@@ -279,3 +279,8 @@ int cuTensorMapEncodeTiled(void *map, int kind, unsigned rank, void *data,
   memcpy(map, &made, sizeof(made));
   return OK;
 }
+
+int cuLaunchHostFunc(stream *in, void (*call)(void *), void *data) {
+  work what = {.kind = CALL, .call = call, .to = data};
+  return submit(in, &what);
+}

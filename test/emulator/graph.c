@@ -29,6 +29,8 @@ static int perform(const work *what) {
     memmove(what->to, what->from, what->bytes);
   if (what->kind == FILL)
     memset(what->to, what->value, what->bytes);
+  if (what->kind == CALL)
+    what->call(what->to);
   if (what->kind == LAUNCH) {
     ++emulated_launches;
     emulated_together += (uint64_t)what->launch.together;

@@ -30,15 +30,16 @@ typedef struct function {
   uint32_t most_shared; /* dynamic bytes that a launch may ask for */
 } function;
 
-/* What a stream does: a launch, or what copies and fills memory. */
+/* What a stream does: a launch, what copies and fills memory, or a call. */
 typedef struct work {
   struct work *next;
-  enum { LAUNCH, COPY, FILL } kind;
+  enum { LAUNCH, COPY, FILL, CALL } kind;
   launch_request launch; /* with parameters of its own */
   void *to;
   const void *from;
   size_t bytes;
   unsigned char value;
+  void (*call)(void *); /* of the host, with `to` */
 } work;
 
 typedef struct stream {

@@ -238,6 +238,20 @@ def SsmLaunchMmaFewRows : LaunchPass<"ssm-launch-mma-few-rows"> {
   }];
 }
 
+def SsmCallProducts : Pass<"ssm-call-products", "::mlir::ModuleOp"> {
+  let summary = "Let a library compute products of many rows, if there is one";
+  let description = [{
+    A product on buffers of two operands of one type, that begins with zero or with
+    what is there, becomes a call of `ssmrt_multiply`, which tells whether a library
+    of the machine has computed it; if not, the product stays, for the kernels that
+    other passes make. Several loops of rows, columns or batches are one where a run
+    finds them so in memory. Up to 16 rows or columns are left alone where that is
+    known.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::LLVM::LLVMDialect",
+    "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect"];
+}
+
 def SsmLaunchMma : LaunchPass<"ssm-launch-mma"> {
   let summary = "Lower products of many rows in 16 bits to tensor cores";
   let description = [{

@@ -62,6 +62,7 @@ void ssmc::addGpuProducts(OpPassManager &pm, StringRef target) {
   pm.addNestedPass<func::FuncOp>(createSsmLaunchRecurrence(recurrence));
   pm.addNestedPass<func::FuncOp>(createSsmLaunchMmaFewRows());
   pm.addNestedPass<func::FuncOp>(createSsmLaunchFewRows());
+  pm.addPass(createSsmCallProducts());
   pm.addNestedPass<func::FuncOp>(createSsmLaunchMma());
   pm.addNestedPass<func::FuncOp>(createSsmLaunchTiles());
   pm.addNestedPass<func::FuncOp>(createSsmLaunchReductions());

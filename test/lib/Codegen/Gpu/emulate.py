@@ -20,6 +20,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[4]
 LIBRARIES = pathlib.Path(shutil.which("ssmc")).resolve().parents[1] / "lib"
 os.environ["SSMC_LIBRARY_DIR"] = str(LIBRARIES)
 sys.path.insert(0, str(ROOT / "python"))
+# A real library knows no emulated device.
+os.environ.setdefault("SSMRT_CUBLASLT", "")
 import ssmc  # noqa: E402
 
 # The runtime loads libcuda.so.1, and one of this name is there already.

@@ -1,6 +1,8 @@
 // Products whose numbers of rows, columns and terms are known when they run.
 // REQUIRES: emulator
 // RUN: %python %S/emulate.py %s B=1,1,2,3,1,0 L=1,3,8,7,41,5
+// With a library, whose products are recorded in graphs, too.
+// RUN: env SSMRT_CUBLASLT=%build/lib/emulator/libcublasLt.so %python %S/emulate.py %s B=1,3,2 L=41,7,23
 // ORACLE: y = x @ w + 1
 // ORACLE: s = np.einsum("blk,bmk->blm", x, x)
 // ORACLE: o = np.einsum("blm,bmk->blk", s, x)
