@@ -3,8 +3,9 @@
     products.py prepare FOLDER [NAME ...]   compiles them; needs ssmc in PATH, no GPU
     products.py run FOLDER [NAME ...]       needs a GPU, torch, and SSMC_LIBRARY_DIR or an installed ssmc
 
-Rows are a step's (1), a batch's (16) and a prompt's (512), and one count that fills
-no tile. Each is first compared with float64, on an output that is poisoned before; a
+Products of many rows are cuBLASLt's where it is found; with SSMRT_CUBLASLT set to
+nothing they are our kernels', and the lines say so ("by"). Rows are a step's (1), a
+batch's (16, 64) and a prompt's (512, 2048), and one count that fills no tile. Each is first compared with float64, on an output that is poisoned before; a
 deviation is that of the largest difference from the largest number, and infinite
 where a second run has other bits. Times are medians of events around one run, the L2
 cache flushed before, beside torch.matmul in the same type (f32 without TF32), which
@@ -13,6 +14,7 @@ coarser than f32. The floor is what the bytes take at 4.3 TB/s, or the products 
 60 TFLOP/s in f32 and 790 in 16 bits.
 """
 import json
+import os
 import pathlib
 import statistics
 import sys
@@ -26,7 +28,8 @@ from tensor_cores import Model, timed  # noqa: E402
 SHAPES = {"in_proj": (3072, 768, False), "x_proj": (80, 1536, False), "dt_proj": (1536, 48, False),
           "out_proj": (768, 1536, False), "head": (50280, 768, False), "head_transposed": (50280, 768, True)}
 KINDS = ("f32", "bf16")
-ROWS = (1, 16, 512, 300)
+ROWS = (1, 16, 64, 300, 512, 2048)
+BY = "kernels" if os.environ.get("SSMRT_CUBLASLT") == "" else "library"
 TOLERANCE = {"f32": 1e-5, "bf16": 5e-5}
 PEAK = {"f32": 60e12, "bf16": 790e12}
 BANDWIDTH = 4.3e12
@@ -89,7 +92,7 @@ def measure(torch, folder, case, rows):
     bits = x.element_size() * (x.numel() + w.numel()) + 4 * first.numel()
     floor = max(bits / BANDWIDTH, 2 * rows * columns * depth / PEAK[kind]) * 1e3
     medians = {who: round(statistics.median(ms), 5) for who, ms in times.items()}
-    return {"product": case, "rows": rows, "deviation": error, **medians, "floor_ms": round(floor, 5),
+    return {"product": case, "by": BY, "rows": rows, "deviation": error, **medians, "floor_ms": round(floor, 5),
             "all": {who: [round(t, 5) for t in ms] for who, ms in times.items()}}
 
 

@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { kPlans = 256, kWorkspaceBytes = 32 << 20, kMostAlignment = 256 };
+enum { kPlans = 256, kWorkspaceBytes = 32 << 20, kMostAlignment = 16 };
 enum { FIRST = 0, SECOND, RESULT, MATRICES };
 
 /* All that a choice depends on. */

@@ -4,7 +4,8 @@
 //
 // becomes
 //
-//   if (loops of rows, columns and batches are as one in memory)
+//   if (more than 16 rows and columns
+//       && loops of rows, columns and batches are as one in memory)
 //     done = ssmrt_multiply(context, out, left, right, {extents, strides})
 //   if (!done) linalg.generic ..
 //
@@ -37,6 +38,7 @@ public:
 
   /// Whether loops that are counted together lie in memory as one. On the host.
   Value isOne(const Loops &loops, ArrayRef<const BufferOperand *> operands);
+  Value isMany(const Loops &loops);
   /// Whether the library has computed the product.
   Value emit(bool adds);
 
@@ -63,6 +65,10 @@ Value Call::isOne(const Loops &loops,
     }
   }
   return all;
+}
+
+Value Call::isMany(const Loops &loops) {
+  return b.less(b.idx(fewRows), product.count(b, loops));
 }
 
 Value Call::strideOf(const BufferOperand &operand, const Loops &loops) {
@@ -147,6 +153,7 @@ bool call(LaunchBuilder &b, linalg::GenericOp op, linalg::FillOp start,
   Value fits = b.both(call.isOne(product->batch, {&left, &right, &out}),
                       b.both(call.isOne(product->m, {&left, &out}),
                              call.isOne(product->n, {&right, &out})));
+  fits = b.both(fits, b.both(call.isMany(product->m), call.isMany(product->n)));
   auto branch = scf::IfOp::create(b, b.getI1Type(), fits, true);
   {
     OpBuilder::InsertionGuard guard(b);

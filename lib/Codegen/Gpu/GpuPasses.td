@@ -245,8 +245,7 @@ def SsmCallProducts : Pass<"ssm-call-products", "::mlir::ModuleOp"> {
     what is there, becomes a call of `ssmrt_multiply`, which tells whether a library
     of the machine has computed it; if not, the product stays, for the kernels that
     other passes make. Several loops of rows, columns or batches are one where a run
-    finds them so in memory. Up to 16 rows or columns are left alone where that is
-    known.
+    finds them so in memory. Up to 16 rows or columns are left alone.
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::LLVM::LLVMDialect",
     "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect"];

@@ -60,9 +60,9 @@ void ssmc::addGpuProducts(OpPassManager &pm, StringRef target) {
   SsmLaunchRecurrenceOptions recurrence;
   recurrence.target = target.str();
   pm.addNestedPass<func::FuncOp>(createSsmLaunchRecurrence(recurrence));
+  pm.addPass(createSsmCallProducts());
   pm.addNestedPass<func::FuncOp>(createSsmLaunchMmaFewRows());
   pm.addNestedPass<func::FuncOp>(createSsmLaunchFewRows());
-  pm.addPass(createSsmCallProducts());
   pm.addNestedPass<func::FuncOp>(createSsmLaunchMma());
   pm.addNestedPass<func::FuncOp>(createSsmLaunchTiles());
   pm.addNestedPass<func::FuncOp>(createSsmLaunchReductions());
