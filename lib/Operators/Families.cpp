@@ -14,6 +14,7 @@ const OperatorTable &OperatorTable::get() {
     registerAttentionOperators(table);
     registerRotaryOperators(table);
     registerCumulativeOperators(table);
+    registerDftOperators(table);
     registerLinearAttentionOperators(table);
     registerLogicalOperators(table);
     registerNormalizationOperators(table);

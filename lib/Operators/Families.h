@@ -17,6 +17,7 @@ void registerConvOperators(OperatorTable &);
 void registerAttentionOperators(OperatorTable &);
 void registerRotaryOperators(OperatorTable &);
 void registerCumulativeOperators(OperatorTable &);
+void registerDftOperators(OperatorTable &);
 void registerLinearAttentionOperators(OperatorTable &);
 void registerLogicalOperators(OperatorTable &);
 void registerNormalizationOperators(OperatorTable &);

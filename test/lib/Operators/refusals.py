@@ -55,6 +55,15 @@ TEXTS = [
     ("RotaryEmbedding.*does not fit the batch and length",
      """(float[2, 4, 6, 8] x, float[2, 5, 4] c, float[2, 5, 4] s) => (float[a, b, c, d] y) {
         y = RotaryEmbedding (x, c, s) }"""),
+    ("DFT.*one side", """(float[1, 4, 2] x) => (float[a, b, c] y) {
+        y = DFT <onesided = 1> (x) }"""),
+    ("DFT.*1 or 2 parts", """(float[1, 4, 3] x) => (float[a, b, c] y) { y = DFT (x) }"""),
+    ("DFT.*constant axis", """(float[1, 4, 1] x) => (float[a, b, c] y) <int64 d = {2}> {
+        y = DFT (x, , d) }"""),
+    ("DFT.*constant axis", """(float[1, 4, 1] x, int64 d) => (float[a, b, c] y) {
+        y = DFT (x, , d) }"""),
+    ("DFT.*length 0", """(float[1, 4, 1] x) => (float[a, b, c] y) <int64 n = {0}> {
+        y = DFT (x, n) }"""),
     ("Cast.*17", """(float[3] x) => (float[3] y) {
         t = Cast <to = 17> (x) y = Cast <to = 1> (t) }"""),
     ("output 'y' has the element type 17",
