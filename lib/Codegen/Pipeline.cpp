@@ -213,7 +213,8 @@ void ssmc::buildTilingPipeline(OpPassManager &pm,
     pm.addPass(createSsmCopyStates());
   addBufferization(pm);
   if (optimized && !isGpu) {
-    // Here its workspace is planned with the other buffers.
+    // Here their workspaces are planned with the other buffers.
+    addForCpu(pm, createSsmLowerSsmKernel, options);
     SsmLowerLongConvOptions longConv;
     longConv.cpu = options.cpu;
     pm.addPass(createSsmLowerLongConv(longConv));

@@ -1,9 +1,9 @@
 // S4D in both directions, as bidirectional S4 is: a kernel of conjugate pairs for each,
 // zero-order hold; what comes later begins one step on. The skip is in the first lag.
 // RUN: %python %S/mixer.py %s
-#kernel = {indexing_maps = [affine_map<(l, d, n) -> (d)>, affine_map<(l, d, n) -> (d, n)>, affine_map<(l, d, n) -> (d, n)>,
-                            affine_map<(l, d, n) -> (d, n)>, affine_map<(l, d, n) -> (d, n)>, affine_map<(l, d, n) -> (l, d)>],
-           iterator_types = ["parallel", "parallel", "reduction"]}
+#mode = {indexing_maps = [affine_map<(d, n) -> (d)>, affine_map<(d, n) -> (d, n)>, affine_map<(d, n) -> (d, n)>,
+                          affine_map<(d, n) -> (d, n)>, affine_map<(d, n) -> (d, n)>, affine_map<(d, n) -> (d, n)>,
+                          affine_map<(d, n) -> (d, n)>], iterator_types = ["parallel", "parallel"]}
 module {
   // 2 Re sum_n C (exp(dt A) - 1) / A exp(l dt A), A = -exp(log_re) + i im.
   func.func private @kernel(%L: index, %log_dt: tensor<5xf32>, %log_re: tensor<5x3xf32>, %im: tensor<5x3xf32>,
@@ -11,20 +11,18 @@ module {
     %zero = arith.constant 0.0 : f32
     %one = arith.constant 1.0 : f32
     %two = arith.constant 2.0 : f32
-    %e = tensor.empty(%L) : tensor<?x5xf32>
-    %k0 = linalg.fill ins(%zero : f32) outs(%e : tensor<?x5xf32>) -> tensor<?x5xf32>
-    %k = linalg.generic #kernel
+    %e = tensor.empty() : tensor<5x3xcomplex<f32>>
+    %a, %c = linalg.generic #mode
         ins(%log_dt, %log_re, %im, %C_re, %C_im : tensor<5xf32>, tensor<5x3xf32>, tensor<5x3xf32>, tensor<5x3xf32>, tensor<5x3xf32>)
-        outs(%k0 : tensor<?x5xf32>) {
-      ^bb0(%ldt: f32, %lre: f32, %ai: f32, %cr: f32, %ci: f32, %sum: f32):
-        %l = linalg.index 0 : index
-        %li = arith.index_cast %l : index to i64
-        %at = arith.sitofp %li : i64 to f32
+        outs(%e, %e : tensor<5x3xcomplex<f32>>, tensor<5x3xcomplex<f32>>) {
+      ^bb0(%ldt: f32, %lre: f32, %ai: f32, %cr: f32, %ci: f32, %oa: complex<f32>, %oc: complex<f32>):
         %dt = math.exp %ldt : f32
         %ea = math.exp %lre : f32
         %ar = arith.negf %ea : f32
         %A = complex.create %ar, %ai : complex<f32>
-        %C = complex.create %cr, %ci : complex<f32>
+        %C2r = arith.mulf %two, %cr : f32
+        %C2i = arith.mulf %two, %ci : f32
+        %C2 = complex.create %C2r, %C2i : complex<f32>
         %zr = arith.mulf %dt, %ar : f32
         %zi = arith.mulf %dt, %ai : f32
         %z = complex.create %zr, %zi : complex<f32>
@@ -32,17 +30,12 @@ module {
         %i = complex.create %one, %zero : complex<f32>
         %xm = complex.sub %x, %i : complex<f32>
         %bar = complex.div %xm, %A : complex<f32>
-        %lr = arith.mulf %at, %zr : f32
-        %lim = arith.mulf %at, %zi : f32
-        %lz = complex.create %lr, %lim : complex<f32>
-        %power = complex.exp %lz : complex<f32>
-        %cb = complex.mul %C, %bar : complex<f32>
-        %term = complex.mul %cb, %power : complex<f32>
-        %re = complex.re %term : complex<f32>
-        %twice = arith.mulf %two, %re : f32
-        %next = arith.addf %sum, %twice : f32
-        linalg.yield %next : f32
-    } -> tensor<?x5xf32>
+        %cb = complex.mul %C2, %bar : complex<f32>
+        linalg.yield %z, %cb : complex<f32>, complex<f32>
+    } -> (tensor<5x3xcomplex<f32>>, tensor<5x3xcomplex<f32>>)
+    %ek = tensor.empty(%L) : tensor<?x5xf32>
+    %k = ssm.ssm_kernel ins(%a, %c : tensor<5x3xcomplex<f32>>, tensor<5x3xcomplex<f32>>)
+        outs(%ek : tensor<?x5xf32>) -> tensor<?x5xf32>
     return %k : tensor<?x5xf32>
   }
   func.func @forward(%u: tensor<?x?x5xf32>,

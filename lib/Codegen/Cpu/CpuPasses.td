@@ -113,6 +113,24 @@ def SsmLowerLongConv : Pass<"ssm-lower-long-conv", "::mlir::ModuleOp"> {
   ];
 }
 
+def SsmLowerSsmKernel : CpuPass<"ssm-lower-ssm-kernel"> {
+  let summary = "Lower ssm.ssm_kernel on buffers to a vector kernel";
+  let description = [{
+    Lanes are channels. A lag is a chunk's first one and one of a chunk: products
+    of two tables of powers, which are multiplied up in f64 from exponentials that
+    are taken in f64 as well, are summed up over the modes in tiles that registers
+    hold. The tables are buffers in front of the kernel, to be planned with the
+    other buffers of an entry. Ops with parameters of f64, or with channels that
+    are not contiguous, are left alone.
+  }];
+  let dependentDialects = [
+    "::mlir::arith::ArithDialect", "::mlir::math::MathDialect",
+    "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect",
+    "::mlir::vector::VectorDialect", "::mlir::LLVM::LLVMDialect",
+    "::mlir::complex::ComplexDialect"
+  ];
+}
+
 def SsmLowerScan : CpuPass<"ssm-lower-scan"> {
   let summary = "Lower ssm.scan on buffers to a vector kernel";
   let description = [{

@@ -23,11 +23,6 @@
 
 namespace ssmc {
 
-/// Vectors of real and imaginary parts; no imaginary part is zero.
-struct ComplexLanes {
-  mlir::Value re, im;
-};
-
 /// Divisions of 2^bits parts each, the coarsest first.
 using Divisions = llvm::SmallVector<unsigned, 4>;
 

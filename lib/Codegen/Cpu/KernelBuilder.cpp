@@ -37,7 +37,7 @@ Lanes KernelBuilder::lanesOf(Value total, Value first, int64_t step) {
 }
 
 Value KernelBuilder::splat(Type type, double value) {
-  FloatAttr scalar = getF32FloatAttr(value);
+  FloatAttr scalar = getFloatAttr(getElementTypeOrSelf(type), value);
   if (auto vector = dyn_cast<VectorType>(type))
     return arith::ConstantOp::create(*this,
                                      DenseElementsAttr::get(vector, scalar));

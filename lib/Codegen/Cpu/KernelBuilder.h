@@ -23,6 +23,11 @@ struct Lanes {
   mlir::Value mask;
 };
 
+/// Vectors of real and imaginary parts; no imaginary part is zero.
+struct ComplexLanes {
+  mlir::Value re, im;
+};
+
 class KernelBuilder : public mlir::ImplicitLocOpBuilder {
 public:
   using Value = mlir::Value;
