@@ -3,6 +3,7 @@ not, chunks of several sizes, more than one segment; the accuracy at large lags,
 angles of many turns, and of what decays below the range of f32 is that of f32."""
 import sys
 
+import ml_dtypes
 import numpy as np
 from kernel_harness import assembly, build, function_text, host_runs, loops, strided
 
@@ -53,7 +54,7 @@ rng = np.random.default_rng(4)
 library = build("\n".join(function(f"open{i}", part, "f32", "?", "?", "?") for i, (part, _) in enumerate(TYPES))
                 + function("known", "complex<f32>", "f32", 1000, 37, 5) + function("empty", "complex<f32>", "f32", 0, 3, 5),
                 ["ssm-lower-ssm-kernel"], cpu)
-CALLS = [(0, 5, 3), (1, 1, 1), (3, 0, 2), (9, 16, 0), (20, 17, 4), (21, 5, 4), (319, 16, 7), (321, 33, 2), (1000, 37, 5),
+CALLS = [(0, 5, 3), (1, 1, 1), (3, 0, 2), (9, 16, 0), (7, 3, 1), (20, 17, 4), (21, 5, 4), (319, 16, 7), (321, 33, 2), (1000, 37, 5),
          (16384, 3, 32), (40001, 2, 16)]
 for length, d, n in CALLS:
     for i, (_, dtype) in enumerate(TYPES):
@@ -68,6 +69,18 @@ for length, d, n in CALLS:
                 sys.exit(f"{name} {length} {d} {n}: {error:.2g} of the sum of |c|")
             assert np.isnan(k.base[..., :2]).all() and np.isnan(k.base[..., -3:]).all(), name
 library.call("empty", *parameters(rng, np.complex64, 3, 5), strided(np.zeros((0, 3), np.float32)))
+
+# A kernel of 16 bits is the same, rounded once.
+HALVES = [("f16", np.float16, 2 ** -11), ("bf16", ml_dtypes.bfloat16, 2 ** -8)]
+halves = build("\n".join(function(name, "complex<f32>", name, "?", "?", "?") for name, _, _ in HALVES),
+               ["ssm-lower-ssm-kernel"], cpu)
+for name, dtype, unit in HALVES:
+    a, c = parameters(rng, np.complex64, 21, 4)
+    k = strided(np.zeros((333, 21), dtype))
+    halves.call(name, a, c, k)
+    want = oracle(a, c, 333)
+    if not (np.abs(k - want) <= unit * np.abs(want) + 2e-7 * np.abs(c).sum(-1)).all():
+        sys.exit(f"{name}: {np.abs(k - want).max():.2g}")
 
 # A mode that stays alone at lag 40000 is as exact there as at lag 0; one that grows is
 # what it is.
