@@ -19,7 +19,7 @@ LOWERING = [
     "ssm-hoist-alloca", "canonicalize", "cse", "convert-vector-to-scf",
     "lower-affine", "convert-scf-to-cf", "expand-strided-metadata",
     "lower-affine", "canonicalize", "cse", "arith-expand{include-bf16=true}",
-    "convert-complex-to-llvm", "convert-vector-to-llvm",
+    "convert-vector-to-llvm",
     "convert-math-to-llvm", "convert-index-to-llvm", "convert-arith-to-llvm",
     "finalize-memref-to-llvm", "convert-func-to-llvm", "convert-cf-to-llvm",
     "reconcile-unrealized-casts", "canonicalize", "cse"]

@@ -7,11 +7,17 @@ using namespace mlir::ssm;
 
 MixerShape SsmKernelOp::getMixerShape() {
   // Time is no loop: a tile of it would not begin at lag 0.
-  enum { D, L, N };
-  MixerShape shape{{"D", "L", "N"}, /*numLoops=*/1, /*time=*/std::nullopt, {}};
-  shape.operands = {{"a", {D, N}},
-                    {"c", {D, N}},
-                    {"k", {L, D}, /*reversed=*/false, /*read=*/false}};
+  enum { D, L, N, P };
+  MixerShape shape{
+      {"D", "L", "N", "P"}, /*numLoops=*/1, /*time=*/std::nullopt, {}};
+  bool isComplex = shaped(getA()).getRank() == 3;
+  for (StringRef name : {"a", "c"}) {
+    MixerOperand parameter{name.str(), {D, N}};
+    if (isComplex)
+      parameter.dims.insert(parameter.dims.begin(), P);
+    shape.operands.push_back(parameter);
+  }
+  shape.operands.push_back({"k", {L, D}, /*reversed=*/false, /*read=*/false});
   return shape;
 }
 
@@ -23,17 +29,20 @@ LogicalResult SsmKernelOp::verify() {
   if (failed(verifyExtents(*this)))
     return failure();
   // ssm_kernel_c3
-  Type type = element(getA()), part = type;
-  if (auto complexType = dyn_cast<ComplexType>(type))
-    part = complexType.getElementType();
-  if (element(getC()) != type || !(part.isF32() || part.isF64()))
-    return emitOpError("'a' and 'c' must have one element type, f32, f64 or a "
-                       "complex number of these, but have ")
+  Type type = element(getA());
+  if (element(getC()) != type || !(type.isF32() || type.isF64()))
+    return emitOpError("'a' and 'c' must have one element type, f32 or f64, "
+                       "but have ")
            << type << " and " << element(getC());
   auto kType = dyn_cast<FloatType>(element(getK()));
   if (!kType ||
-      (kType != part && kType.getWidth() >= part.getIntOrFloatBitWidth()))
+      (kType != type && kType.getWidth() >= type.getIntOrFloatBitWidth()))
     return emitOpError("element type of 'k' must be ")
-           << part << " or a narrower float, but is " << element(getK());
+           << type << " or a narrower float, but is " << element(getK());
+  // ssm_kernel_c4
+  if (shaped(getA()).getRank() == 3 && shaped(getA()).getDimSize(0) != 2)
+    return emitOpError("complex 'a' and 'c' must have two parts, 2 x D x N, "
+                       "but 'a' is ")
+           << shaped(getA());
   return success();
 }

@@ -19,8 +19,9 @@ def Ssm_SsmKernelOp : Ssm_BufferOp<"ssm_kernel"> {
     normaliser of DSS. With c exp(a) h0 in its place, `k` is what a state h0 adds
     to y.
 
-    Shapes: `a` and `c` are D x N, `k` is L x D, as `ssm.long_conv` has it. What `k`
-    holds before the op is not used.
+    Shapes: `a` and `c` are D x N where they are real, and 2 x D x N where they are
+    complex: real parts, then imaginary ones. `k` is L x D, as `ssm.long_conv` has
+    it. What `k` holds before the op is not used.
 
     Source: Gu, Gupta, Goel, Re, "On the Parameterization and Initialization of
     Diagonal State Space Models".
@@ -28,14 +29,16 @@ def Ssm_SsmKernelOp : Ssm_BufferOp<"ssm_kernel"> {
     Constraints:
 
     * (C1) All operands are tensors or all are buffers.
-    * (C2) Operands have the ranks above, and equal extents agree.
-    * (C3) `a` and `c` have one element type, f32, f64 or a complex number of these,
-      in which arithmetic is done; that of `k` is a float no wider than its parts.
+    * (C2) Operands have the ranks above, `a` and `c` the same, and equal extents
+      agree.
+    * (C3) `a` and `c` have one element type, f32 or f64, in which arithmetic is
+      done; that of `k` is a float no wider.
+    * (C4) Complex numbers have two parts.
 
     Example:
 
     ```mlir
-    %k = ssm.ssm_kernel ins(%a, %c : tensor<96x32xcomplex<f32>>, tensor<96x32xcomplex<f32>>)
+    %k = ssm.ssm_kernel ins(%a, %c : tensor<2x96x32xf32>, tensor<2x96x32xf32>)
         outs(%k0 : tensor<?x96xf32>) -> tensor<?x96xf32>
     ```
   }];

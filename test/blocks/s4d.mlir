@@ -3,7 +3,8 @@
 // RUN: %python %S/mixer.py %s
 #mode = {indexing_maps = [affine_map<(d, n) -> (d)>, affine_map<(d, n) -> (d, n)>, affine_map<(d, n) -> (d, n)>,
                           affine_map<(d, n) -> (d, n)>, affine_map<(d, n) -> (d, n)>, affine_map<(d, n) -> (d, n)>,
-                          affine_map<(d, n) -> (d, n)>], iterator_types = ["parallel", "parallel"]}
+                          affine_map<(d, n) -> (d, n)>, affine_map<(d, n) -> (d, n)>, affine_map<(d, n) -> (d, n)>],
+         iterator_types = ["parallel", "parallel"]}
 module {
   // 2 Re sum_n C (exp(dt A) - 1) / A exp(l dt A), A = -exp(log_re) + i im.
   func.func private @kernel(%L: index, %log_dt: tensor<5xf32>, %log_re: tensor<5x3xf32>, %im: tensor<5x3xf32>,
@@ -11,11 +12,11 @@ module {
     %zero = arith.constant 0.0 : f32
     %one = arith.constant 1.0 : f32
     %two = arith.constant 2.0 : f32
-    %e = tensor.empty() : tensor<5x3xcomplex<f32>>
-    %a, %c = linalg.generic #mode
+    %e = tensor.empty() : tensor<5x3xf32>
+    %z:4 = linalg.generic #mode
         ins(%log_dt, %log_re, %im, %C_re, %C_im : tensor<5xf32>, tensor<5x3xf32>, tensor<5x3xf32>, tensor<5x3xf32>, tensor<5x3xf32>)
-        outs(%e, %e : tensor<5x3xcomplex<f32>>, tensor<5x3xcomplex<f32>>) {
-      ^bb0(%ldt: f32, %lre: f32, %ai: f32, %cr: f32, %ci: f32, %oa: complex<f32>, %oc: complex<f32>):
+        outs(%e, %e, %e, %e : tensor<5x3xf32>, tensor<5x3xf32>, tensor<5x3xf32>, tensor<5x3xf32>) {
+      ^bb0(%ldt: f32, %lre: f32, %ai: f32, %cr: f32, %ci: f32, %o0: f32, %o1: f32, %o2: f32, %o3: f32):
         %dt = math.exp %ldt : f32
         %ea = math.exp %lre : f32
         %ar = arith.negf %ea : f32
@@ -25,17 +26,23 @@ module {
         %C2 = complex.create %C2r, %C2i : complex<f32>
         %zr = arith.mulf %dt, %ar : f32
         %zi = arith.mulf %dt, %ai : f32
-        %z = complex.create %zr, %zi : complex<f32>
-        %x = complex.exp %z : complex<f32>
+        %zc = complex.create %zr, %zi : complex<f32>
+        %x = complex.exp %zc : complex<f32>
         %i = complex.create %one, %zero : complex<f32>
         %xm = complex.sub %x, %i : complex<f32>
         %bar = complex.div %xm, %A : complex<f32>
         %cb = complex.mul %C2, %bar : complex<f32>
-        linalg.yield %z, %cb : complex<f32>, complex<f32>
-    } -> (tensor<5x3xcomplex<f32>>, tensor<5x3xcomplex<f32>>)
+        %br = complex.re %cb : complex<f32>
+        %bi = complex.im %cb : complex<f32>
+        linalg.yield %zr, %zi, %br, %bi : f32, f32, f32, f32
+    } -> (tensor<5x3xf32>, tensor<5x3xf32>, tensor<5x3xf32>, tensor<5x3xf32>)
+    %parts = tensor.empty() : tensor<2x5x3xf32>
+    %a0 = tensor.insert_slice %z#0 into %parts[0, 0, 0] [1, 5, 3] [1, 1, 1] : tensor<5x3xf32> into tensor<2x5x3xf32>
+    %a = tensor.insert_slice %z#1 into %a0[1, 0, 0] [1, 5, 3] [1, 1, 1] : tensor<5x3xf32> into tensor<2x5x3xf32>
+    %c0 = tensor.insert_slice %z#2 into %parts[0, 0, 0] [1, 5, 3] [1, 1, 1] : tensor<5x3xf32> into tensor<2x5x3xf32>
+    %c = tensor.insert_slice %z#3 into %c0[1, 0, 0] [1, 5, 3] [1, 1, 1] : tensor<5x3xf32> into tensor<2x5x3xf32>
     %ek = tensor.empty(%L) : tensor<?x5xf32>
-    %k = ssm.ssm_kernel ins(%a, %c : tensor<5x3xcomplex<f32>>, tensor<5x3xcomplex<f32>>)
-        outs(%ek : tensor<?x5xf32>) -> tensor<?x5xf32>
+    %k = ssm.ssm_kernel ins(%a, %c : tensor<2x5x3xf32>, tensor<2x5x3xf32>) outs(%ek : tensor<?x5xf32>) -> tensor<?x5xf32>
     return %k : tensor<?x5xf32>
   }
   func.func @forward(%u: tensor<?x?x5xf32>,

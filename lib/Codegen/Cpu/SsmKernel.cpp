@@ -19,7 +19,6 @@
 #include "lib/Codegen/Cpu/CpuPasses.h"
 #include "lib/Codegen/Cpu/WideExp.h"
 
-#include "mlir/Dialect/Complex/IR/Complex.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 
@@ -47,8 +46,7 @@ public:
       : b(b), op(op), lanes(b.target.lanes),
         chunks(b.target.registers >= 32 ? 5 : 2),
         wideType(VectorType::get({lanes}, b.getF64Type())),
-        isComplex(isa<ComplexType>(
-            cast<MemRefType>(op.getA().getType()).getElementType())) {}
+        isComplex(cast<MemRefType>(op.getA().getType()).getRank() == 3) {}
 
   void emit();
 
@@ -89,7 +87,7 @@ private:
 void Kernel::emit() {
   length = b.dim(op.getK(), 0);
   channels = b.dim(op.getK(), 1);
-  modes = b.dim(op.getA(), 1);
+  modes = b.dim(op.getA(), isComplex ? 2 : 1);
   // No longer than that all chunks are needed. A step of a loop is never zero.
   auto max = [&](Value x) {
     return b.createOrFold<arith::MaxUIOp>(x, b.idx(1));
@@ -173,11 +171,15 @@ ComplexLanes Kernel::readMode(Value operand, Value mode) {
   b.loop(b.idx(0), b.idx(lanes), 1, [&](Value lane) {
     // Lanes beyond the last channel repeat it.
     Value index = b.add(channel, b.min(lane, b.sub(count, b.idx(1))));
-    Value z = memref::LoadOp::create(b, operand, ValueRange{index, mode});
-    Value re = isComplex ? complex::ReOp::create(b, z).getResult() : z;
-    b.storeScalar(re, parameters, {b.idx(0), lane});
-    if (isComplex)
-      b.storeScalar(complex::ImOp::create(b, z), parameters, {b.idx(1), lane});
+    SmallVector<Value> at = {index, mode};
+    if (!isComplex)
+      return b.storeScalar(b.loadScalar(operand, at), parameters,
+                           {b.idx(0), lane});
+    at.insert(at.begin(), Value());
+    for (int64_t part : {0, 1}) {
+      at[0] = b.idx(part);
+      b.storeScalar(b.loadScalar(operand, at), parameters, {at[0], lane});
+    }
   });
   auto widen = [&](int64_t part) -> Value {
     Value x = b.load({b.vec(), {}}, parameters, {b.idx(part), b.idx(0)});
@@ -293,12 +295,7 @@ namespace {
 
 bool isSupported(ssm::SsmKernelOp op, const CpuTarget &) {
   auto type = dyn_cast<MemRefType>(op.getA().getType());
-  if (!type || !isUnitStrideFloat(op.getK()))
-    return false;
-  Type part = type.getElementType();
-  if (auto complexType = dyn_cast<ComplexType>(part))
-    part = complexType.getElementType();
-  return part.isF32();
+  return type && type.getElementType().isF32() && isUnitStrideFloat(op.getK());
 }
 
 struct LowerSsmKernel : ssmc::impl::SsmLowerSsmKernelBase<LowerSsmKernel> {

@@ -115,9 +115,9 @@ func.func @long_conv(%x: tensor<2x?x96xbf16>, %k: tensor<?x96xf32>, %a: tensor<2
 }
 
 // CHECK-LABEL: func @ssm_kernel
-func.func @ssm_kernel(%a: tensor<96x32xcomplex<f32>>, %k0: tensor<?x96xf16>) -> tensor<?x96xf16> {
+func.func @ssm_kernel(%a: tensor<2x96x32xf32>, %k0: tensor<?x96xf16>) -> tensor<?x96xf16> {
   // CHECK: ssm.ssm_kernel ins({{.*}}) outs(%{{.*}} : tensor<?x96xf16>) -> tensor<?x96xf16>
-  %k = ssm.ssm_kernel ins(%a, %a : tensor<96x32xcomplex<f32>>, tensor<96x32xcomplex<f32>>) outs(%k0 : tensor<?x96xf16>)
+  %k = ssm.ssm_kernel ins(%a, %a : tensor<2x96x32xf32>, tensor<2x96x32xf32>) outs(%k0 : tensor<?x96xf16>)
     -> tensor<?x96xf16>
   return %k : tensor<?x96xf16>
 }

@@ -11,8 +11,8 @@ func.func @single(%a: memref<3x4xf32>, %c: memref<3x4xf32>, %k: memref<?x3xf32>)
 
 // CHECK-LABEL: func.func @double
 // CHECK: ssm.ssm_kernel
-func.func @double(%a: memref<3x4xcomplex<f64>>, %c: memref<3x4xcomplex<f64>>, %k: memref<?x3xf32>) {
-  ssm.ssm_kernel ins(%a, %c : memref<3x4xcomplex<f64>>, memref<3x4xcomplex<f64>>) outs(%k : memref<?x3xf32>)
+func.func @double(%a: memref<2x3x4xf64>, %c: memref<2x3x4xf64>, %k: memref<?x3xf32>) {
+  ssm.ssm_kernel ins(%a, %c : memref<2x3x4xf64>, memref<2x3x4xf64>) outs(%k : memref<?x3xf32>)
   return
 }
 
