@@ -20,6 +20,18 @@ def SsmCheckExtents : Pass<"ssm-check-extents", "::mlir::ModuleOp"> {
                            "::mlir::tensor::TensorDialect"];
 }
 
+def SsmEvaluateConstants : Pass<"ssm-evaluate-constants", "::mlir::func::FuncOp"> {
+  let summary = "compute when compiling what constants alone decide";
+  let description = [{
+    Linalg ops with exponentials, other functions, divisions or sums, and mixers, whose
+    operands are all known are computed by the evaluator, in double precision, and so
+    is what arranges their results without making more elements of them. What has more
+    than 4 M elements, or takes more than 64 M iterations, is left alone, as is what the
+    evaluator does not know.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect"];
+}
+
 def SsmSeparateResults : Pass<"ssm-separate-results", "::mlir::ModuleOp"> {
   let summary = "give results that could share a buffer destinations of their own";
   let description = [{

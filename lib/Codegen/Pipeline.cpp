@@ -203,8 +203,10 @@ void ssmc::buildTilingPipeline(OpPassManager &pm,
     decompose.only = {"ssm.recurrence", "ssm.associative_scan"};
   pm.addPass(ssm::createSsmDecompose(decompose));
   pm.addPass(createSsmMergeInsertions());
-  if (optimized)
+  if (optimized) {
+    pm.addNestedPass<func::FuncOp>(createSsmEvaluateConstants());
     addFusion(pm, options);
+  }
   pm.addPass(createSsmDecomposeConcat());
   pm.addPass(createSsmSeparateResults());
   pm.addPass(createSsmLowerEntries());

@@ -27,23 +27,34 @@ def run(*command):
     return done.stdout
 
 
+def blobs_of(text):
+    return dict(re.findall(r'(\w+): "0x[0-9A-F]{8}([0-9A-F]*)"', text))
+
+
+def resources_of(text):
+    """The resources by name, read from the file: some are only computed with."""
+    blobs, named = blobs_of(text), {}
+    for name, shape in re.findall(r"dense_resource<(\w+)> : tensor<([\dx]*)xf32>", text):
+        data = np.frombuffer(bytes.fromhex(blobs[name]), np.float32)
+        named[name] = data.reshape([int(n) for n in shape.split("x")])
+    return named
+
+
 def weights_of(text):
-    """The weight section and the resources by name, read from printed IR."""
+    """The weight section, read from printed IR."""
     size = int(re.search(r"ssm.weights_bytes = (\d+)", text)[1])
-    section, named = bytearray(size), {}
-    blobs = dict(re.findall(r'(\w+): "0x[0-9A-F]{8}([0-9A-F]*)"', text))
+    section, blobs = bytearray(size), blobs_of(text)
     for offset, value in re.findall(
             r"\{bytes = \d+ : i64, offset = (\d+) : i64, (?:pack = \{.*?\}, )?value = (.*?)\}", text):
-        content, shape = re.fullmatch(r"dense\w*<(.*)> : tensor<(.*)xf32>", value, re.S).groups()
+        content = re.fullmatch(r"dense\w*<(.*)> : tensor<.*xf32>", value, re.S)[1]
         if content in blobs:
             data = np.frombuffer(bytes.fromhex(blobs[content]), np.float32)
-            named[content] = data.reshape([int(n) for n in shape.split("x")])
         elif content.startswith('"0x'):
             data = np.frombuffer(bytes.fromhex(content[3:-1]), np.float32)
         else:
             data = np.array(eval(content), np.float32)
         section[int(offset):int(offset) + data.nbytes] = data.tobytes()
-    return bytes(section), named
+    return bytes(section)
 
 
 def build(path, level, folder):
@@ -108,11 +119,12 @@ def main():
     choices = dict(a.split("=") for a in sys.argv[2:] if not a.startswith("--"))
     rtol = float(options.get("rtol", 1e-5))
     with open(path) as file:
-        oracle = "\n".join(re.findall(r"^// ORACLE: ?(.*)$", file.read(), re.M))
+        source = file.read()
+    oracle = "\n".join(re.findall(r"^// ORACLE: ?(.*)$", source, re.M))
     with tempfile.TemporaryDirectory() as folder:
         for level in map(int, options.get("levels", "0,2").split(",")):
             library, text = build(path, level, folder)
-            check(library, text, choices, oracle, rtol, level)
+            check(library, text, resources_of(source), choices, oracle, rtol, level)
 
 
 def signature(text):
@@ -129,8 +141,8 @@ def signature(text):
     return names, values("inputs"), values("outputs"), ranks, maps
 
 
-def check(library, text, choices, oracle, rtol, level):
-    weights, named = weights_of(text)
+def check(library, text, named, choices, oracle, rtol, level):
+    weights = weights_of(text)
     names, inputs, outputs, ranks, maps = signature(text)
     rows = zip(*[map(int, choices[n].split(",")) for n in names]) if names else [()]
     for row in rows:
