@@ -7,6 +7,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "lib/Operators/Extents.h"
 #include "lib/Operators/Families.h"
 #include "lib/Operators/Formula.h"
 #include "lib/Operators/ShapeArithmetic.h"
@@ -91,16 +92,22 @@ static LogicalResult inferConv(InferContext &ctx) {
                      describeDims(x.dims) + " and " + describeDims(w.dims));
   if (!isa<FloatType>(x.elementType) || w.elementType != x.elementType)
     return ctx.error("operands must be of one float type");
+  // A window as long as the sequence is of no constant extent.
   SmallVector<int64_t> windows;
+  bool isOpen = false;
   for (AffineExpr dim : ArrayRef(w.dims).drop_front(2)) {
     auto extent = asConstant(dim);
-    if (!extent || *extent < 1 || *extent >= (1 << 30))
-      return ctx.error("the extents of the weight must be constant");
-    windows.push_back(*extent);
+    if (extent && (*extent < 1 || *extent >= (1 << 30)))
+      return ctx.error("the extents of the weight must be positive");
+    isOpen |= !extent;
+    windows.push_back(extent.value_or(1));
   }
   Geometry geometry;
   if (auto message = readGeometry(ctx.node, windows, geometry))
     return ctx.error(*message);
+  if (isOpen && geometry.same)
+    return ctx.error("auto_pad needs constant extents of the weight, not " +
+                     describeDims(w.dims) + ": fix them with --dim");
   auto channels = asConstant(x.dims[1]), perGroup = asConstant(w.dims[1]),
        outputs = asConstant(w.dims[0]);
   if (!perGroup || !outputs || *outputs % geometry.groups != 0)
@@ -126,11 +133,12 @@ static LogicalResult inferConv(InferContext &ctx) {
       dims.push_back(extent.ceilDiv(stride));
       continue;
     }
-    AffineExpr span = extent + (geometry.low[k] + geometry.high[k] -
-                                (windows[k] - 1) * geometry.dilations[k] - 1);
+    AffineExpr reach = (w.dims[2 + k] - 1) * geometry.dilations[k];
+    AffineExpr span = extent + (geometry.low[k] + geometry.high[k] - 1) - reach;
     if (auto known = asConstant(span); known && *known < 0)
       return ctx.error("the window is longer than the padded input");
-    dims.push_back((stride == 1 ? span : span.floorDiv(stride)) + 1);
+    dims.push_back(
+        simplifyExtent((stride == 1 ? span : span.floorDiv(stride)) + 1));
   }
   ctx.setResult(0, x.elementType, dims);
   return success();
@@ -259,7 +267,8 @@ static LogicalResult lowerConv(LowerContext &ctx) {
        wType = cast<RankedTensorType>(w.getType());
   ArrayRef<int64_t> windows = wType.getShape().drop_front(2);
   if (ShapedType::isDynamicShape(windows))
-    return ctx.error("the extents of the weight must be constant");
+    return ctx.error("a weight of free extents that is no long convolution "
+                     "cannot be compiled: fix them with --dim");
   Geometry geometry;
   if (auto message = readGeometry(ctx.node, windows, geometry))
     return ctx.error(*message);

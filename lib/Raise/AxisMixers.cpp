@@ -43,9 +43,16 @@ bool AxisAnalysis::visitMixer(Operation *op) {
     };
     meet(lengthOf(0), lengthOf(1));
   }
+  auto labelsOf = [&](StringRef extent) -> Digits & {
+    return extentLabels[llvm::find(shape.extents, extent) -
+                        shape.extents.begin()];
+  };
+  // A kernel of data has a lag for every token.
+  if (isa<ssm::LongConvOp>(op))
+    meet(labelsOf("L"), labelsOf("W"));
   if (shape.time)
     noteSequence(extentLabels[*shape.time]);
-  else if (isa<ssm::AttentionOp, ssm::QuasiseparableOp>(op))
+  else if (isa<ssm::AttentionOp, ssm::QuasiseparableOp, ssm::LongConvOp>(op))
     // Time is no loop of theirs: every query sees many keys.
     for (auto [name, labels] : llvm::zip(shape.extents, extentLabels))
       if (name == "L" || name == "Lk")

@@ -52,6 +52,13 @@ public:
   /// ... or which of them come first: a position along one has nothing of those
   /// behind it along the other, or nothing of those before it.
   bool showsOrder(unsigned i, size_t rows, size_t columns) const;
+  /// Whether input `i` is a constant matrix that gives a sequence again where
+  /// it is multiplied along one: a square one the same; any other its spectrum,
+  /// or what a spectrum is of. Of a sequence that is not known to be one it is
+  /// seen that it transforms.
+  bool isAlong(unsigned i, size_t rows, size_t columns, const Digits &sequence);
+  /// ... whether it consists of waves, or of exponentials, along either axis.
+  bool showsWaves(unsigned i, size_t rows, size_t columns) const;
   llvm::ArrayRef<int64_t> resultShape(unsigned i) const;
   /// Of all of `kind`, whose digits may be pieces of it.
   int64_t extentOf(AxisKind kind) const { return analysis.extentOf(kind); }

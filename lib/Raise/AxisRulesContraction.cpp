@@ -6,6 +6,11 @@ using namespace mlir;
 
 namespace ssmc {
 
+/// What a constant matrix gives of a sequence: as many positions as it has.
+static Digits alongSequence(const Digits &sequence, int64_t positions) {
+  return {Digit{sequence[0].kind, sequence[0].stride, positions}};
+}
+
 static void matmul(AxisTransfer &t) {
   int64_t ra = t.rank(0), rb = t.rank(1);
   if (ra == 0 || rb == 0)
@@ -15,11 +20,9 @@ static void matmul(AxisTransfer &t) {
   if (isLabelled(ka) || isLabelled(kb))
     t.mix();
   t.meet(ka, kb);
-  // A square matrix along a sequence gives the sequence again.
   auto along = [&](unsigned matrix, const Digits &sequence) {
-    return t.rank(matrix) >= 2 && t.isConstant(matrix) &&
-           isPlainTime(sequence) &&
-           t.shape(matrix).back() == t.shape(matrix).drop_back().back();
+    size_t rank = t.rank(matrix);
+    return rank >= 2 && t.isAlong(matrix, rank - 2, rank - 1, sequence);
   };
   for (auto [matrix, sequence] : {std::pair(0u, &kb), std::pair(1u, &ka)})
     if (along(matrix, *sequence) &&
@@ -40,9 +43,11 @@ static void matmul(AxisTransfer &t) {
     labels.push_back(t.join(candidates, shape[i]));
   }
   if (ra > 1)
-    labels.push_back(along(0, kb) ? kb : a[ra - 2]);
+    labels.push_back(along(0, kb) ? alongSequence(kb, t.shape(0)[ra - 2])
+                                  : a[ra - 2]);
   if (rb > 1)
-    labels.push_back(along(1, ka) ? ka : b[rb - 1]);
+    labels.push_back(along(1, ka) ? alongSequence(ka, t.shape(1)[rb - 1])
+                                  : b[rb - 1]);
   t.set(0, std::move(labels));
 }
 
@@ -122,30 +127,31 @@ static void einsum(AxisTransfer &t) {
   for (unsigned i = 0; i < terms.size(); ++i)
     if (int64_t(terms[i].size()) != t.rank(i))
       return t.mix();
-  // A square matrix along a sequence gives the sequence again.
-  auto sequenceOf = [&](char letter) -> const Digits * {
+  auto sequenceOf = [&](char letter) -> std::optional<Digits> {
     for (unsigned i = 0; i < terms.size(); ++i) {
       size_t own = terms[i].find(letter);
       if (!t.isConstant(i) || own == std::string::npos)
         continue;
       for (auto [a, c] : llvm::enumerate(terms[i]))
-        if (result.find(c) == std::string::npos &&
-            t.shape(i)[a] == t.shape(i)[own])
+        if (result.find(c) == std::string::npos)
           for (unsigned j = 0; j < terms.size(); ++j)
             if (size_t at = terms[j].find(c);
-                at != std::string::npos && isPlainTime(t.axes(j)[at])) {
+                at != std::string::npos && isPlainTime(t.axes(j)[at]) &&
+                terms[j].find(letter) == std::string::npos &&
+                t.isAlong(i, own, a, t.axes(j)[at])) {
               if (t.showsOrder(i, own, a) || t.showsDistance(i, own, a))
                 t.compare(t.axes(j)[at]);
-              return &t.axes(j)[at];
+              return alongSequence(t.axes(j)[at], t.shape(i)[own]);
             }
     }
-    return nullptr;
+    return std::nullopt;
   };
   ValueAxes labels;
   for (auto [position, letter] : llvm::enumerate(result)) {
     SmallVector<const Digits *> candidates;
-    if (const Digits *sequence = sequenceOf(letter))
-      candidates.push_back(sequence);
+    std::optional<Digits> sequence = sequenceOf(letter);
+    if (sequence)
+      candidates.push_back(&*sequence);
     for (unsigned i = 0; i < terms.size(); ++i)
       for (auto [a, c] : llvm::enumerate(terms[i]))
         if (c == letter && t.shape(i)[a] == t.resultShape(0)[position])
@@ -162,6 +168,35 @@ static void einsum(AxisTransfer &t) {
         if (size_t other = terms[j].find(c); other != std::string::npos)
           t.meet(t.axes(i)[a], t.axes(j)[other]);
     }
+  t.set(0, std::move(labels));
+}
+
+/// A spectrum is of the sequence still, at other positions.
+static void dft(AxisTransfer &t) {
+  int64_t rank = t.rank(0), at = t.node.getVersion() < 20 ? 1 : -2;
+  if (t.has(2)) {
+    auto given = t.ints(2);
+    if (!given || given->size() != 1)
+      return t.mix();
+    at = given->front();
+  } else {
+    at = t.node.getInt("axis", at);
+  }
+  int64_t axis = AxisTransfer::axisOf(at, rank);
+  if (axis < 0 || axis == rank - 1)
+    return t.mix();
+  ValueAxes labels = t.axes(0);
+  if (isLabelled(labels.back()) && t.shape(0).back() > 1)
+    t.mix();
+  labels.back() = {Digit{AxisKind::Other, 1, t.resultShape(0).back()}};
+  if (isLabelled(labels[axis])) {
+    t.mix();
+    t.treatAsSequence(labels[axis]);
+  }
+  int64_t positions = t.resultShape(0)[axis];
+  labels[axis] = isPlainTime(labels[axis])
+                     ? alongSequence(labels[axis], positions)
+                     : Digits{Digit{AxisKind::Other, 1, positions}};
   t.set(0, std::move(labels));
 }
 
@@ -216,6 +251,7 @@ void registerContractionAxisRules(AxisRuleTable &table) {
   table["MatMul"] = matmul;
   table["Gemm"] = gemm;
   table["Conv"] = conv;
+  table["DFT"] = dft;
   table["Einsum"] = einsum;
   table["Attention"] = attention;
   table["RotaryEmbedding"] = rotary;

@@ -4,6 +4,8 @@
 
 #include "lib/Operators/Indexing.h"
 
+#include "mlir/IR/DialectResourceBlobManager.h"
+
 #include <cmath>
 
 using namespace mlir;
@@ -175,6 +177,77 @@ bool AxisTransfer::showsDistance(unsigned i, size_t rows,
       differs |= x != at(0, 0);
     }
   return differs;
+}
+
+/// Whether elements `stride` apart satisfy x[n-1] + x[n+1] = c x[n], for a c
+/// that is given.
+static std::optional<double> findTurn(llvm::function_ref<double(int64_t)> at,
+                                      int64_t count) {
+  constexpr double kRounded = 1e-4;
+  double dot = 0, norm = 0, largest = 0;
+  for (int64_t n = 1; n + 1 < count; ++n) {
+    dot += at(n) * (at(n - 1) + at(n + 1));
+    norm += at(n) * at(n);
+  }
+  if (norm == 0)
+    return std::nullopt;
+  for (int64_t n = 0; n < count; ++n)
+    largest = std::max(largest, std::abs(at(n)));
+  for (int64_t n = 1; n + 1 < count; ++n)
+    if (!(std::abs(at(n - 1) + at(n + 1) - dot / norm * at(n)) <=
+          kRounded * largest))
+      return std::nullopt;
+  return dot / norm;
+}
+
+/// The numbers of a constant in single precision, where they are.
+static ArrayRef<float> floatsOf(Value value) {
+  auto constant = value.getDefiningOp<onnx::ConstantOp>();
+  if (!constant || !getElementTypeOrSelf(value.getType()).isF32())
+    return {};
+  ArrayRef<char> bytes;
+  if (auto dense = dyn_cast<DenseElementsAttr>(constant.getValue()))
+    bytes = dense.isSplat() ? ArrayRef<char>() : dense.getRawData();
+  else if (auto data = dyn_cast<DenseResourceElementsAttr>(constant.getValue()))
+    if (AsmResourceBlob *blob = data.getRawHandle().getBlob())
+      bytes = blob->getData();
+  return {reinterpret_cast<const float *>(bytes.data()),
+          bytes.size() / sizeof(float)};
+}
+
+bool AxisTransfer::showsWaves(unsigned i, size_t rows, size_t columns) const {
+  constexpr int64_t kLeast = 4;
+  // Weights are not copied to be looked at: the second and third of the lines
+  // along an axis say enough.
+  ArrayRef<float> elements = floatsOf(input(i));
+  if (int64_t(elements.size()) != llvm::product_of(shape(i)) ||
+      std::min(shape(i)[rows], shape(i)[columns]) < kLeast)
+    return false;
+  SmallVector<int64_t> strides = rowMajorStrides(shape(i));
+  auto turns = [&](size_t along, size_t across) {
+    auto line = [&](int64_t which) {
+      return findTurn(
+          [&](int64_t n) -> double {
+            return elements[n * strides[along] + which * strides[across]];
+          },
+          shape(i)[along]);
+    };
+    std::optional<double> second = line(1), third = line(2);
+    return second && third && std::abs(*second - *third) > 1e-9;
+  };
+  return turns(rows, columns) || turns(columns, rows);
+}
+
+bool AxisTransfer::isAlong(unsigned i, size_t rows, size_t columns,
+                           const Digits &sequence) {
+  if (!isConstant(i) || !isPlainTime(sequence))
+    return false;
+  if (sequence[0].kind == AxisKind::Time || shape(i)[rows] == shape(i)[columns])
+    return true;
+  if (!showsWaves(i, rows, columns))
+    return false;
+  treatAsSequence(sequence);
+  return true;
 }
 
 bool AxisTransfer::meet(const Digits &a, const Digits &b) {

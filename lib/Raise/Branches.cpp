@@ -47,7 +47,7 @@ static Kind kindOf(onnx::NodeOp node) {
              Kind::Analytic)
       .Cases({"Sinh", "Cosh", "Tan", "Atan", "Asinh", "Softsign"},
              Kind::Analytic)
-      .Cases({"MatMul", "Gemm", "Einsum", "Conv", "CumSum", "CumProd"},
+      .Cases({"MatMul", "Gemm", "Einsum", "Conv", "CumSum", "CumProd", "DFT"},
              Kind::Analytic)
       .Cases({"ReduceSum", "ReduceMean", "ReduceProd", "ReduceSumSquare"},
              Kind::Analytic)

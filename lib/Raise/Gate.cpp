@@ -148,7 +148,8 @@ static Comparison compare(const Problem &problem,
     }
     ++verdict.comparisons;
     verdict.deviation =
-        std::max(verdict.deviation, ssmc::deviation(expected, found));
+        std::max(verdict.deviation,
+                 ssmc::deviation(expected, found, replacement.mixer.spreads));
   }
   if (all)
     branches = std::move(seen);

@@ -10,8 +10,8 @@ namespace ssmc {
 
 /// For each element the lesser of the largest magnitudes along the last and
 /// along the last but one axis: with time on either, a channel that grows does
-/// not hide the others, nor a late token the early ones.
-static SmallVector<double> scalesOf(const Tensor &tensor) {
+/// not hide the others, nor a late token the early ones. Or the larger one.
+static SmallVector<double> scalesOf(const Tensor &tensor, bool larger) {
   ArrayRef<double> values = tensor.floats();
   ArrayRef<int64_t> shape = tensor.getShape();
   int64_t columns = shape.empty() ? 1 : shape.back();
@@ -28,13 +28,15 @@ static SmallVector<double> scalesOf(const Tensor &tensor) {
       }
     for (int64_t r = 0; r < rows; ++r)
       for (int64_t c = 0; c < columns; ++c)
-        scales[begin + r * columns + c] =
-            rows == 1 ? ofRow[r] : std::min(ofRow[r], ofColumn[c]);
+        scales[begin + r * columns + c] = rows == 1 ? ofRow[r]
+                                          : larger
+                                              ? std::max(ofRow[r], ofColumn[c])
+                                              : std::min(ofRow[r], ofColumn[c]);
   }
   return scales;
 }
 
-double deviation(const Tensor &a, const Tensor &b) {
+double deviation(const Tensor &a, const Tensor &b, bool spreads) {
   if (a.isNull() || b.isNull() || a.getShape() != b.getShape())
     return INFINITY;
   if (!a.isFloat() || !b.isFloat())
@@ -47,7 +49,7 @@ double deviation(const Tensor &a, const Tensor &b) {
   }
   if (!(sum == 0))
     return INFINITY;
-  SmallVector<double> scales = scalesOf(a);
+  SmallVector<double> scales = scalesOf(a, spreads);
   for (auto [x, y, scale] : llvm::zip_equal(xs, ys, scales))
     if (x != y)
       worst = std::max(worst, std::fabs(x - y) / (scale > 0 ? scale : largest));
@@ -86,6 +88,8 @@ void proposeMixers(const Problem &problem, MixerList &mixers) {
   // What answers an impulse for ever.
   if (mixers.empty())
     proposeConstantScans(problem, mixers);
+  proposeImpulseConvs(problem, mixers);
+  proposeKernelConvs(problem, mixers);
 }
 
 } // namespace ssmc

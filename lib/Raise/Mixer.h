@@ -54,8 +54,13 @@ public:
   virtual std::unique_ptr<Mixer> clone() const { return nullptr; }
   /// What a check at the traced length cannot show.
   virtual void listAssumptions(llvm::SmallVectorImpl<std::string> &) const {}
+  /// The most tokens that it is known for: 0 for any number.
+  virtual int64_t getMostTokens() const { return 0; }
   /// How much it may deviate from its region.
   double tolerance = kMixerTolerance;
+  /// Its region rounds what it reads of all tokens together, a spectrum say:
+  /// deviations are relative to the largest number along both axes.
+  bool spreads = false;
   /// True for a node of the region that it computes by, too: a branch that no
   /// input takes is the same branch then.
   virtual bool keepsNode(mlir::Operation *op) const { return false; }
@@ -74,13 +79,18 @@ void proposeQuasiseparable(const Problem &problem, MixerList &mixers);
 void proposeMlstm(const Problem &problem, MixerList &mixers);
 void proposeAttention(const Problem &problem, MixerList &mixers);
 void proposeShortConvs(const Problem &problem, MixerList &mixers);
+/// Long convolutions whose kernel is one of the frontier's values ...
+void proposeKernelConvs(const Problem &problem, MixerList &mixers);
+/// ... or is read off the region.
+void proposeImpulseConvs(const Problem &problem, MixerList &mixers);
 /// An unrolled loop as it stands: for what no entry of the catalogue matches.
 void proposeRecurrences(const Problem &problem, MixerList &mixers);
 /// Every entry of the catalogue, in the order in which they are tried.
 void proposeMixers(const Problem &problem, MixerList &mixers);
 
-/// Largest |a - b| over the largest |a| near it; infinite where the shapes
-/// differ or a value is not finite.
-double deviation(const Tensor &a, const Tensor &b);
+/// Largest |a - b| over the largest |a| near it, along the axis along which
+/// that is less or, where it `spreads`, more; infinite where the shapes differ
+/// or a value is not finite.
+double deviation(const Tensor &a, const Tensor &b, bool spreads = false);
 
 } // namespace ssmc

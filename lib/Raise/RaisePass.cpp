@@ -307,6 +307,15 @@ DictionaryAttr SsmRaisePass::takeRerolled(const Graph &graph,
   return nullptr;
 }
 
+/// The first input that has a sequence has at most so many tokens.
+static ExtentBound boundOfTokens(const Problem &problem, int64_t most) {
+  const AxisSeed *seed =
+      llvm::find_if(problem.analysis.getSeeds(), [](const AxisSeed &seed) {
+        return seed.kind == AxisKind::Time;
+      });
+  return {{{seed->argument, seed->axis}}, most};
+}
+
 void SsmRaisePass::replace(const Graph &graph, const Proposal &proposal) {
   const Raise &raise = proposal.raise;
   const ssmc::Region &region = raise.region;
@@ -370,7 +379,10 @@ void SsmRaisePass::replace(const Graph &graph, const Proposal &proposal) {
   llvm::append_range(assumptions, listSmallNumbers(proposal.problems.front(),
                                                    raise.mixer->tolerance));
   llvm::append_range(assumptions, verdict.assumptions);
-  for (const LengthPlan::End &end : proposal.plan.ends) {
+  SmallVector<LengthPlan::End> ends(proposal.plan.ends);
+  if (int64_t most = raise.mixer->getMostTokens())
+    ends.push_back({boundOfTokens(proposal.problems.front(), most), most});
+  for (const LengthPlan::End &end : ends) {
     addExtentBound(graph.getFunc(), end.bound);
     assumptions.push_back("the graph is defined for at most " +
                           std::to_string(end.tokens) +

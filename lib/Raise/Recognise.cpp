@@ -104,6 +104,24 @@ void Recogniser::note(const Miss &miss) {
     closest = miss;
 }
 
+/// With each of the tables that it reads for an operand.
+bool Recogniser::tryKernels(const Region &region) {
+  const ValueAxes *axes = region.frontier.size() == 1
+                              ? analysis.getAxes(region.frontier.front())
+                              : nullptr;
+  if (!axes || timeExtent(*axes) != analysis.getLength())
+    return false;
+  int64_t channels = llvm::product_of(restExtents(*axes));
+  for (Value table : finder.listTables(region, channels)) {
+    Region other = region;
+    other.frontier.push_back(table);
+    sortByDefinition(graph, other.frontier);
+    if (tryFrontier(std::move(other), proposeKernelConvs))
+      return true;
+  }
+  return false;
+}
+
 bool Recogniser::recognise(const Region &region, Proposer propose) {
   Region merged = region;
   finder.mergeViews(merged.frontier);
@@ -122,6 +140,8 @@ bool Recogniser::recognise(const Region &region, Proposer propose) {
       tryFrontier(straight, propose))
     return true;
   if (tryFrontier(merged, propose))
+    return true;
+  if (propose == proposeMixers && tryKernels(straight))
     return true;
   if (auto sums = finder.exponentiate(merged);
       sums && propose == proposeMixers && tryFrontier(*sums, propose))

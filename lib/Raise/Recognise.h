@@ -44,6 +44,7 @@ private:
   using Proposer = void (*)(const Problem &, MixerList &);
   bool recognise(const Region &region, Proposer propose);
   bool tryFrontier(Region region, Proposer propose);
+  bool tryKernels(const Region &region);
   /// The proposal that computes what the region does.
   std::unique_ptr<Mixer> identify(const Region &region, Proposer propose,
                                   double &deviation);

@@ -30,9 +30,31 @@ void sortByDefinition(const Graph &graph, SmallVectorImpl<Value> &values) {
   llvm::sort(values, [&](Value a, Value b) { return key(a) < key(b); });
 }
 
+/// What no input reaches and follows from the frontier: a kernel may be given,
+/// and its spectrum is computed from it.
+static llvm::DenseSet<Value> findFollowers(const Graph &graph,
+                                           ArrayRef<Value> frontier) {
+  llvm::DenseSet<Value> followers;
+  SmallVector<Value> worklist;
+  llvm::copy_if(frontier, std::back_inserter(worklist),
+                [&](Value value) { return !graph.dependsOnInput(value); });
+  while (!worklist.empty())
+    for (Operation *user : worklist.pop_back_val().getUsers()) {
+      auto node = dyn_cast<onnx::NodeOp>(user);
+      if (!node || graph.indexOf(user) < 0 || node.getOpType() == "Shape" ||
+          node.getOpType() == "Size") // the extents are known
+        continue;
+      for (Value result : user->getResults())
+        if (!graph.dependsOnInput(result) && followers.insert(result).second)
+          worklist.push_back(result);
+    }
+  return followers;
+}
+
 std::optional<Cone> collectCone(const Graph &graph, ArrayRef<Value> roots,
                                 ArrayRef<Value> frontier, size_t limit) {
   llvm::SmallDenseSet<Value> stop(frontier.begin(), frontier.end());
+  llvm::DenseSet<Value> followers = findFollowers(graph, frontier);
   llvm::DenseSet<Operation *> seen;
   llvm::SmallSetVector<Value, 8> constants;
   SmallVector<Value> worklist(roots);
@@ -41,7 +63,7 @@ std::optional<Cone> collectCone(const Graph &graph, ArrayRef<Value> roots,
     Value value = worklist.pop_back_val();
     if (stop.contains(value) || isa<NoneType>(value.getType()))
       continue;
-    if (!graph.dependsOnInput(value)) {
+    if (!graph.dependsOnInput(value) && !followers.contains(value)) {
       constants.insert(value);
       continue;
     }

@@ -93,6 +93,12 @@ public:
   /// outer products as their factors.
   llvm::SmallVector<llvm::SmallVector<mlir::Value>>
   inFrontOfFactors(llvm::ArrayRef<mlir::Value> frontier) const;
+  /// Tables that a region reads of data from one value, and what they are
+  /// computed from: floats that no input reaches, with an axis for each of
+  /// `channels` and one beside it. Those of one length first, then nearest
+  /// first.
+  llvm::SmallVector<mlir::Value> listTables(const Region &region,
+                                            int64_t channels) const;
   /// Drops frontier values that others determine.
   void absorbDominated(llvm::SmallVectorImpl<mlir::Value> &frontier) const;
   /// True for a per-token node that may be moved into a region: neither mixing

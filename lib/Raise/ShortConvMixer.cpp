@@ -8,8 +8,8 @@
 //===----------------------------------------------------------------------===//
 
 #include "dialects/ssm/SsmOps.h"
+#include "lib/Raise/Affine.h"
 #include "lib/Raise/Probe.h"
-#include "llvm/ADT/StringSet.h"
 
 #include <cmath>
 #include <numeric>
@@ -53,38 +53,6 @@ public:
 };
 } // namespace
 
-/// True where every node computes sums of multiples of its operands, so that
-/// an impulse shows all there is.
-static bool isAffine(const Problem &problem, const Cone &cone) {
-  static const llvm::StringSet<> always = {
-      "Add",     "Sub",     "Sum",       "Neg",        "Identity",
-      "Cast",    "Reshape", "Transpose", "Squeeze",    "Unsqueeze",
-      "Flatten", "Slice",   "Split",     "Concat",     "Pad",
-      "Expand",  "Tile",    "ReduceSum", "ReduceMean", "Gather",
-      "CumSum",  "Trilu",   "Dropout",   "Mean",       "GatherElements",
-      "GatherND"};
-  static const llvm::StringSet<> byConstants = {"Mul", "MatMul", "Einsum",
-                                                "Gemm"};
-  for (Operation *op : cone.nodes) {
-    auto node = dyn_cast<onnx::NodeOp>(op);
-    if (!node || !node.getDomain().empty())
-      return false;
-    StringRef name = node.getOpType();
-    unsigned data = llvm::count_if(op->getOperands(), [&](Value v) {
-      return problem.graph.dependsOnInput(v);
-    });
-    bool firstOnly =
-        data == 1 && problem.graph.dependsOnInput(op->getOperand(0));
-    if (always.contains(name) || (byConstants.contains(name) && data == 1) ||
-        ((name == "Conv" || name == "Div") && firstOnly) ||
-        (name == "Where" && !problem.graph.dependsOnInput(op->getOperand(0))) ||
-        name == "ScatterElements" || name == "ScatterND")
-      continue;
-    return false;
-  }
-  return true;
-}
-
 /// `value` as some tokens of each channel: [batch, lag, channel].
 static std::optional<View> asLags(const Problem &problem, Value value,
                                   int64_t lags, int64_t channels) {
@@ -126,7 +94,7 @@ void proposeShortConvs(const Problem &problem, MixerList &mixers) {
     return;
   std::optional<Cone> cone =
       collectCone(problem.graph, region.exit, region.frontier);
-  if (!cone || !isAffine(problem, *cone))
+  if (!cone || !isAffine(*cone, region.frontier))
     return;
   if (restExtents(*inputAxes) != restExtents(*exitAxes))
     return;

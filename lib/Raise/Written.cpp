@@ -24,7 +24,7 @@ evaluateWritten(const Graph &graph, ArrayRef<Operation *> ops,
       for (Value operand : inner->getOperands()) {
         Operation *source = operand.getDefiningOp();
         if (!source || own.contains(source) || op->isAncestor(source) ||
-            graph.dependsOnInput(operand))
+            graph.dependsOnInput(operand) || assignment.contains(operand))
           continue;
         if (FailureOr<Tensor> value = graph.evaluateConstant(operand);
             succeeded(value))
@@ -62,7 +62,8 @@ evaluateWritten(const Graph &graph, ArrayRef<Operation *> ops,
 }
 
 Candidate::Candidate(const Problem &problem, const Mixer &mixer)
-    : problem(problem), block(std::make_unique<Block>()) {
+    : problem(problem), spreads(mixer.spreads),
+      block(std::make_unique<Block>()) {
   OpBuilder builder(problem.region.exit.getContext());
   builder.setInsertionPointToEnd(block.get());
   GraphWriter writer(builder, problem.region.exit.getLoc(), problem.analysis);
@@ -90,7 +91,7 @@ double Candidate::deviation(const Assignment &assignment,
     return INFINITY;
   double worst = 0;
   for (auto [a, b] : llvm::zip(expected, *values))
-    worst = std::max(worst, ssmc::deviation(a, b));
+    worst = std::max(worst, ssmc::deviation(a, b, spreads));
   return worst;
 }
 

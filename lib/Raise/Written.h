@@ -36,6 +36,7 @@ public:
 
 private:
   const Problem &problem;
+  bool spreads;
   std::unique_ptr<mlir::Block> block;
   llvm::SmallVector<mlir::Operation *> ops;
   llvm::SmallVector<mlir::Value> roots;

@@ -55,6 +55,10 @@ TEXTS = [
     ("RotaryEmbedding.*does not fit the batch and length",
      """(float[2, 4, 6, 8] x, float[2, 5, 4] c, float[2, 5, 4] s) => (float[a, b, c, d] y) {
         y = RotaryEmbedding (x, c, s) }"""),
+    ("Conv.*free extents that is no long convolution", """(float[1, 2, 9] x, float[2, 1, n] w) => (float[a, b, c] y) {
+        y = Conv <group = 2> (x, w) }"""),
+    ("Conv.*auto_pad needs constant extents of the weight", """(float[1, 2, 9] x, float[2, 1, n] w) => (float[a, b, c] y) {
+        y = Conv <group = 2, auto_pad = "SAME_UPPER"> (x, w) }"""),
     ("DFT.*one side", """(float[1, 4, 2] x) => (float[a, b, c] y) {
         y = DFT <onesided = 1> (x) }"""),
     ("DFT.*1 or 2 parts", """(float[1, 4, 3] x) => (float[a, b, c] y) { y = DFT (x) }"""),

@@ -6,6 +6,7 @@ of heads have their heads in front of their tokens.
 import numpy as np
 
 from form import HEADS, KEYS, RATE, decays_of_heads
+from forms_conv import AHEAD, KERNEL, WAVES
 
 
 def scan(g, u, reverse=False):
@@ -40,6 +41,18 @@ def average(u):
 
 def average_heads(v):
     return np.swapaxes(scan(np.broadcast_to(decays_of_heads()[:, None], v.shape), v), 1, 2)
+
+
+def convolution(u, kernel=KERNEL, ahead=(), ring=False):
+    """Kernels are [lag, channel] or have a batch in front."""
+    time, y = u.shape[1], np.zeros_like(u)
+    for lag, column in enumerate(np.moveaxis(np.asarray(kernel, float), -2, 0)):
+        moved = np.roll(u, lag, 1)
+        moved[:, :0 if ring else lag] = 0
+        y += moved * np.expand_dims(column, -2)
+    for lag, row in enumerate(ahead, 1):
+        y[:, :time - lag] += u[:, lag:] * row if lag < time else 0
+    return y
 
 
 def late(x):
@@ -144,6 +157,9 @@ ORACLES = {
     "both_shared": lambda g, u: both_sum(g, u, g, u),
     "scan_before": lambda g, u: late(scan(g, u)), "taps_scan": lambda g, u: scan(g, u + 0.5 * late(u)),
     "sums": lambda u: np.cumsum(u, 1), "sums_before": lambda u: late(np.cumsum(u, 1)),
+    "convolution": convolution, "ring": lambda u: convolution(u, ring=True),
+    "both_ways": lambda u: convolution(u, ahead=AHEAD),
+    "waves": lambda u: convolution(u, WAVES(np.arange(u.shape[1])[:, None])), "kernel_of_data": convolution,
     "average": average, "average_heads": average_heads,
     "average_back": lambda u: scan(np.full_like(u, np.log(RATE)), 0.2 * u, True), "prefix_mean": prefix_mean, "linear": states,
     "normalised": lambda q, k, v: states(q, k, v, norm=0),

@@ -111,3 +111,20 @@ func.func @nothing(%x: tensor<2x6x3xf32> {onnx.name = "x"}) -> (tensor<2x0x3xf32
   %w = onnx.node "ScatterElements"(%buffer, %i0, %u) version 17 attrs {axis = 1 : i64} : (tensor<2x0x3xf32>, tensor<2x1x3xi64>, tensor<2x1x3xf32>) -> tensor<2x0x3xf32>
   return %w, %s : tensor<2x0x3xf32>, tensor<2x6x3xf32>
 }
+
+// A spectrum is of the sequence, and so is what it is the spectrum of.
+// CHECK-LABEL: @transforms
+func.func @transforms(%x: tensor<2x8x3x1xf32> {onnx.name = "x"}) -> tensor<2x8x3x1xf32> {
+  %n = onnx.constant dense<16> : tensor<i64>
+  %axis = onnx.constant dense<1> : tensor<i64>
+  %zero = onnx.constant dense<0> : tensor<1xi64>
+  %eight = onnx.constant dense<8> : tensor<1xi64>
+  %one = onnx.constant dense<1> : tensor<1xi64>
+  // CHECK: "DFT"{{.*}} {ssm.axes = ["token [b:2, t:9, 3, 2]"], ssm.mixes}
+  %f = onnx.node "DFT"(%x, %n, %axis) version 20 attrs {onesided = 1 : i64} : (tensor<2x8x3x1xf32>, tensor<i64>, tensor<i64>) -> tensor<2x9x3x2xf32>
+  // CHECK: "DFT"{{.*}} {ssm.axes = ["token [b:2, t:16, 3, 1]"], ssm.mixes}
+  %y = onnx.node "DFT"(%f, %n, %axis) version 20 attrs {inverse = 1 : i64, onesided = 1 : i64} : (tensor<2x9x3x2xf32>, tensor<i64>, tensor<i64>) -> tensor<2x16x3x1xf32>
+  // CHECK: "Slice"{{.*}} {ssm.axes = ["token [b:2, t:8, 3, 1]"]}
+  %z = onnx.node "Slice"(%y, %zero, %eight, %one) version 20 : (tensor<2x16x3x1xf32>, tensor<1xi64>, tensor<1xi64>, tensor<1xi64>) -> tensor<2x8x3x1xf32>
+  return %z : tensor<2x8x3x1xf32>
+}

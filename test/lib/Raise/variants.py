@@ -379,7 +379,7 @@ class TappedState(Around):
 
 class FutureConv(Around):
     """The convolution reads the next token."""
-    raised, first_tap = [SCAN], 1
+    raised, first_tap = ["ssm.long_conv", SCAN], 1
 
 
 class OneActivation(Around):
